@@ -1,0 +1,134 @@
+//! The event log: the only source of truth.
+//!
+//! The port is small on purpose: append, read from a position, where is the end. Offsets grow within
+//! a partition and are otherwise opaque; a reader asks for "everything from here on" and never does
+//! arithmetic on them beyond `last + 1`.
+//!
+//! Adapters: `postgres` (the embedded default) and `kafka`. One contract suite,
+//! `infra/tests/event_log.rs`, runs against each.
+
+pub mod envelope;
+pub mod partition;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::{Position, Timestamp};
+
+/// A record that is about to be appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRecord {
+    /// The stream id. It decides the partition: [`partition::partition_of`].
+    pub key: String,
+    /// CloudEvents attributes, `ce_` prefixed, and `traceparent`; names are unique.
+    pub headers: Vec<(String, String)>,
+    /// The payload: JSON.
+    pub value: Bytes,
+}
+
+/// A record as the log holds it, not yet understood: anybody with access may have written it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its place.
+    pub position: Position,
+    /// When the log appended it.
+    pub at: Timestamp,
+    /// The stream id, if the record has a key.
+    pub key: Option<Bytes>,
+    /// Headers in the order written.
+    pub headers: Vec<(String, Bytes)>,
+    /// The payload, if the record has one.
+    pub value: Option<Bytes>,
+}
+
+/// The log.
+#[async_trait]
+pub trait EventLog: Send + Sync + 'static {
+    /// The fixed number of partitions.
+    fn partitions(&self) -> u32;
+
+    /// Appends each record to its partition, and answers for each, in the same order, where it
+    /// stands or why it doesn't. Records of one call that share a key keep their order. Concurrent
+    /// calls are batched by the adapter, so that one call per command is the right use.
+    async fn append(&self, records: Vec<NewRecord>) -> Vec<Result<Position, AppendError>>;
+
+    /// Opens a reader over the partitions named in `from`, each from its own offset on.
+    ///
+    /// # Errors
+    /// [`ReadError::OffsetGone`] if an offset lies before the first or after the end of its
+    /// partition: the log was truncated, or it is another log.
+    async fn read(&self, from: &[Position]) -> Result<Box<dyn LogReader>, ReadError>;
+
+    /// For each partition, the offset that the next record will get.
+    async fn end_offsets(&self) -> Result<Vec<u64>, ReadError>;
+}
+
+/// A reader: the records of some partitions, each partition in order.
+#[async_trait]
+pub trait LogReader: Send {
+    /// Waits until there is a record, then returns what is there, at most `max`.
+    ///
+    /// Cancel-safe: a call that is dropped loses no record. After a passing fault
+    /// ([`ReadError::Unavailable`]) the reader may be called again and goes on where it was.
+    async fn next(&mut self, max: usize) -> Result<Vec<Record>, ReadError>;
+}
+
+/// Why a record was not appended, or may not have been.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The record is larger than the log takes; it was not appended.
+    #[error("the record has {bytes} bytes, the log takes {max}")]
+    TooLarge {
+        /// The record's size: key, headers and value.
+        bytes: usize,
+        /// The most that fits.
+        max: usize,
+    },
+    /// The log cannot be reached, or its queue is full; the record was not appended.
+    #[error("the log is unavailable: {0}")]
+    Unavailable(String),
+    /// Nobody can say whether the record was appended. Only a retry with the same event id is safe.
+    #[error("the outcome of the append is unknown: {0}")]
+    Unknown(String),
+}
+
+/// Why the log cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The offset no longer exists, or does not exist yet: never skip, stop loudly.
+    #[error(
+        "offset {requested} of partition {partition} does not exist: \
+         the log holds {first} to {end} (exclusive)"
+    )]
+    OffsetGone {
+        /// The partition.
+        partition: u32,
+        /// The offset asked for.
+        requested: u64,
+        /// The first offset that exists.
+        first: u64,
+        /// The offset of the next record to come.
+        end: u64,
+    },
+    /// The log cannot be reached right now.
+    #[error("the log is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// Why a log cannot be opened at start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The log exists with another number of partitions, which would send streams elsewhere.
+    #[error("the log has {found} partitions, LOG_PARTITIONS says {wanted}")]
+    PartitionCount {
+        /// As configured.
+        wanted: u32,
+        /// As found.
+        found: u32,
+    },
+    /// The log cannot be reached.
+    #[error("the log is unavailable: {0}")]
+    Unavailable(String),
+    /// A setting makes no sense.
+    #[error("{0}")]
+    Misconfigured(String),
+}

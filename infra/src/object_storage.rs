@@ -1,0 +1,106 @@
+//! Object storage: originals, finished videos and posters.
+//!
+//! Adapters: `local` (a folder, the embedded default) and `s3`. One contract suite,
+//! `infra/tests/object_storage.rs`, runs against both.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::Timestamp;
+use futures_util::stream::BoxStream;
+
+/// The name of an object: one or more segments of `[A-Za-z0-9._-]`, joined by `/`, none of them
+/// `.` or `..`. Safe as a path, as a URL path and as an S3 key, unescaped.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey(String);
+
+impl ObjectKey {
+    /// Parses a key; `None` if it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let sound = |segment: &str| {
+            !matches!(segment, "" | "." | "..")
+                && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        };
+        (text.len() <= 512 && text.split('/').all(sound)).then(|| Self(text.to_owned()))
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The bytes of an object, chunk by chunk.
+pub type ByteStream = BoxStream<'static, std::io::Result<Bytes>>;
+
+/// An object in a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// Its key.
+    pub key: ObjectKey,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// When it was written.
+    pub modified_at: Timestamp,
+}
+
+/// The store.
+#[async_trait]
+pub trait ObjectStorage: Send + Sync + 'static {
+    /// Writes an object, whole or not at all: if `body` yields an error, or writing fails, or the
+    /// call is dropped, no object remains (nor parts of one, beyond what [`Self::sweep_partial`]
+    /// removes). Memory stays bounded whatever the size. Returns the number of bytes written.
+    ///
+    /// # Errors
+    /// [`StorageError::Body`] if `body` failed, else what the store says.
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        content_type: &str,
+        body: ByteStream,
+    ) -> Result<u64, StorageError>;
+
+    /// Reads an object from the beginning.
+    async fn get(&self, key: &ObjectKey) -> Result<ByteStream, StorageError>;
+
+    /// Removes an object. One that does not exist is removed already: no error.
+    async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError>;
+
+    /// A URL that works as it is for `valid_for`, answers `Range` requests, and has the right type.
+    async fn url(&self, key: &ObjectKey, valid_for: Duration) -> Result<String, StorageError>;
+
+    /// All objects whose key starts with `prefix`, in no particular order.
+    async fn list(
+        &self,
+        prefix: &str,
+    ) -> Result<BoxStream<'static, Result<ObjectInfo, StorageError>>, StorageError>;
+
+    /// Removes what interrupted writes left behind that began longer than `older_than` ago (files
+    /// half written, multipart uploads never completed). Returns how many.
+    async fn sweep_partial(&self, older_than: Duration) -> Result<u64, StorageError>;
+
+    /// Whether the store can be used right now; for readiness.
+    async fn check(&self) -> Result<(), StorageError>;
+}
+
+/// Why the store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// There is no such object.
+    #[error("no object `{0}`")]
+    NotFound(ObjectKey),
+    /// The stream of bytes to be written failed; the store itself is fine.
+    #[error("the body failed: {0}")]
+    Body(#[source] std::io::Error),
+    /// The store cannot be reached, is full, or refuses.
+    #[error("object storage is unavailable: {0}")]
+    Unavailable(String),
+}

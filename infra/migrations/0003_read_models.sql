@@ -11,6 +11,9 @@ create table accounts (
     account_id    uuid        not null unique,
     city          text        not null,
     country       text        not null,
+    -- The keys under which places compare: see domain::text::place_key.
+    city_key      text        not null,
+    country_key   text        not null,
     registered_at timestamptz not null,
     registered_by uuid        not null
 );
@@ -53,7 +56,6 @@ create table votes (
     cast_at  timestamptz not null,
     primary key (video_id, voter)
 );
-create index votes_by_event on votes (event_id);
 
 create table rejections (
     event_id    uuid primary key,

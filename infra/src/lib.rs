@@ -9,4 +9,5 @@
 
 pub mod event_log;
 pub mod object_storage;
+pub mod read_models;
 pub mod verdicts;

@@ -1,1 +1,112 @@
-//! Placeholder.
+//! The second half of the command protocol: wait until the projection has folded an event, and learn
+//! its verdict.
+//!
+//! Every process has one [`VerdictDesk`]. Whoever appends an event first takes a [`Ticket`] for it.
+//! Tickets are served in batches, never one query each:
+//!
+//! - A projector in the same process hands over what the fold has just said ([`VerdictDesk::publish`]).
+//! - Elsewhere a moved checkpoint ([`VerdictDesk::advance`]) makes every ticket at or below it due,
+//!   and [`VerdictDesk::serve`] asks [`VerdictLookup`] for all due ones with one query.
+
+mod desk;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{Event, EventId, Position, Verdict, VideoEvent, VideoId};
+
+use crate::event_log::envelope::Envelope;
+use crate::event_log::{AppendError, EventLog};
+
+pub use desk::{DeskFull, Ticket, VerdictDesk};
+
+/// An event whose verdict somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Awaited {
+    /// The event.
+    pub event_id: EventId,
+    /// For a vote: the video whose count the answer shows.
+    pub counts: Option<VideoId>,
+}
+
+/// The read models cannot be asked right now.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the read models are unavailable: {0}")]
+pub struct LookupError(pub String);
+
+/// What the desk asks the projection. Implemented by `projections`, used by everybody else.
+#[async_trait]
+pub trait VerdictLookup: Send + Sync + 'static {
+    /// The verdicts of events that lie below the checkpoint of their partition: rejected if there is
+    /// a rejection row, accepted if there is none. One query, however many events.
+    async fn verdicts(&self, events: &[Awaited]) -> Result<HashMap<EventId, Verdict>, LookupError>;
+
+    /// For each partition, the first offset that the projection has not folded yet.
+    async fn checkpoints(&self) -> Result<Vec<Position>, LookupError>;
+}
+
+/// What became of an event that was appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The projection has folded it.
+    Decided {
+        /// Where it stands.
+        position: Position,
+        /// What the fold said.
+        verdict: Verdict,
+    },
+    /// The projection has not come to it before the deadline. Nothing is lost: its place in the log
+    /// is certain, and so is its verdict, whenever somebody asks again.
+    Pending {
+        /// Where it stands.
+        position: Position,
+    },
+}
+
+/// Append, wait, verdict: what commands and the transcoder do with every event.
+#[derive(Clone)]
+pub struct Decisions {
+    log: Arc<dyn EventLog>,
+    desk: Arc<VerdictDesk>,
+}
+
+impl Decisions {
+    /// Decisions on `log`, awaited at `desk`.
+    pub fn new(log: Arc<dyn EventLog>, desk: Arc<VerdictDesk>) -> Self {
+        Self { log, desk }
+    }
+
+    /// Appends the event and waits for its verdict, for `deadline` at most.
+    ///
+    /// # Errors
+    /// [`AppendError`] if the event was not appended, or if nobody can say. More callers waiting
+    /// than the desk has places for is an [`AppendError::Unavailable`], before anything is appended.
+    pub async fn submit(
+        &self,
+        envelope: Envelope,
+        deadline: Duration,
+    ) -> Result<Decision, AppendError> {
+        let counts = match &envelope.event {
+            Event::Video(video, VideoEvent::VoteCast(_)) => Some(*video),
+            _ => None,
+        };
+        let awaited = Awaited { event_id: envelope.event_id, counts };
+        let unavailable =
+            |error: &dyn std::fmt::Display| AppendError::Unavailable(error.to_string());
+        let record = envelope.into_record().map_err(|error| unavailable(&error))?;
+        let ticket = self.desk.expect(awaited).map_err(|error| unavailable(&error))?;
+        let position = match self.log.append(vec![record]).await.pop() {
+            Some(result) => result?,
+            None => return Err(AppendError::Unknown("the log gave no answer".to_owned())),
+        };
+        let started = std::time::Instant::now();
+        let verdict = ticket.verdict(position, deadline).await;
+        metrics::histogram!("anb_command_verdict_seconds").record(started.elapsed().as_secs_f64());
+        Ok(match verdict {
+            Some(verdict) => Decision::Decided { position, verdict },
+            None => Decision::Pending { position },
+        })
+    }
+}

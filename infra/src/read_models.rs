@@ -1,0 +1,90 @@
+//! What commands and the transcoder may ask the read models: a port, implemented by `projections`.
+//!
+//! Commands ask only to refuse early what is known to be impossible, and to answer with what the
+//! fold has written. The rule itself is always the fold's.
+
+use async_trait::async_trait;
+use domain::{AccountId, EmailKey, EventId, Timestamp, VideoId};
+
+use crate::verdicts::LookupError;
+
+/// An account, as far as commands care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountFacts {
+    /// The account.
+    pub id: AccountId,
+    /// The event that registered it.
+    pub registered_by: EventId,
+}
+
+/// How far a video has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Waiting for a worker.
+    Pending,
+    /// With a worker.
+    Processing,
+    /// Published.
+    Processed,
+    /// It will never be published.
+    Failed,
+    /// Taken back by its owner.
+    Deleted,
+}
+
+impl Stage {
+    /// As it stands in `videos.status` and in the API.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Processing => "processing",
+            Self::Processed => "processed",
+            Self::Failed => "failed",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// Reads [`Stage::code`] back.
+    pub fn from_code(code: &str) -> Option<Self> {
+        [Self::Pending, Self::Processing, Self::Processed, Self::Failed, Self::Deleted]
+            .into_iter()
+            .find(|stage| stage.code() == code)
+    }
+}
+
+/// A video, as far as commands care.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VideoFacts {
+    /// Who uploaded it.
+    pub owner: AccountId,
+    /// How far it has come.
+    pub stage: Stage,
+    /// Votes counted.
+    pub votes: u64,
+    /// The event that uploaded it.
+    pub uploaded_by: EventId,
+    /// When.
+    pub uploaded_at: Timestamp,
+    /// The event that ended it: processed, failed or deleted.
+    pub ended_by: Option<EventId>,
+    /// Where the original lies.
+    pub original_key: String,
+    /// Where the finished video lies, once there is one.
+    pub processed_key: Option<String>,
+    /// Where its still picture lies, once there is one.
+    pub poster_key: Option<String>,
+}
+
+/// The questions.
+#[async_trait]
+pub trait ReadModels: Send + Sync + 'static {
+    /// The account that an email address belongs to.
+    async fn account_by_email(&self, email: &EmailKey)
+    -> Result<Option<AccountFacts>, LookupError>;
+
+    /// A video, deleted ones included.
+    async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError>;
+
+    /// Which of these object keys belong to a video that still exists.
+    async fn keys_in_use(&self, keys: &[String]) -> Result<Vec<String>, LookupError>;
+}

@@ -1,1 +1,17 @@
-//! Placeholder.
+//! Projections: the log folded into read models.
+//!
+//! This room holds the projector loop, its checkpoints, the read models (their writes and their
+//! queries), the ranking, rebuilds and checksums.
+//!
+//! Never in here: a rule (those are `domain`'s), an append to the log, HTTP. Nobody else writes a
+//! read-model table.
+
+pub mod checksum;
+pub mod lookup;
+pub mod progress;
+pub mod projector;
+pub mod queries;
+pub mod rebuild;
+pub mod store;
+
+pub use projector::{ProjectionError, Projector};

@@ -1,0 +1,150 @@
+//! The answers that commands and the transcoder get from the read models.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use domain::{AccountId, EmailKey, EventId, Position, Rejection, Verdict, VideoId};
+use infra::read_models::{AccountFacts, ReadModels, Stage, VideoFacts};
+use infra::verdicts::{Awaited, LookupError, VerdictLookup};
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+use uuid::Uuid;
+
+/// The read models in Postgres, for those who only ask.
+#[derive(Clone)]
+pub struct PostgresLookup {
+    pool: PgPool,
+}
+
+impl PostgresLookup {
+    /// Asks through `pool`.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+}
+
+fn unavailable(error: sqlx::Error) -> LookupError {
+    LookupError(error.to_string())
+}
+
+fn unsigned(number: i64) -> Result<u64, LookupError> {
+    u64::try_from(number).map_err(|_| LookupError("a negative count".to_owned()))
+}
+
+#[async_trait]
+impl VerdictLookup for PostgresLookup {
+    async fn verdicts(&self, events: &[Awaited]) -> Result<HashMap<EventId, Verdict>, LookupError> {
+        let (ids, counted): (Vec<Uuid>, Vec<Option<Uuid>>) = events
+            .iter()
+            .map(|awaited| (awaited.event_id.0, awaited.counts.map(|video| video.0)))
+            .unzip();
+        let rows = sqlx::query(
+            "select e.event_id, r.reason, r.votes as rejected_votes, v.votes as total_votes
+             from unnest($1::uuid[], $2::uuid[]) as e (event_id, video_id)
+             left join rejections r on r.event_id = e.event_id
+             left join videos v on v.video_id = e.video_id",
+        )
+        .bind(ids)
+        .bind(counted)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unavailable)?;
+        rows.iter().map(verdict).collect()
+    }
+
+    async fn checkpoints(&self) -> Result<Vec<Position>, LookupError> {
+        let rows: Vec<(i32, i64)> =
+            sqlx::query_as("select partition, next_offset from checkpoints order by partition")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(unavailable)?;
+        rows.into_iter()
+            .map(|(partition, offset)| {
+                let partition = u32::try_from(partition)
+                    .map_err(|_| LookupError("a negative partition".to_owned()))?;
+                Ok(Position { partition, offset: unsigned(offset)? })
+            })
+            .collect()
+    }
+}
+
+fn verdict(row: &PgRow) -> Result<(EventId, Verdict), LookupError> {
+    let event_id = EventId(row.try_get("event_id").map_err(unavailable)?);
+    let reason: Option<&str> = row.try_get("reason").map_err(unavailable)?;
+    let total: Option<i64> = row.try_get("total_votes").map_err(unavailable)?;
+    let Some(reason) = reason else {
+        let total_votes = total.map(unsigned).transpose()?;
+        return Ok((event_id, Verdict::Accepted { total_votes }));
+    };
+    let votes: Option<i64> = row.try_get("rejected_votes").map_err(unavailable)?;
+    let rejection = Rejection::from_code(reason, votes.map(unsigned).transpose()?)
+        .ok_or_else(|| LookupError(format!("unknown rejection `{reason}`")))?;
+    Ok((event_id, Verdict::Rejected(rejection)))
+}
+
+#[async_trait]
+impl ReadModels for PostgresLookup {
+    async fn account_by_email(
+        &self,
+        email: &EmailKey,
+    ) -> Result<Option<AccountFacts>, LookupError> {
+        let row: Option<(Uuid, Uuid)> =
+            sqlx::query_as("select account_id, registered_by from accounts where email_key = $1")
+                .bind(email.as_str())
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(unavailable)?;
+        Ok(row.map(|(id, registered_by)| AccountFacts {
+            id: AccountId(id),
+            registered_by: EventId(registered_by),
+        }))
+    }
+
+    async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError> {
+        let row = sqlx::query(
+            "select owner, status, votes, uploaded_by, uploaded_at, ended_by, original_key,
+                    processed_key, poster_key
+             from videos where video_id = $1",
+        )
+        .bind(video.0)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(unavailable)?;
+        row.as_ref().map(video_facts).transpose()
+    }
+
+    async fn keys_in_use(&self, keys: &[String]) -> Result<Vec<String>, LookupError> {
+        sqlx::query_scalar(
+            "select key from unnest($1::text[]) as key
+             where exists (
+                 select from videos v where v.status <> 'deleted'
+                 and key in (v.original_key, v.processed_key, v.poster_key)
+             )",
+        )
+        .bind(keys)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unavailable)
+    }
+}
+
+fn video_facts(row: &PgRow) -> Result<VideoFacts, LookupError> {
+    let read = || -> Result<VideoFacts, sqlx::Error> {
+        let status: &str = row.try_get("status")?;
+        let stage = Stage::from_code(status)
+            .ok_or_else(|| sqlx::Error::Decode(format!("unknown status `{status}`").into()))?;
+        let votes: i64 = row.try_get("votes")?;
+        Ok(VideoFacts {
+            owner: AccountId(row.try_get("owner")?),
+            stage,
+            votes: u64::try_from(votes).unwrap_or(0),
+            uploaded_by: EventId(row.try_get("uploaded_by")?),
+            uploaded_at: row.try_get("uploaded_at")?,
+            ended_by: row.try_get::<Option<Uuid>, _>("ended_by")?.map(EventId),
+            original_key: row.try_get("original_key")?,
+            processed_key: row.try_get("processed_key")?,
+            poster_key: row.try_get("poster_key")?,
+        })
+    };
+    read().map_err(unavailable)
+}

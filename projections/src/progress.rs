@@ -1,0 +1,88 @@
+//! How one process learns what a projector in another has committed: `NOTIFY anb_projection`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Position;
+use infra::verdicts::{VerdictDesk, VerdictLookup};
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnection, PgListener};
+use tokio::sync::watch;
+
+const CHANNEL: &str = "anb_projection";
+const RECONNECT: Duration = Duration::from_millis(500);
+
+/// What a committed batch tells the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The ranking's new generation, if it changed.
+    pub generation: Option<u64>,
+    /// The checkpoints that moved, and where they stand now.
+    pub checkpoints: Vec<Position>,
+}
+
+impl Progress {
+    /// Tells everybody once the transaction has committed.
+    pub(crate) async fn notify(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let payload = serde_json::to_string(self).map_err(|e| sqlx::Error::Encode(e.into()))?;
+        sqlx::query("select pg_notify($1, $2)")
+            .bind(CHANNEL)
+            .bind(payload)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Listens for ever: moves the desk's checkpoints and the ranking's generation as projectors, here
+/// or elsewhere, commit. After a lost connection it reads where things stand, so nothing is missed.
+pub async fn follow(
+    pool: PgPool,
+    lookup: Arc<dyn VerdictLookup>,
+    desk: Arc<VerdictDesk>,
+    generation: watch::Sender<u64>,
+) {
+    loop {
+        if let Err(error) = listen(&pool, lookup.as_ref(), &desk, &generation).await {
+            tracing::warn!(%error, "cannot follow the projection, trying again");
+        }
+        tokio::time::sleep(RECONNECT).await;
+    }
+}
+
+async fn listen(
+    pool: &PgPool,
+    lookup: &dyn VerdictLookup,
+    desk: &VerdictDesk,
+    generation: &watch::Sender<u64>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(CHANNEL).await?;
+    // Whatever was committed before we listened would otherwise go unnoticed.
+    for checkpoint in lookup.checkpoints().await? {
+        desk.advance(checkpoint.partition, checkpoint.offset);
+    }
+    let current: i64 =
+        sqlx::query_scalar("select generation from ranking_head").fetch_one(pool).await?;
+    raise(generation, u64::try_from(current)?);
+    while let Some(notification) = listener.try_recv().await? {
+        let progress: Progress = serde_json::from_str(notification.payload())?;
+        for checkpoint in progress.checkpoints {
+            desk.advance(checkpoint.partition, checkpoint.offset);
+        }
+        if let Some(new) = progress.generation {
+            raise(generation, new);
+        }
+    }
+    Ok(())
+}
+
+/// Notifications of different projectors may arrive late: the newest generation stands.
+pub fn raise(generation: &watch::Sender<u64>, new: u64) {
+    generation.send_if_modified(|current| {
+        let newer = new > *current;
+        *current = new.max(*current);
+        newer
+    });
+}

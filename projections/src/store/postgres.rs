@@ -1,0 +1,204 @@
+//! The read models in Postgres.
+//!
+//! One connection does it all: it holds the advisory locks of the owned partitions, and every batch
+//! commits on it. Losing the connection therefore loses the locks and the batch together.
+
+mod load;
+mod ranking;
+mod rows;
+mod write;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::contest::Keys;
+use domain::{Contest, Position};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, Row};
+
+use super::{Advance, Batch, Committed, Store, StoreError};
+use crate::progress::Progress;
+
+/// The first half of the advisory lock's key, so that it meets no other use: "anb1".
+const LOCK_SPACE: i32 = 0x616e_6231;
+
+/// The store of one projector.
+pub struct PostgresStore {
+    options: Arc<PgConnectOptions>,
+    connection: Option<PgConnection>,
+    owned: Vec<u32>,
+}
+
+impl PostgresStore {
+    /// A store that connects when it first claims partitions.
+    pub fn new(options: Arc<PgConnectOptions>) -> Self {
+        Self { options, connection: None, owned: Vec::new() }
+    }
+
+    async fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
+        if self.connection.is_none() {
+            self.owned.clear();
+            let connection = PgConnection::connect_with(&self.options).await.map_err(from_sqlx)?;
+            self.connection = Some(connection);
+        }
+        self.connection.as_mut().ok_or_else(|| StoreError::Unavailable("not connected".to_owned()))
+    }
+
+    /// After an error nothing is certain of the connection, nor of the locks it held.
+    fn forget<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if result.is_err() {
+            self.connection = None;
+            self.owned.clear();
+        }
+        result
+    }
+
+    async fn try_claim(&mut self, partitions: u32) -> Result<Vec<Position>, StoreError> {
+        self.connection().await?;
+        let missing: Vec<i32> =
+            (0..partitions).filter(|p| !self.owned.contains(p)).map(rows::partition).collect();
+        let connection = self.connection().await?;
+        let won: Vec<i32> = sqlx::query_scalar(
+            "select p from unnest($1::int[]) as p where pg_try_advisory_lock($2, p)",
+        )
+        .bind(&missing)
+        .bind(LOCK_SPACE)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(from_sqlx)?;
+        sqlx::query(
+            "insert into checkpoints (partition, next_offset)
+             select p, 0 from unnest($1::int[]) as p on conflict do nothing",
+        )
+        .bind(&won)
+        .execute(&mut *connection)
+        .await
+        .map_err(from_sqlx)?;
+        self.owned.extend(won.into_iter().filter_map(|p| u32::try_from(p).ok()));
+        self.owned.sort_unstable();
+        let owned: Vec<i32> = self.owned.iter().copied().map(rows::partition).collect();
+        let rows = sqlx::query(
+            "select partition, next_offset from checkpoints where partition = any($1)
+             order by partition",
+        )
+        .bind(&owned)
+        .fetch_all(self.connection().await?)
+        .await
+        .map_err(from_sqlx)?;
+        rows.iter().map(|row| rows::position(row).map_err(from_sqlx)).collect()
+    }
+
+    /// Empties every read model and sets every checkpoint to the beginning, in one transaction. All
+    /// partitions must be owned.
+    pub(crate) async fn truncate(&mut self) -> Result<(), StoreError> {
+        let result = self.try_truncate().await;
+        self.forget(result)
+    }
+
+    async fn try_truncate(&mut self) -> Result<(), StoreError> {
+        let mut tx = self.connection().await?.begin().await.map_err(from_sqlx)?;
+        for statement in [
+            "truncate accounts, videos, votes, rejections, ranking, transcode_jobs, dead_letters",
+            "update checkpoints set next_offset = 0",
+            // Never back to an old number: pages are cached by generation.
+            "update ranking_head set generation = generation + 1",
+        ] {
+            sqlx::query(statement).execute(&mut *tx).await.map_err(from_sqlx)?;
+        }
+        tx.commit().await.map_err(from_sqlx)
+    }
+
+    async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<Committed, StoreError> {
+        let mut tx = self.connection().await?.begin().await.map_err(from_sqlx)?;
+        // The log is the truth: rows lost in a crash are folded again, so nobody need wait for disk.
+        sqlx::query("set local synchronous_commit = off")
+            .execute(&mut *tx)
+            .await
+            .map_err(from_sqlx)?;
+        advance(&mut tx, batch.advances).await?;
+        write::dead_letters(&mut tx, batch.dead_letters).await.map_err(from_sqlx)?;
+        write::accounts(&mut tx, batch).await.map_err(from_sqlx)?;
+        write::videos(&mut tx, batch).await.map_err(from_sqlx)?;
+        write::votes(&mut tx, batch).await.map_err(from_sqlx)?;
+        write::rejections(&mut tx, batch).await.map_err(from_sqlx)?;
+        write::transcode_jobs(&mut tx, batch).await.map_err(from_sqlx)?;
+        let generation =
+            ranking::update(&mut tx, &batch.changes.artists).await.map_err(from_sqlx)?;
+        let progress = Progress {
+            generation,
+            checkpoints: batch
+                .advances
+                .iter()
+                .map(|a| Position { partition: a.partition, offset: a.to })
+                .collect(),
+        };
+        progress.notify(&mut tx).await.map_err(from_sqlx)?;
+        tx.commit().await.map_err(from_sqlx)?;
+        Ok(Committed { generation })
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn claim(&mut self, partitions: u32) -> Result<Vec<Position>, StoreError> {
+        let result = self.try_claim(partitions).await;
+        self.forget(result)
+    }
+
+    async fn load(&mut self, keys: &Keys) -> Result<Contest, StoreError> {
+        let result = match self.connection().await {
+            Ok(connection) => load::working_set(connection, keys).await.map_err(from_sqlx),
+            Err(error) => Err(error),
+        };
+        self.forget(result)
+    }
+
+    async fn commit(&mut self, batch: &Batch<'_>) -> Result<Committed, StoreError> {
+        let result = self.try_commit(batch).await;
+        self.forget(result)
+    }
+}
+
+/// Moves the checkpoints, each only from where this owner left it.
+async fn advance(connection: &mut PgConnection, advances: &[Advance]) -> Result<(), StoreError> {
+    let moved = sqlx::query(
+        "update checkpoints c set next_offset = a.next
+         from unnest($1::int[], $2::bigint[], $3::bigint[]) as a (partition, previous, next)
+         where c.partition = a.partition and c.next_offset = a.previous
+         returning c.partition",
+    )
+    .bind(advances.iter().map(|a| rows::partition(a.partition)).collect::<Vec<_>>())
+    .bind(advances.iter().map(|a| rows::big(a.from)).collect::<Vec<_>>())
+    .bind(advances.iter().map(|a| rows::big(a.to)).collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await
+    .map_err(from_sqlx)?;
+    let moved: Vec<i32> =
+        moved.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(from_sqlx)?;
+    match advances.iter().find(|a| !moved.contains(&rows::partition(a.partition))) {
+        Some(lost) => Err(StoreError::LostOwnership(lost.partition)),
+        None => Ok(()),
+    }
+}
+
+/// Tells a fault that passes from one that does not.
+fn from_sqlx(error: sqlx::Error) -> StoreError {
+    let broken = match &error {
+        sqlx::Error::Database(database) => !database.code().is_some_and(|code| {
+            // Connection, transaction rollback, resources, operator intervention, system error.
+            ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+        }),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed
+        | sqlx::Error::Protocol(_) => false,
+        _ => true,
+    };
+    if broken {
+        return StoreError::Broken(error.to_string());
+    }
+    StoreError::Unavailable(error.to_string())
+}

@@ -1,0 +1,83 @@
+//! The precomputed ranking: one row per artist, recomputed for the artists that a batch touched.
+
+use std::collections::BTreeSet;
+
+use domain::AccountId;
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+/// Recomputes the standings of `artists`; returns the new generation if any row changed.
+///
+/// The score is a function of the artist's account and videos alone (`domain::ranking::standing`),
+/// so whichever partition is folded last completes the row. The lock on `ranking_head` makes the
+/// projectors of different partitions take turns here: each one sees what the one before it has
+/// committed, and generations grow in commit order.
+pub(super) async fn update(
+    connection: &mut PgConnection,
+    artists: &BTreeSet<AccountId>,
+) -> Result<Option<u64>, sqlx::Error> {
+    if artists.is_empty() {
+        return Ok(None);
+    }
+    let artists: Vec<Uuid> = artists.iter().map(|artist| artist.0).collect();
+    let current: i64 = sqlx::query_scalar("select generation from ranking_head for update")
+        .fetch_one(&mut *connection)
+        .await?;
+    let next = current + 1;
+    let changed =
+        upsert(connection, &artists, next).await? + retire(connection, &artists, next).await?;
+    if changed == 0 {
+        return Ok(None);
+    }
+    sqlx::query("update ranking_head set generation = $1").bind(next).execute(connection).await?;
+    Ok(u64::try_from(next).ok())
+}
+
+async fn upsert(
+    connection: &mut PgConnection,
+    artists: &[Uuid],
+    generation: i64,
+) -> Result<u64, sqlx::Error> {
+    let result = sqlx::query(
+        "insert into ranking
+             (artist_id, votes, reached_at, city, country, city_key, country_key, generation)
+         select a.account_id, score.votes, score.reached_at,
+                a.city, a.country, a.city_key, a.country_key, $2
+         from (
+             select v.owner, sum(v.votes)::bigint as votes,
+                    coalesce(max(v.last_vote_at), min(v.ended_at)) as reached_at
+             from videos v where v.owner = any($1) and v.status = 'processed'
+             group by v.owner
+         ) score
+         join accounts a on a.account_id = score.owner
+         on conflict (artist_id) do update
+             set votes = excluded.votes, reached_at = excluded.reached_at,
+                 generation = excluded.generation
+             where (ranking.votes, ranking.reached_at)
+                 is distinct from (excluded.votes, excluded.reached_at)",
+    )
+    .bind(artists)
+    .bind(generation)
+    .execute(connection)
+    .await?;
+    Ok(result.rows_affected())
+}
+
+/// Takes artists without a published video off the boards.
+async fn retire(
+    connection: &mut PgConnection,
+    artists: &[Uuid],
+    generation: i64,
+) -> Result<u64, sqlx::Error> {
+    let result = sqlx::query(
+        "update ranking set votes = null, reached_at = null, generation = $2
+         where artist_id = any($1) and votes is not null and not exists (
+             select from videos v where v.owner = ranking.artist_id and v.status = 'processed'
+         )",
+    )
+    .bind(artists)
+    .bind(generation)
+    .execute(connection)
+    .await?;
+    Ok(result.rows_affected())
+}

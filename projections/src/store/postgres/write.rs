@@ -1,0 +1,241 @@
+//! The rows that a batch changed, one set-based statement per table.
+
+use domain::text::place_key;
+use domain::{Account, EmailKey, Video, VideoId, VideoStatus};
+use sqlx::postgres::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::rows::{self, StatusColumns, big, int};
+use crate::store::{Batch, DeadLetter};
+
+pub(super) async fn accounts(
+    connection: &mut PgConnection,
+    batch: &Batch<'_>,
+) -> Result<(), sqlx::Error> {
+    let accounts: Vec<(&EmailKey, &Account)> = batch
+        .changes
+        .accounts
+        .iter()
+        .filter_map(|email| batch.contest.accounts.get_key_value(email))
+        .collect();
+    if accounts.is_empty() {
+        return Ok(());
+    }
+    let column = |of: fn(&Account) -> String| -> Vec<String> {
+        accounts.iter().map(|(_, account)| of(account)).collect()
+    };
+    sqlx::query(
+        "insert into accounts (email_key, account_id, city, country, city_key, country_key,
+                               registered_at, registered_by)
+         select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[],
+                              $6::text[], $7::timestamptz[], $8::uuid[])",
+    )
+    .bind(accounts.iter().map(|(email, _)| email.as_str()).collect::<Vec<_>>())
+    .bind(accounts.iter().map(|(_, account)| account.id.0).collect::<Vec<_>>())
+    .bind(column(|account| account.city.clone()))
+    .bind(column(|account| account.country.clone()))
+    .bind(column(|account| place_key(&account.city)))
+    .bind(column(|account| place_key(&account.country)))
+    .bind(accounts.iter().map(|(_, account)| account.registered_at).collect::<Vec<_>>())
+    .bind(accounts.iter().map(|(_, account)| account.registered_by.0).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn videos(
+    connection: &mut PgConnection,
+    batch: &Batch<'_>,
+) -> Result<(), sqlx::Error> {
+    let videos = changed_videos(batch);
+    if videos.is_empty() {
+        return Ok(());
+    }
+    let status: Vec<StatusColumns<'_>> = videos.iter().map(|(_, v)| (&v.status).into()).collect();
+    sqlx::query(UPSERT_VIDEOS)
+        .bind(videos.iter().map(|(id, _)| id.0).collect::<Vec<Uuid>>())
+        .bind(videos.iter().map(|(_, v)| v.owner.0).collect::<Vec<Uuid>>())
+        .bind(videos.iter().map(|(_, v)| v.title.as_str()).collect::<Vec<_>>())
+        .bind(videos.iter().map(|(_, v)| v.description.as_deref()).collect::<Vec<_>>())
+        .bind(videos.iter().map(|(_, v)| v.original_key.as_str()).collect::<Vec<_>>())
+        .bind(videos.iter().map(|(_, v)| v.content_type.as_str()).collect::<Vec<_>>())
+        .bind(videos.iter().map(|(_, v)| big(v.bytes)).collect::<Vec<_>>())
+        .bind(videos.iter().map(|(_, v)| v.sha256.as_str()).collect::<Vec<_>>())
+        .bind(videos.iter().map(|(_, v)| v.uploaded_at).collect::<Vec<_>>())
+        .bind(videos.iter().map(|(_, v)| v.uploaded_by.0).collect::<Vec<Uuid>>())
+        .bind(videos.iter().map(|(_, v)| int(v.attempts)).collect::<Vec<_>>())
+        .bind(videos.iter().map(|(_, v)| big(v.votes)).collect::<Vec<_>>())
+        .bind(videos.iter().map(|(_, v)| v.last_vote_at).collect::<Vec<_>>())
+        .bind(status.iter().map(|s| s.status).collect::<Vec<_>>())
+        .bind(status.iter().map(|s| s.ended_at).collect::<Vec<_>>())
+        .bind(status.iter().map(|s| s.ended_by).collect::<Vec<_>>())
+        .bind(status.iter().map(|s| s.failure_reason).collect::<Vec<_>>())
+        .bind(published(&status, |p| p.processed_key.as_str()))
+        .bind(published(&status, |p| p.poster_key.as_str()))
+        .bind(published(&status, |p| big(p.duration_ms)))
+        .bind(published(&status, |p| int(p.width)))
+        .bind(published(&status, |p| int(p.height)))
+        .bind(published(&status, |p| big(p.bytes)))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+const UPSERT_VIDEOS: &str = "
+    insert into videos (video_id, owner, title, description, original_key, content_type, bytes,
+        sha256, uploaded_at, uploaded_by, attempts, votes, last_vote_at, status, ended_at, ended_by,
+        failure_reason, processed_key, poster_key, duration_ms, width, height, processed_bytes)
+    select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
+        $7::bigint[], $8::text[], $9::timestamptz[], $10::uuid[], $11::int[], $12::bigint[],
+        $13::timestamptz[], $14::text[], $15::timestamptz[], $16::uuid[], $17::text[], $18::text[],
+        $19::text[], $20::bigint[], $21::int[], $22::int[], $23::bigint[])
+    on conflict (video_id) do update set
+        attempts = excluded.attempts, votes = excluded.votes, last_vote_at = excluded.last_vote_at,
+        status = excluded.status, ended_at = excluded.ended_at, ended_by = excluded.ended_by,
+        failure_reason = excluded.failure_reason, processed_key = excluded.processed_key,
+        poster_key = excluded.poster_key, duration_ms = excluded.duration_ms,
+        width = excluded.width, height = excluded.height,
+        processed_bytes = excluded.processed_bytes";
+
+fn changed_videos<'a>(batch: &Batch<'a>) -> Vec<(VideoId, &'a Video)> {
+    let contest = batch.contest;
+    batch.changes.videos.iter().filter_map(|id| Some((*id, contest.videos.get(id)?))).collect()
+}
+
+fn published<'a, T>(
+    status: &[StatusColumns<'a>],
+    of: impl Fn(&'a domain::contest::Published) -> T,
+) -> Vec<Option<T>> {
+    status.iter().map(|status| status.published.map(&of)).collect()
+}
+
+pub(super) async fn votes(
+    connection: &mut PgConnection,
+    batch: &Batch<'_>,
+) -> Result<(), sqlx::Error> {
+    let votes: Vec<_> = batch
+        .changes
+        .votes
+        .iter()
+        .filter_map(|ballot| batch.contest.votes.get_key_value(ballot))
+        .collect();
+    if votes.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into votes (video_id, voter, event_id, cast_at)
+         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[])",
+    )
+    .bind(votes.iter().map(|((video, _), _)| video.0).collect::<Vec<_>>())
+    .bind(votes.iter().map(|((_, voter), _)| voter.0).collect::<Vec<_>>())
+    .bind(votes.iter().map(|(_, vote)| vote.event_id.0).collect::<Vec<_>>())
+    .bind(votes.iter().map(|(_, vote)| vote.at).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn rejections(
+    connection: &mut PgConnection,
+    batch: &Batch<'_>,
+) -> Result<(), sqlx::Error> {
+    let rejections: Vec<_> = batch
+        .changes
+        .rejections
+        .iter()
+        .filter_map(|event| batch.contest.rejections.get_key_value(event))
+        .collect();
+    if rejections.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into rejections (event_id, reason, votes, rejected_at)
+         select * from unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[])",
+    )
+    .bind(rejections.iter().map(|(event, _)| event.0).collect::<Vec<_>>())
+    .bind(rejections.iter().map(|(_, (rejection, _))| rejection.code()).collect::<Vec<_>>())
+    .bind(rejections.iter().map(|(_, (r, _))| r.votes().map(big)).collect::<Vec<_>>())
+    .bind(rejections.iter().map(|(_, (_, at))| *at).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A job for every video that waits or is being worked on, none for the others.
+pub(super) async fn transcode_jobs(
+    connection: &mut PgConnection,
+    batch: &Batch<'_>,
+) -> Result<(), sqlx::Error> {
+    let open =
+        |video: &Video| matches!(video.status, VideoStatus::Pending | VideoStatus::Processing);
+    let (open, done): (Vec<_>, Vec<_>) =
+        changed_videos(batch).into_iter().partition(|(_, video)| open(video));
+    if !open.is_empty() {
+        sqlx::query(
+            "with queued as (
+                 insert into transcode_jobs (video_id, owner, original_key, uploaded_by, queued_at)
+                 select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[],
+                                      $5::timestamptz[])
+                 on conflict do nothing returning 1
+             )
+             select pg_notify('anb_transcode_jobs', '') where exists (select from queued)",
+        )
+        .bind(open.iter().map(|(id, _)| id.0).collect::<Vec<_>>())
+        .bind(open.iter().map(|(_, v)| v.owner.0).collect::<Vec<_>>())
+        .bind(open.iter().map(|(_, v)| v.original_key.as_str()).collect::<Vec<_>>())
+        .bind(open.iter().map(|(_, v)| v.uploaded_by.0).collect::<Vec<_>>())
+        .bind(open.iter().map(|(_, v)| v.uploaded_at).collect::<Vec<_>>())
+        .execute(&mut *connection)
+        .await?;
+    }
+    if !done.is_empty() {
+        sqlx::query("delete from transcode_jobs where video_id = any($1)")
+            .bind(done.iter().map(|(id, _)| id.0).collect::<Vec<_>>())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn dead_letters(
+    connection: &mut PgConnection,
+    letters: &[DeadLetter],
+) -> Result<(), sqlx::Error> {
+    if letters.is_empty() {
+        return Ok(());
+    }
+    let record =
+        |of: fn(&DeadLetter) -> Option<Vec<u8>>| letters.iter().map(of).collect::<Vec<_>>();
+    sqlx::query(
+        r#"insert into dead_letters (partition, "offset", at, reason, key, headers, value)
+           select * from unnest($1::int[], $2::bigint[], $3::timestamptz[], $4::text[], $5::bytea[],
+                                $6::jsonb[], $7::bytea[])
+           on conflict do nothing"#,
+    )
+    .bind(letters.iter().map(|l| rows::partition(l.record.position.partition)).collect::<Vec<_>>())
+    .bind(letters.iter().map(|l| big(l.record.position.offset)).collect::<Vec<_>>())
+    .bind(letters.iter().map(|l| l.record.at).collect::<Vec<_>>())
+    .bind(letters.iter().map(|l| printable(&l.reason)).collect::<Vec<_>>())
+    .bind(record(|l| l.record.key.as_ref().map(|key| key.to_vec())))
+    .bind(letters.iter().map(headers).collect::<Vec<_>>())
+    .bind(record(|l| l.record.value.as_ref().map(|value| value.to_vec())))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Header values may be any bytes; those that are no text are kept as arrays of numbers.
+fn headers(letter: &DeadLetter) -> Json<Vec<(String, serde_json::Value)>> {
+    let value = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => serde_json::Value::from(text),
+        _ => serde_json::Value::from(bytes),
+    };
+    let headers = letter.record.headers.iter();
+    Json(headers.map(|(name, bytes)| (printable(name), value(bytes))).collect())
+}
+
+/// Postgres takes no NUL in a text.
+fn printable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}

@@ -3,6 +3,11 @@
 //! Adapters: `local` (a folder, the embedded default) and `s3`. One contract suite,
 //! `infra/tests/object_storage.rs`, runs against both.
 
+mod content_type;
+pub mod local;
+mod partial;
+pub mod s3;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -10,6 +15,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::Timestamp;
 use futures_util::stream::BoxStream;
+
+pub use content_type::content_type_of;
+
+/// Signed URLs begin or end at a multiple of this, so that the same object keeps the same URL for a
+/// while and caches recognise it.
+const EXPIRY_STEP: Duration = Duration::from_secs(300);
 
 /// The name of an object: one or more segments of `[A-Za-z0-9._-]`, joined by `/`, none of them
 /// `.` or `..`. Safe as a path, as a URL path and as an S3 key, unescaped.

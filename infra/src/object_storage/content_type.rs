@@ -1,0 +1,47 @@
+//! The type of an object by the end of its key.
+
+use super::ObjectKey;
+
+/// The media type that an object is served with, by its key's extension;
+/// `application/octet-stream` if nothing is known. Types as registered with IANA, or, where nothing
+/// is registered, as browsers know them.
+pub fn content_type_of(key: &ObjectKey) -> &'static str {
+    let extension = key.as_str().rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension.to_ascii_lowercase().as_str() {
+        "mp4" | "m4v" => "video/mp4",
+        "mov" | "qt" => "video/quicktime",
+        "webm" => "video/webm",
+        "mkv" => "video/x-matroska",
+        "avi" => "video/x-msvideo",
+        "ts" => "video/mp2t",
+        "m4s" => "video/iso.segment",
+        "m3u8" => "application/vnd.apple.mpegurl",
+        "mpd" => "application/dash+xml",
+        "vtt" => "text/vtt",
+        "jpg" | "jpeg" => "image/jpeg",
+        "png" => "image/png",
+        "webp" => "image/webp",
+        "avif" => "image/avif",
+        "json" => "application/json",
+        "txt" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_decides() {
+        let type_of = |key| content_type_of(&ObjectKey::parse(key).unwrap());
+
+        assert_eq!(type_of("videos/1/original.mp4"), "video/mp4");
+        assert_eq!(type_of("videos/1/original.MOV"), "video/quicktime");
+        assert_eq!(type_of("posters/1.jpg"), "image/jpeg");
+        assert_eq!(type_of("hls/1.m3u8"), "application/vnd.apple.mpegurl");
+        assert_eq!(type_of("noextension"), "application/octet-stream");
+        assert_eq!(type_of("mp4"), "application/octet-stream");
+        assert_eq!(type_of("page.html"), "application/octet-stream");
+    }
+}

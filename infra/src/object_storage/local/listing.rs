@@ -1,0 +1,82 @@
+//! Walks the folder of objects.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::sync::mpsc;
+
+use crate::object_storage::partial::disk_error;
+use crate::object_storage::{ObjectInfo, ObjectKey, StorageError};
+
+/// How far the walk may run ahead of the reader.
+const AHEAD: usize = 64;
+
+type Item = Result<ObjectInfo, StorageError>;
+
+/// The objects below `root` whose key starts with `prefix`.
+pub(super) fn list(root: PathBuf, prefix: String) -> BoxStream<'static, Item> {
+    let Some(start) = starting_folder(&root, &prefix) else { return stream::empty().boxed() };
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    tokio::task::spawn_blocking(move || {
+        if let Err(error) = walk(&root, start, &prefix, &sender) {
+            // Nobody listens any more: nobody to tell.
+            let _ = sender.blocking_send(Err(disk_error(&root, &error)));
+        }
+    });
+    stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|item| (item, receiver))
+    })
+    .boxed()
+}
+
+/// The deepest folder that holds everything with this prefix; `None` if no key can have it.
+fn starting_folder(root: &Path, prefix: &str) -> Option<PathBuf> {
+    match prefix.rsplit_once('/') {
+        None => Some(root.to_owned()),
+        Some((folder, _)) => ObjectKey::parse(folder).map(|key| root.join(key.as_str())),
+    }
+}
+
+/// Sends what it finds until there is no more, or nobody listens.
+fn walk(root: &Path, start: PathBuf, prefix: &str, found: &mpsc::Sender<Item>) -> io::Result<()> {
+    let mut folders = vec![start];
+    while let Some(folder) = folders.pop() {
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if is_absent(&error) => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            let Some(info) = describe(root, &entry)? else { continue };
+            if info.key.as_str().starts_with(prefix) && found.blocking_send(Ok(info)).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `None` if it is no object, or has vanished meanwhile.
+fn describe(root: &Path, entry: &fs::DirEntry) -> io::Result<Option<ObjectInfo>> {
+    let path = entry.path();
+    let key = path.strip_prefix(root).ok().and_then(Path::to_str).and_then(ObjectKey::parse);
+    let Some(key) = key else { return Ok(None) };
+    let metadata = match entry.metadata() {
+        Err(error) if is_absent(&error) => return Ok(None),
+        metadata => metadata?,
+    };
+    let modified_at = metadata.modified()?.into();
+    Ok(metadata.is_file().then_some(ObjectInfo { key, bytes: metadata.len(), modified_at }))
+}
+
+/// Whether the error says that nothing is there.
+pub(super) fn is_absent(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
+}

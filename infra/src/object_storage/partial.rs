@@ -1,0 +1,235 @@
+//! Bodies on their way in: the first stage of both adapters.
+//!
+//! A body is written to a file of its own before anybody sees an object. So memory holds one chunk
+//! per write, however large the object and however slow the client, and a body that fails costs the
+//! store nothing. The local adapter then renames the file; the S3 adapter uploads from it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
+use uuid::Uuid;
+
+use super::{ByteStream, StorageError};
+
+/// Below this many free bytes the disk counts as full: one upload of the default greatest size
+/// (10 MiB) and its directory entries would not fit for sure.
+const MIN_FREE: u64 = 16 * 1024 * 1024;
+
+/// The folder of files half written.
+#[derive(Clone, Debug)]
+pub(super) struct PartialDir {
+    path: PathBuf,
+}
+
+impl PartialDir {
+    /// Opens the folder; makes it, private to this user, if it doesn't exist.
+    pub(super) fn open(path: PathBuf) -> Result<Self, StorageError> {
+        create_private_dir(&path).map_err(|error| disk_error(&path, &error))?;
+        Ok(Self { path })
+    }
+
+    /// Writes a body to a file. If the body or the disk fails, or the call is dropped, the file is
+    /// removed.
+    pub(super) async fn write(&self, mut body: ByteStream) -> Result<PartialFile, StorageError> {
+        let dir = self.path.clone();
+        let mut partial = blocking(move || PartialFile::create(&dir))
+            .await
+            .map_err(|error| disk_error(&self.path, &error))?;
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(StorageError::Body)?;
+            partial.append(&chunk).await?;
+        }
+        partial.finish().await?;
+        Ok(partial)
+    }
+
+    /// Removes files that were last written longer than `older_than` ago. A slow write that is
+    /// still alive is thus spared, however long ago it began.
+    pub(super) async fn sweep(&self, older_than: Duration) -> Result<u64, StorageError> {
+        let dir = self.path.clone();
+        blocking(move || remove_older(&dir, older_than))
+            .await
+            .map_err(|error| disk_error(&self.path, &error))
+    }
+
+    /// Whether a file can be made here and the disk has room.
+    pub(super) async fn check(&self) -> Result<(), StorageError> {
+        let dir = self.path.clone();
+        let free = blocking(move || {
+            PartialFile::create(&dir)?;
+            let disk = rustix::fs::statvfs(&dir)?;
+            Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        })
+        .await
+        .map_err(|error| disk_error(&self.path, &error))?;
+        if free < MIN_FREE {
+            return Err(disk_error(&self.path, &io::ErrorKind::StorageFull.into()));
+        }
+        Ok(())
+    }
+}
+
+/// A file half written, or wholly written but not yet an object. Dropping it removes it.
+#[derive(Debug)]
+pub(super) struct PartialFile {
+    path: PathBuf,
+    file: tokio::fs::File,
+    bytes: u64,
+}
+
+impl PartialFile {
+    /// Makes the file and its guard in one step, so that no moment leaves one without the other.
+    fn create(dir: &Path) -> io::Result<Self> {
+        let path = dir.join(Uuid::new_v4().to_string());
+        let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        Ok(Self { path, file: tokio::fs::File::from_std(file), bytes: 0 })
+    }
+
+    async fn append(&mut self, chunk: &[u8]) -> Result<(), StorageError> {
+        self.file.write_all(chunk).await.map_err(|error| disk_error(&self.path, &error))?;
+        self.bytes += chunk.len() as u64;
+        Ok(())
+    }
+
+    /// Waits for the last write: `tokio::fs::File` reports a failed one only at the next call.
+    async fn finish(&mut self) -> Result<(), StorageError> {
+        self.file.flush().await.map_err(|error| disk_error(&self.path, &error))
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its size in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Makes it the file `target` below `root`, durably: when this returns, a power cut does not
+    /// undo it. Replaces what is there.
+    pub(super) async fn persist(self, target: PathBuf, root: PathBuf) -> Result<u64, StorageError> {
+        self.file.sync_all().await.map_err(|error| disk_error(&self.path, &error))?;
+        let bytes = self.bytes;
+        let shown = target.clone();
+        // Moved into the closure, which runs to its end even if this call is dropped: the guard
+        // must not remove the file while it is being renamed.
+        blocking(move || {
+            let folder = target.parent().unwrap_or(&root);
+            create_private_dir(folder)?;
+            fs::rename(&self.path, &target)?;
+            sync_folders(folder, &root)
+        })
+        .await
+        .map_err(|error| disk_error(&shown, &error))?;
+        Ok(bytes)
+    }
+}
+
+impl Drop for PartialFile {
+    fn drop(&mut self) {
+        match fs::remove_file(&self.path) {
+            // Renamed, or swept.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(path = %self.path.display(), %error, "partial file stays"),
+            Ok(()) => {}
+        }
+    }
+}
+
+/// Makes a folder and those above it, readable by this user alone.
+pub(super) fn create_private_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Runs file system work where it may block. It runs to its end even if the call is dropped.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+/// What a person reads when the disk is the trouble.
+pub(super) fn disk_error(path: &Path, error: &io::Error) -> StorageError {
+    let shown = path.display();
+    StorageError::Unavailable(match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("the disk is full ({shown})")
+        }
+        _ => format!("{shown}: {error}"),
+    })
+}
+
+/// A rename is durable only once the folder is, and a new folder only once the one above it is.
+fn sync_folders(from: &Path, root: &Path) -> io::Result<()> {
+    for folder in from.ancestors() {
+        fs::File::open(folder)?.sync_all()?;
+        if folder == root {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn remove_older(dir: &Path, older_than: Duration) -> io::Result<u64> {
+    let now = SystemTime::now();
+    let mut removed = 0;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        // A file that vanishes meanwhile was renamed or removed by its writer: nothing to do.
+        let Ok(written) = entry.metadata().and_then(|metadata| metadata.modified()) else {
+            continue;
+        };
+        let age = now.duration_since(written).unwrap_or_default();
+        if age >= older_than && fs::remove_file(entry.path()).is_ok() {
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures_util::stream;
+
+    use super::*;
+
+    /// `/dev/full` answers every write with "no space left on device".
+    #[tokio::test]
+    async fn a_full_disk_is_said_so_and_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut partial = PartialFile::create(dir.path()).unwrap();
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        partial.file = tokio::fs::File::from_std(full);
+
+        let written = async {
+            partial.append(&[7; 4096]).await?;
+            partial.finish().await
+        };
+        let error = written.await.unwrap_err();
+
+        assert!(matches!(&error, StorageError::Unavailable(_)), "{error:?}");
+        assert!(error.to_string().contains("the disk is full"), "{error}");
+        drop(partial);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_sweep_spares_what_was_written_lately() {
+        let dir = tempfile::tempdir().unwrap();
+        let partials = PartialDir::open(dir.path().join("partial")).unwrap();
+        let body = stream::iter([Ok(Bytes::from_static(b"abc"))]).boxed();
+        let partial = partials.write(body).await.unwrap();
+
+        assert_eq!(partials.sweep(Duration::from_secs(60)).await.unwrap(), 0);
+        assert!(partial.path().exists());
+        assert_eq!(partials.sweep(Duration::ZERO).await.unwrap(), 1);
+        assert!(!partial.path().exists());
+    }
+}

@@ -1,0 +1,258 @@
+//! Objects in a bucket of Amazon S3, or of a server that speaks its protocol.
+//!
+//! A body is first written to a file in the spool folder, then sent from there. Parts kept in memory
+//! would cost 8 MiB per upload in flight; from a file an upload costs two buffers of 64 KiB, whatever
+//! the number of uploads, and a request can be repeated from any byte. A body that fails never
+//! reaches the store.
+//!
+//! Up to [`multipart::PART_BYTES`] an object is sent in one request, beyond that in parts, so that no
+//! request is so long that its timeout would say nothing.
+
+mod errors;
+mod multipart;
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{Credentials, RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::{ByteStream as SdkStream, DateTime};
+use aws_sdk_s3::types::Object;
+use domain::Timestamp;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+
+use super::partial::{PartialDir, PartialFile};
+use super::{ByteStream, EXPIRY_STEP, ObjectInfo, ObjectKey, ObjectStorage, StorageError};
+use errors::unavailable;
+
+/// Signature version 4 signs URLs for seven days at most.
+const LONGEST_URL: Duration = Duration::from_secs(7 * 24 * 3600);
+/// A readiness check that takes longer has failed.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where the bucket is and how to reach it.
+#[derive(Clone, Debug)]
+pub struct S3Settings {
+    /// The bucket; it must exist.
+    pub bucket: String,
+    /// Its region; from the environment if `None`.
+    pub region: Option<String>,
+    /// Another server than Amazon's. It is addressed with the bucket in the path.
+    pub endpoint_url: Option<String>,
+    /// A folder for bodies on their way in. It must hold the uploads in flight.
+    pub spool: PathBuf,
+    /// Who we are.
+    pub credentials: S3Credentials,
+}
+
+/// Who we are.
+#[derive(Clone)]
+pub enum S3Credentials {
+    /// As AWS clients find out: environment variables, profile, container or instance role.
+    FromEnvironment,
+    /// These.
+    Static {
+        /// The access key id.
+        id: String,
+        /// The secret access key.
+        secret: String,
+    },
+}
+
+impl std::fmt::Debug for S3Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::FromEnvironment => "FromEnvironment",
+            Self::Static { .. } => "Static",
+        })
+    }
+}
+
+/// The S3 adapter.
+pub struct S3Storage {
+    client: Client,
+    bucket: String,
+    spool: PartialDir,
+}
+
+impl S3Storage {
+    /// Prepares the client. Nothing is sent yet: ask [`ObjectStorage::check`] whether the bucket is
+    /// there.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] if no region is known or the spool folder cannot be made.
+    pub async fn open(settings: S3Settings) -> Result<Self, StorageError> {
+        let shared = sdk_config(&settings).await;
+        if shared.region().is_none() {
+            let text = "the region of the bucket is not known, set AWS_REGION";
+            return Err(StorageError::Unavailable(text.to_owned()));
+        }
+        // Servers other than Amazon's refuse the checksums that the SDK adds by default, and do not
+        // resolve a bucket as a host name.
+        let config = aws_sdk_s3::config::Builder::from(&shared)
+            .force_path_style(settings.endpoint_url.is_some())
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .build();
+        Ok(Self {
+            client: Client::from_conf(config),
+            bucket: settings.bucket,
+            spool: PartialDir::open(settings.spool)?,
+        })
+    }
+
+    async fn put_whole(
+        &self,
+        key: &ObjectKey,
+        content_type: &str,
+        file: &PartialFile,
+    ) -> Result<(), StorageError> {
+        let body = multipart::section(file, 0, file.bytes()).await?;
+        let request = self.client.put_object().bucket(&self.bucket).key(key.as_str());
+        let sent = request.content_type(content_type).body(body).send().await;
+        sent.map(drop).map_err(|error| unavailable("writing an object", &error))
+    }
+}
+
+async fn sdk_config(settings: &S3Settings) -> SdkConfig {
+    // The longest request carries one part of 8 MiB: 30 s are enough at 2.3 Mbit/s.
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .read_timeout(Duration::from_secs(30))
+        .operation_timeout(Duration::from_secs(100))
+        .build();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(3)
+        .with_initial_backoff(Duration::from_millis(200))
+        .with_max_backoff(Duration::from_secs(2));
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts)
+        .retry_config(retries);
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(url) = &settings.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let S3Credentials::Static { id, secret } = &settings.credentials {
+        loader =
+            loader.credentials_provider(Credentials::new(id, secret, None, None, "configuration"));
+    }
+    loader.load().await
+}
+
+#[async_trait]
+impl ObjectStorage for S3Storage {
+    /// A call that is dropped while its last request is under way may still leave the object, whole.
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        content_type: &str,
+        body: ByteStream,
+    ) -> Result<u64, StorageError> {
+        let file = self.spool.write(body).await?;
+        if file.bytes() <= multipart::PART_BYTES {
+            self.put_whole(key, content_type, &file).await?;
+        } else {
+            multipart::upload(&self.client, &self.bucket, key, content_type, &file).await?;
+        }
+        Ok(file.bytes())
+    }
+
+    async fn get(&self, key: &ObjectKey) -> Result<ByteStream, StorageError> {
+        let sent = self.client.get_object().bucket(&self.bucket).key(key.as_str()).send().await;
+        match sent {
+            Ok(found) => Ok(chunks(found.body)),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => {
+                Err(StorageError::NotFound(key.clone()))
+            }
+            Err(error) => Err(unavailable("reading an object", &error)),
+        }
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
+        let sent = self.client.delete_object().bucket(&self.bucket).key(key.as_str()).send().await;
+        sent.map(drop).map_err(|error| unavailable("deleting an object", &error))
+    }
+
+    /// Holds no longer than the credentials do: those of a role expire on their own.
+    async fn url(&self, key: &ObjectKey, valid_for: Duration) -> Result<String, StorageError> {
+        let invalid = |error| StorageError::Unavailable(format!("signing a URL: {error}"));
+        let signing = PresigningConfig::builder()
+            .start_time(start_of_step(SystemTime::now()))
+            .expires_in(valid_for.saturating_add(EXPIRY_STEP).min(LONGEST_URL))
+            .build()
+            .map_err(invalid)?;
+        let request = self.client.get_object().bucket(&self.bucket).key(key.as_str());
+        let signed = request.presigned(signing).await;
+        Ok(signed.map_err(|error| unavailable("signing a URL", &error))?.uri().to_owned())
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+    ) -> Result<BoxStream<'static, Result<ObjectInfo, StorageError>>, StorageError> {
+        let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+        let pages = stream::unfold(request.into_paginator().send(), |mut pages| async move {
+            pages.next().await.map(|page| (page, pages))
+        });
+        let objects = pages
+            .map_err(|error| unavailable("listing objects", &error))
+            .map_ok(|page| {
+                let found = page.contents.unwrap_or_default().into_iter().filter_map(describe);
+                stream::iter(found.map(Ok))
+            })
+            .try_flatten();
+        Ok(objects.boxed())
+    }
+
+    async fn sweep_partial(&self, older_than: Duration) -> Result<u64, StorageError> {
+        let spooled = self.spool.sweep(older_than).await?;
+        Ok(spooled + multipart::sweep(&self.client, &self.bucket, older_than).await?)
+    }
+
+    async fn check(&self) -> Result<(), StorageError> {
+        self.spool.check().await?;
+        let asked = self.client.head_bucket().bucket(&self.bucket).send();
+        match tokio::time::timeout(CHECK_TIMEOUT, asked).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => {
+                Err(unavailable(&format!("asking for bucket `{}`", self.bucket), &error))
+            }
+            Err(_) => {
+                let seconds = CHECK_TIMEOUT.as_secs();
+                Err(StorageError::Unavailable(format!("no answer within {seconds} s")))
+            }
+        }
+    }
+}
+
+fn chunks(body: SdkStream) -> ByteStream {
+    let next = |mut body: SdkStream| async move {
+        let chunk = body.next().await?;
+        Some((chunk.map_err(std::io::Error::other), body))
+    };
+    stream::unfold(body, next).boxed()
+}
+
+/// `None` for what others put into the bucket under names that are not ours.
+fn describe(object: Object) -> Option<ObjectInfo> {
+    let key = ObjectKey::parse(object.key()?)?;
+    let bytes = u64::try_from(object.size()?).ok()?;
+    Some(ObjectInfo { key, bytes, modified_at: timestamp(object.last_modified()?)? })
+}
+
+fn timestamp(at: &DateTime) -> Option<Timestamp> {
+    Timestamp::from_timestamp(at.secs(), at.subsec_nanos())
+}
+
+fn start_of_step(now: SystemTime) -> SystemTime {
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let start = since - since % EXPIRY_STEP.as_secs();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(start)
+}

@@ -1,0 +1,164 @@
+//! Multipart uploads: begun, sent part by part, completed; aborted on any error.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::{ByteStream as SdkStream, Length};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+
+use super::errors::unavailable;
+use super::timestamp;
+use crate::object_storage::partial::PartialFile;
+use crate::object_storage::{ObjectKey, StorageError};
+
+/// The size of a part; the last one is smaller. The protocol asks for 5 MiB at least.
+pub(super) const PART_BYTES: u64 = 8 * 1024 * 1024;
+/// The protocol's limit.
+const MOST_PARTS: u64 = 10_000;
+
+/// Uploads `file` in parts. The object appears with the last request, or never.
+pub(super) async fn upload(
+    client: &Client,
+    bucket: &str,
+    key: &ObjectKey,
+    content_type: &str,
+    file: &PartialFile,
+) -> Result<(), StorageError> {
+    let request = client.create_multipart_upload().bucket(bucket).key(key.as_str());
+    let begun = request.content_type(content_type).send().await;
+    let begun = begun.map_err(|error| unavailable("beginning an upload", &error))?;
+    let Some(id) = begun.upload_id else {
+        return Err(StorageError::Unavailable("beginning an upload: it has no id".to_owned()));
+    };
+    let place =
+        Place { client: client.clone(), bucket: bucket.to_owned(), key: key.to_string(), id };
+    let mut upload = Upload { place, ended: false };
+    let sent = upload.send(file).await;
+    if sent.is_err() {
+        upload.place.abort().await;
+    }
+    upload.ended = true;
+    sent
+}
+
+/// `length` bytes of the file from `offset` on, read as they are sent, and again if the request is
+/// repeated.
+pub(super) async fn section(
+    file: &PartialFile,
+    offset: u64,
+    length: u64,
+) -> Result<SdkStream, StorageError> {
+    let section =
+        SdkStream::read_from().path(file.path()).offset(offset).length(Length::Exact(length));
+    let unreadable = |error| {
+        StorageError::Unavailable(format!("{} cannot be read: {error}", file.path().display()))
+    };
+    section.build().await.map_err(unreadable)
+}
+
+/// Aborts uploads that began longer than `older_than` ago. Returns how many.
+pub(super) async fn sweep(
+    client: &Client,
+    bucket: &str,
+    older_than: Duration,
+) -> Result<u64, StorageError> {
+    let Some(before) = SystemTime::now().checked_sub(older_than).map(domain::Timestamp::from)
+    else {
+        return Ok(0);
+    };
+    let mut aborted = 0;
+    let mut marker = (None, None);
+    loop {
+        let request = client.list_multipart_uploads().bucket(bucket);
+        let request = request.set_key_marker(marker.0).set_upload_id_marker(marker.1);
+        let page = request.send().await.map_err(|e| unavailable("listing uploads", &e))?;
+        for upload in page.uploads.unwrap_or_default() {
+            let begun = upload.initiated.as_ref().and_then(timestamp);
+            let (Some(key), Some(id)) = (upload.key, upload.upload_id) else { continue };
+            if begun.is_none_or(|begun| begun > before) || ObjectKey::parse(&key).is_none() {
+                continue;
+            }
+            let place = Place { client: client.clone(), bucket: bucket.to_owned(), key, id };
+            aborted += u64::from(place.abort().await);
+        }
+        if page.is_truncated != Some(true) {
+            return Ok(aborted);
+        }
+        marker = (page.next_key_marker, page.next_upload_id_marker);
+    }
+}
+
+/// An upload that has begun. Dropped before it has ended, it is aborted in the background.
+struct Upload {
+    place: Place,
+    ended: bool,
+}
+
+/// Which upload.
+#[derive(Clone)]
+struct Place {
+    client: Client,
+    bucket: String,
+    key: String,
+    id: String,
+}
+
+impl Upload {
+    async fn send(&self, file: &PartialFile) -> Result<(), StorageError> {
+        let part_bytes = PART_BYTES.max(file.bytes().div_ceil(MOST_PARTS));
+        let mut parts = Vec::new();
+        let mut offset = 0;
+        for number in 1.. {
+            let length = part_bytes.min(file.bytes() - offset);
+            let body = section(file, offset, length).await?;
+            parts.push(self.place.send_part(number, body).await?);
+            offset += length;
+            if offset == file.bytes() {
+                break;
+            }
+        }
+        self.place.complete(parts).await
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        // Without a runtime the process is ending: the sweep of a later one finds the upload.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let place = self.place.clone();
+            runtime.spawn(async move { place.abort().await });
+        }
+    }
+}
+
+impl Place {
+    async fn send_part(&self, number: i32, body: SdkStream) -> Result<CompletedPart, StorageError> {
+        let request = self.client.upload_part().bucket(&self.bucket).key(&self.key);
+        let sent = request.upload_id(&self.id).part_number(number).body(body).send().await;
+        let sent = sent.map_err(|error| unavailable("sending a part", &error))?;
+        Ok(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).build())
+    }
+
+    async fn complete(&self, parts: Vec<CompletedPart>) -> Result<(), StorageError> {
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let request = self.client.complete_multipart_upload().bucket(&self.bucket).key(&self.key);
+        let sent = request.upload_id(&self.id).multipart_upload(parts).send().await;
+        sent.map(drop).map_err(|error| unavailable("completing an upload", &error))
+    }
+
+    /// Whether it was there and is gone. One that cannot be aborted now is left to the sweep.
+    async fn abort(&self) -> bool {
+        let request = self.client.abort_multipart_upload().bucket(&self.bucket).key(&self.key);
+        match request.upload_id(&self.id).send().await {
+            Ok(_) => true,
+            Err(error) => {
+                let error = unavailable("aborting an upload", &error);
+                tracing::warn!(%error, key = %self.key, "the upload is left to the sweep");
+                false
+            }
+        }
+    }
+}

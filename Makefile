@@ -1,0 +1,47 @@
+# make run    set up what is missing, build, and hold a contest on http://127.0.0.1:8080
+# make test   set up what is missing, and run every test, Kafka and S3 included
+# make lint   formatting, clippy, and licences and advisories where cargo-deny is installed
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test build run test lint clean-dev
+
+# A Rust that scripts/setup.sh has just installed is not on the caller's PATH yet.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+DATA_DIR ?= .anb
+
+help:
+	@echo 'make run        set up what is missing, build, and serve on http://127.0.0.1:8080'
+	@echo 'make test       set up what is missing, and run every test, Kafka and S3 included'
+	@echo 'make lint       formatting, clippy, licences and advisories'
+	@echo 'make build      build the release binary: target/release/anb'
+	@echo 'make clean-dev  delete the data of make run ($(DATA_DIR))'
+
+setup:
+	@scripts/setup.sh run
+
+setup-test:
+	@scripts/setup.sh test
+
+build: setup
+	@cargo build --release --locked
+
+# Settings may be kept in .env (see .env.example).
+run: build
+	@set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec target/release/anb dev
+
+test: setup-test
+	@cargo run --quiet --locked --package test-services -- run cargo test --quiet --locked --workspace
+
+lint: setup
+	@cargo fmt --all -- --check
+	@cargo clippy --quiet --locked --workspace --all-targets
+	@if cargo deny --version >/dev/null 2>&1; then \
+	  cargo deny --log-level error check; \
+	else \
+	  echo 'lint: cargo-deny is not installed (cargo install cargo-deny --locked), so licences and advisories were not checked'; \
+	fi
+
+clean-dev:
+	@scripts/clean-dev.sh '$(DATA_DIR)'

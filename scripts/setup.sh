@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Installs what is missing to build and run ("run"), or also to test ("test"): on Debian and Ubuntu
+# the system packages through apt, everywhere the pinned Rust through rustup. Says nothing when
+# everything is there. On other systems it names what is missing and stops.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+purpose=${1:-run}
+say() { printf 'setup: %s\n' "$*" >&2; }
+stop() { say "$*"; exit 1; }
+
+packages=(
+  build-essential pkg-config cmake clang libclang-dev curl ca-certificates
+  libcurl4-openssl-dev libssl-dev zlib1g-dev
+  libavcodec-dev libavformat-dev libavfilter-dev libavdevice-dev
+  libswscale-dev libswresample-dev libavutil-dev
+  postgresql
+)
+case $purpose in
+  run) ;;
+  test) packages+=(ffmpeg openjdk-17-jdk-headless maven) ;;
+  *) stop "usage: scripts/setup.sh [run|test]" ;;
+esac
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    stop "needs root for: $* (there is no sudo here)"
+  fi
+}
+
+# A package counts as installed also when another version of it provides the name.
+is_installed() {
+  [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+install_with_apt() {
+  local missing=() package log
+  for package in "${packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "installing ${missing[*]}"
+  log=$(mktemp)
+  if ! {
+    as_root apt-get update --quiet=2 &&
+      as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}"
+  } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    stop "apt could not install them (its whole output: $log)"
+  fi
+  rm -f "$log"
+}
+
+# What has to be there on a system whose packages we do not know, by what we can see of it.
+name_what_is_missing() {
+  local missing=() tool library
+  for tool in cc pkg-config cmake clang curl; do
+    command -v "$tool" >/dev/null || missing+=("$tool")
+  done
+  for library in libavcodec libavformat libavfilter libavdevice libswscale libswresample libavutil \
+    libcurl openssl zlib; do
+    pkg-config --exists "$library" 2>/dev/null || missing+=("$library (library and headers)")
+  done
+  command -v initdb >/dev/null || command -v pg_config >/dev/null ||
+    missing+=("PostgreSQL 15 or newer (server)")
+  if [ "$purpose" = test ]; then
+    for tool in ffmpeg java mvn; do
+      command -v "$tool" >/dev/null || missing+=("$tool")
+    done
+  fi
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "this is neither Debian nor Ubuntu. Please install, then try again:"
+  printf '  %s\n' "${missing[@]}" >&2
+  exit 1
+}
+
+install_rust() {
+  local channel cargo_bin=${CARGO_HOME:-$HOME/.cargo}/bin
+  export PATH="$cargo_bin:$PATH"
+  channel=$(sed -n 's/^channel *= *"\(.*\)"/\1/p' rust-toolchain.toml)
+  if ! command -v cargo >/dev/null; then
+    say "installing rustup"
+    curl --proto '=https' --tlsv1.2 --silent --show-error --fail https://sh.rustup.rs |
+      sh -s -- -y --quiet --profile minimal --default-toolchain none --no-modify-path >/dev/null
+  fi
+  if ! command -v rustup >/dev/null; then
+    cargo --version | grep --quiet --fixed-strings " $channel" ||
+      stop "needs Rust $channel; this is $(cargo --version), and there is no rustup to fetch it"
+    return 0
+  fi
+  # rustup may be told not to install by itself, so never rely on that.
+  local installed
+  installed=$(rustup component list --toolchain "$channel" --installed 2>/dev/null || true)
+  if ! grep --quiet '^cargo' <<<"$installed" ||
+    ! grep --quiet '^rustfmt' <<<"$installed" ||
+    ! grep --quiet '^clippy' <<<"$installed"; then
+    say "installing Rust $channel"
+    rustup --quiet toolchain install "$channel" --profile minimal --no-self-update \
+      --component rustfmt --component clippy
+  fi
+}
+
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
+  install_with_apt
+else
+  name_what_is_missing
+fi
+install_rust

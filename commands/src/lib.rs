@@ -1,1 +1,157 @@
-//! Placeholder.
+//! Commands: what people may ask the contest to do.
+//!
+//! Each one goes the same four steps: validate what needs no history and refuse what the read models
+//! already know to be impossible; append the event; wait until the projection has folded it; read
+//! the verdict. The log's order decides every race, so there is no lock and no transaction here.
+//!
+//! Never in here: HTTP, a write to a read-model table, a rule that the fold should decide.
+
+mod context;
+mod delete;
+mod error;
+mod login;
+mod original;
+mod password;
+mod personal_data;
+mod register;
+mod secrets;
+pub mod sniff;
+mod status;
+mod sweep;
+mod token;
+mod upload;
+mod vote;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{EventId, Verdict};
+use infra::event_log::envelope::Envelope;
+use infra::event_log::{AppendError, EventLog};
+use infra::object_storage::ObjectStorage;
+use infra::read_models::ReadModels;
+use infra::verdicts::{Decision, Decisions, VerdictLookup};
+use sqlx::PgPool;
+
+pub use context::Context;
+pub use error::{CommandError, StoreOriginalError};
+pub use original::StoredOriginal;
+pub use register::Registration;
+pub use status::CommandStatus;
+pub use sweep::{Sweeper, Swept};
+pub use token::CommandToken;
+pub use upload::{NewVideo, UploadedVideo};
+
+use password::Passwords;
+use secrets::EmailSecret;
+use token::TokenKey;
+use vote::Ballots;
+
+/// Everything that commands need of the world.
+pub struct Parts {
+    /// The log, to append to.
+    pub log: Arc<dyn EventLog>,
+    /// Append, wait, verdict.
+    pub decisions: Decisions,
+    /// What the read models know.
+    pub read_models: Arc<dyn ReadModels>,
+    /// Verdicts of commands that outlived their request.
+    pub verdicts: Arc<dyn VerdictLookup>,
+    /// Where originals go.
+    pub storage: Arc<dyn ObjectStorage>,
+    /// The database of `personal_data`.
+    pub pool: PgPool,
+}
+
+/// How commands behave.
+pub struct CommandSettings {
+    /// How long a command waits for its verdict before it answers "pending".
+    pub verdict_deadline: Duration,
+    /// The secret from which the key of command tokens is derived.
+    pub secret_key: Vec<u8>,
+    /// How many passwords are hashed at once; each takes 19 MiB meanwhile.
+    pub hash_parallelism: usize,
+}
+
+/// The commands. Cheap to clone.
+#[derive(Clone)]
+pub struct Commands {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: Parts,
+    verdict_deadline: Duration,
+    email_secret: EmailSecret,
+    passwords: Passwords,
+    tokens: TokenKey,
+    ballots: Ballots,
+}
+
+/// How a command ended, as far as its request can tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer<T> {
+    /// It took effect.
+    Done(T),
+    /// It stands in the log, but its verdict is not known yet. The token asks for it later.
+    Pending(CommandToken),
+}
+
+impl Commands {
+    /// Puts the commands together; reads (or makes, once) the secret of email pseudonyms.
+    ///
+    /// # Errors
+    /// [`CommandError`] if the database cannot be used.
+    pub async fn new(parts: Parts, settings: CommandSettings) -> Result<Self, CommandError> {
+        let email_secret = EmailSecret::load(&parts.pool).await?;
+        let inner = Inner {
+            parts,
+            verdict_deadline: settings.verdict_deadline,
+            email_secret,
+            passwords: Passwords::new(settings.hash_parallelism)?,
+            tokens: TokenKey::derive(&settings.secret_key),
+            ballots: Ballots::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Steps two to four: append, wait, verdict.
+    async fn decide(&self, envelope: Envelope) -> Result<Answer<Verdict>, AppendError> {
+        let kind = envelope_kind(&envelope);
+        let event_id: EventId = envelope.event_id;
+        let counts = vote::counted_video(&envelope.event);
+        let decided =
+            self.inner.parts.decisions.submit(envelope, self.inner.verdict_deadline).await;
+        let (outcome, answer) = match decided {
+            Ok(Decision::Decided { verdict, .. }) => {
+                (verdict_label(&verdict), Ok(Answer::Done(verdict)))
+            }
+            Ok(Decision::Pending { position }) => {
+                let token = self.inner.tokens.issue(event_id, position, counts);
+                ("pending", Ok(Answer::Pending(token)))
+            }
+            Err(error) => ("unavailable", Err(error)),
+        };
+        metrics::counter!("anb_command_verdicts_total", "command" => kind, "verdict" => outcome)
+            .increment(1);
+        answer
+    }
+}
+
+fn verdict_label(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Accepted { .. } => "accepted",
+        Verdict::Rejected(rejection) => rejection.code(),
+    }
+}
+
+fn envelope_kind(envelope: &Envelope) -> &'static str {
+    use domain::{Event, VideoEvent};
+    match &envelope.event {
+        Event::Account(..) => "register",
+        Event::Video(_, VideoEvent::Uploaded(_)) => "upload",
+        Event::Video(_, VideoEvent::Deleted(_)) => "delete",
+        Event::Video(_, VideoEvent::VoteCast(_)) => "vote",
+        Event::Video(..) => "transcode",
+    }
+}

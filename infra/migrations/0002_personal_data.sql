@@ -6,6 +6,8 @@ create table personal_data (
     last_name     text        not null,
     email         text        not null,
     password_hash text        not null,
+    -- The registration that the row was written for. If the fold rejects it, the row is swept.
+    event_id      uuid        not null,
     created_at    timestamptz not null default now()
 );
 create index personal_data_created_at on personal_data (created_at);

@@ -85,6 +85,13 @@ pub trait ReadModels: Send + Sync + 'static {
     /// A video, deleted ones included.
     async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError>;
 
-    /// Which of these object keys belong to a video that still exists.
-    async fn keys_in_use(&self, keys: &[String]) -> Result<Vec<String>, LookupError>;
+    /// Which of these object keys belong to no video that still exists.
+    ///
+    /// None, unless the projection has folded every partition up to `ends` (the log's end offsets):
+    /// a read model that is behind, or being rebuilt, cannot say that something is not needed.
+    async fn orphaned_keys(
+        &self,
+        keys: &[String],
+        ends: &[u64],
+    ) -> Result<Vec<String>, LookupError>;
 }

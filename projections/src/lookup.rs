@@ -113,15 +113,28 @@ impl ReadModels for PostgresLookup {
         row.as_ref().map(video_facts).transpose()
     }
 
-    async fn keys_in_use(&self, keys: &[String]) -> Result<Vec<String>, LookupError> {
+    async fn orphaned_keys(
+        &self,
+        keys: &[String],
+        ends: &[u64],
+    ) -> Result<Vec<String>, LookupError> {
+        let ends: Vec<i64> =
+            ends.iter().map(|end| i64::try_from(*end).unwrap_or(i64::MAX)).collect();
+        // One statement, one snapshot: a rebuild that begins meanwhile cannot come between the
+        // question whether the projection is complete and the answer.
         sqlx::query_scalar(
             "select key from unnest($1::text[]) as key
-             where exists (
+             where not exists (
                  select from videos v where v.status <> 'deleted'
                  and key in (v.original_key, v.processed_key, v.poster_key)
+             ) and not exists (
+                 select from unnest($2::bigint[]) with ordinality as log (next, number)
+                 left join checkpoints c on c.partition = log.number - 1
+                 where coalesce(c.next_offset, 0) < log.next
              )",
         )
         .bind(keys)
+        .bind(ends)
         .fetch_all(&self.pool)
         .await
         .map_err(unavailable)

@@ -1,0 +1,86 @@
+//! Why a command failed.
+
+use domain::Rejection;
+use infra::event_log::AppendError;
+use infra::object_storage::StorageError;
+use infra::verdicts::LookupError;
+
+/// A command that did not take effect, as far as anybody can say.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The rules forbid it.
+    #[error("rejected: {0}")]
+    Rejected(Rejection),
+    /// Something that commands need is away or overloaded. A retry with the same idempotency key is
+    /// safe.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// A defect on our side.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+impl From<Rejection> for CommandError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<AppendError> for CommandError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            // Every field of a command is bounded long before this.
+            AppendError::TooLarge { .. } => Self::Internal(error.to_string()),
+            AppendError::Unavailable(_) | AppendError::Unknown(_) => {
+                Self::Unavailable(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<LookupError> for CommandError {
+    fn from(error: LookupError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<sqlx::Error> for CommandError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::Protocol(_) => Self::Unavailable(error.to_string()),
+            sqlx::Error::Database(ref database)
+                if database.code().is_some_and(|code| {
+                    ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+                }) =>
+            {
+                Self::Unavailable(error.to_string())
+            }
+            _ => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// Why an original was not stored. Nothing of it remains.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreOriginalError {
+    /// Its first bytes are those of no video container that the contest accepts, or it is empty.
+    #[error("the file is no video")]
+    NotAVideo,
+    /// It is larger than allowed.
+    #[error("the file is larger than {max} bytes")]
+    TooLarge {
+        /// The most that is allowed, in bytes.
+        max: u64,
+    },
+    /// The client's stream of bytes broke off.
+    #[error("the upload broke off: {0}")]
+    Body(#[source] std::io::Error),
+    /// The store cannot take it.
+    #[error(transparent)]
+    Storage(StorageError),
+}

@@ -1,0 +1,63 @@
+//! The table of personal data: written before the event, the only place that knows a name.
+
+use domain::{AccountId, EventId};
+use sqlx::PgPool;
+
+/// One person.
+pub(crate) struct Person<'a> {
+    pub(crate) account: AccountId,
+    pub(crate) event: EventId,
+    pub(crate) first_name: &'a str,
+    pub(crate) last_name: &'a str,
+    pub(crate) email: &'a str,
+    pub(crate) password_hash: &'a str,
+}
+
+/// Writes a person down; a row that a retry has written already stays as it is.
+pub(crate) async fn insert(pool: &PgPool, person: &Person<'_>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into personal_data
+             (account_id, event_id, first_name, last_name, email, password_hash)
+         values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+    )
+    .bind(person.account.0)
+    .bind(person.event.0)
+    .bind(person.first_name)
+    .bind(person.last_name)
+    .bind(person.email)
+    .bind(person.password_hash)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn password_hash(
+    pool: &PgPool,
+    account: AccountId,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("select password_hash from personal_data where account_id = $1")
+        .bind(account.0)
+        .fetch_optional(pool)
+        .await
+}
+
+pub(crate) async fn forget(pool: &PgPool, account: AccountId) -> Result<(), sqlx::Error> {
+    sqlx::query("delete from personal_data where account_id = $1")
+        .bind(account.0)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
+/// Removes the rows of registrations that the fold rejected: their request died before it could.
+pub(crate) async fn sweep_rejected(pool: &PgPool) -> Result<u64, sqlx::Error> {
+    let result = sqlx::query(
+        "delete from personal_data p using rejections r
+         where r.event_id = p.event_id and not exists (
+             select from accounts a where a.account_id = p.account_id
+         )",
+    )
+    .execute(pool)
+    .await?;
+    Ok(result.rows_affected())
+}

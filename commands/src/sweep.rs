@@ -1,0 +1,115 @@
+//! Removing what interrupted commands have left behind: objects that no video needs, uploads never
+//! completed, personal data of registrations that lost a race.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use futures_util::TryStreamExt;
+use infra::event_log::EventLog;
+use infra::object_storage::{ObjectKey, ObjectStorage};
+use infra::read_models::ReadModels;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::{CommandError, personal_data};
+
+/// A request, however slow, is over by then: what is younger may still be about to be used.
+const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+const PAUSE: Duration = Duration::from_secs(60 * 60);
+/// Objects are checked in groups of so many.
+const GROUP: usize = 500;
+const PREFIXES: [&str; 3] = ["originals/", "processed/", "posters/"];
+
+/// What one sweep removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Objects that no video needs.
+    pub objects: u64,
+    /// Uploads never completed.
+    pub partial_uploads: u64,
+    /// Rows of personal data whose registration was rejected.
+    pub personal_data: u64,
+}
+
+/// Sweeps.
+#[derive(Clone)]
+pub struct Sweeper {
+    /// The log, whose end tells whether the read models know everything.
+    pub log: Arc<dyn EventLog>,
+    /// What videos need.
+    pub read_models: Arc<dyn ReadModels>,
+    /// The store to be swept.
+    pub storage: Arc<dyn ObjectStorage>,
+    /// The database of `personal_data`.
+    pub pool: PgPool,
+    /// How old an object must be.
+    pub grace: Duration,
+}
+
+impl Sweeper {
+    /// Old enough, by default.
+    pub const GRACE: Duration = GRACE;
+
+    /// Sweeps now and every hour, until `shutdown`. A sweep that fails is tried again next time.
+    pub async fn run(self, shutdown: CancellationToken) {
+        loop {
+            match self.sweep().await {
+                Ok(swept) if swept == Swept::default() => {}
+                Ok(swept) => tracing::info!(?swept, "swept"),
+                Err(error) => tracing::warn!(%error, "the sweep failed"),
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+    }
+
+    /// Sweeps once.
+    ///
+    /// # Errors
+    /// [`CommandError`] if something cannot be asked or removed; the rest is left for next time.
+    pub async fn sweep(&self) -> Result<Swept, CommandError> {
+        let mut swept = Swept {
+            partial_uploads: self.storage.sweep_partial(self.grace).await.map_err(unavailable)?,
+            personal_data: personal_data::sweep_rejected(&self.pool).await?,
+            objects: 0,
+        };
+        for prefix in PREFIXES {
+            swept.objects += self.sweep_objects(prefix).await?;
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_objects(&self, prefix: &str) -> Result<u64, CommandError> {
+        let listing = self.storage.list(prefix).await.map_err(unavailable)?;
+        let oldest_kept = Utc::now() - self.grace;
+        let mut old = std::pin::pin!(
+            listing
+                .try_filter(|object| std::future::ready(object.modified_at < oldest_kept))
+                .map_ok(|object| object.key)
+                .try_chunks(GROUP)
+        );
+        let mut removed = 0;
+        while let Some(group) = old.try_next().await.map_err(|error| unavailable(error.1))? {
+            removed += self.remove_orphans(&group).await?;
+        }
+        Ok(removed)
+    }
+
+    async fn remove_orphans(&self, group: &[ObjectKey]) -> Result<u64, CommandError> {
+        let ends = self.log.end_offsets().await.map_err(unavailable)?;
+        let keys: Vec<String> = group.iter().map(ToString::to_string).collect();
+        let orphans = self.read_models.orphaned_keys(&keys, &ends).await?;
+        for key in orphans.iter().filter_map(|key| ObjectKey::parse(key)) {
+            tracing::info!(%key, "removing an object that no video needs");
+            self.storage.delete(&key).await.map_err(unavailable)?;
+        }
+        Ok(orphans.len() as u64)
+    }
+}
+
+fn unavailable(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Unavailable(error.to_string())
+}

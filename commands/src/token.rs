@@ -1,0 +1,123 @@
+//! Command tokens: how a client asks later for the verdict of a command that outlived its request.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::{EventId, Position, VideoId};
+use hmac::{Hmac, KeyInit, Mac};
+use infra::verdicts::Awaited;
+use sha2::Sha256;
+use uuid::Uuid;
+
+/// Event id, partition, offset, counted video.
+const PAYLOAD: usize = 16 + 4 + 8 + 16;
+/// HMAC-SHA-256, cut to 128 bits (RFC 2104, section 5).
+const TAG: usize = 16;
+
+/// An opaque, unforgeable text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandToken(String);
+
+impl fmt::Display for CommandToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a token stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Promise {
+    pub(crate) awaited: Awaited,
+    pub(crate) position: Position,
+}
+
+/// Issues and reads tokens.
+pub(crate) struct TokenKey(Hmac<Sha256>);
+
+impl TokenKey {
+    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104, section 2)")]
+    pub(crate) fn derive(secret_key: &[u8]) -> Self {
+        let mut derivation = <Hmac<Sha256> as KeyInit>::new_from_slice(secret_key).expect("a key");
+        derivation.update(b"anb command token v1");
+        let key = derivation.finalize().into_bytes();
+        Self(<Hmac<Sha256> as KeyInit>::new_from_slice(&key).expect("a key"))
+    }
+
+    pub(crate) fn issue(
+        &self,
+        event_id: EventId,
+        position: Position,
+        counts: Option<VideoId>,
+    ) -> CommandToken {
+        let mut bytes = Vec::with_capacity(PAYLOAD + TAG);
+        bytes.extend_from_slice(event_id.0.as_bytes());
+        bytes.extend_from_slice(&position.partition.to_be_bytes());
+        bytes.extend_from_slice(&position.offset.to_be_bytes());
+        bytes.extend_from_slice(counts.map_or(Uuid::nil(), |video| video.0).as_bytes());
+        let tag = self.0.clone().chain_update(&bytes).finalize().into_bytes();
+        bytes.extend_from_slice(&tag[..TAG]);
+        CommandToken(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// `None` if we never issued it.
+    pub(crate) fn read(&self, token: &str) -> Option<Promise> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (payload, tag) = bytes.split_at_checked(PAYLOAD)?;
+        if tag.len() != TAG {
+            return None;
+        }
+        // Compares in constant time.
+        self.0.clone().chain_update(payload).verify_truncated_left(tag).ok()?;
+        let (event_id, rest) = payload.split_first_chunk::<16>()?;
+        let (partition, rest) = rest.split_first_chunk::<4>()?;
+        let (offset, rest) = rest.split_first_chunk::<8>()?;
+        let counts = Uuid::from_slice(rest).ok()?;
+        Some(Promise {
+            awaited: Awaited {
+                event_id: EventId(Uuid::from_bytes(*event_id)),
+                counts: (!counts.is_nil()).then_some(VideoId(counts)),
+            },
+            position: Position {
+                partition: u32::from_be_bytes(*partition),
+                offset: u64::from_be_bytes(*offset),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn issue(key: &TokenKey, counts: Option<VideoId>) -> (String, Promise) {
+        let position = Position { partition: 7, offset: u64::MAX - 1 };
+        let event_id = EventId(Uuid::from_u128(42));
+        let promise = Promise { awaited: Awaited { event_id, counts }, position };
+        (key.issue(event_id, position, counts).to_string(), promise)
+    }
+
+    #[test]
+    fn a_token_reads_back() {
+        let key = TokenKey::derive(b"secret");
+        for counts in [None, Some(VideoId(Uuid::from_u128(3)))] {
+            let (token, promise) = issue(&key, counts);
+            assert_eq!(key.read(&token), Some(promise));
+        }
+    }
+
+    #[test]
+    fn no_other_text_is_a_token() {
+        let key = TokenKey::derive(b"secret");
+        let (token, _) = issue(&key, None);
+        assert_eq!(TokenKey::derive(b"another").read(&token), None);
+        assert_eq!(key.read(""), None);
+        assert_eq!(key.read(&token[1..]), None);
+        let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
+        for index in 0..bytes.len() {
+            let mut forged = bytes.clone();
+            forged[index] ^= 1;
+            assert_eq!(key.read(&URL_SAFE_NO_PAD.encode(forged)), None, "byte {index}");
+        }
+    }
+}

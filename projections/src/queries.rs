@@ -1,1 +1,80 @@
-//! Reads for the API.
+//! Reads for the API: what a page of the contest shows.
+//!
+//! Every answer comes from one statement, and therefore from one snapshot: a page's rows, its total
+//! and its generation belong together.
+
+mod accounts;
+mod generation;
+mod ranking;
+mod videos;
+
+use sqlx::PgPool;
+
+pub use accounts::{NEUTRAL_NAME, display_name};
+pub use generation::Generation;
+pub use ranking::{Board, RankedArtist, RankingPage};
+pub use videos::{Direction, OrderBy, OwnVideo, PublicVideo, PublicVideos};
+
+/// The read side. Cheap to clone.
+#[derive(Clone)]
+pub struct Queries {
+    pool: PgPool,
+    generation: Generation,
+}
+
+impl Queries {
+    /// Asks through `pool`; `generation` knows how new the ranking is.
+    pub fn new(pool: PgPool, generation: Generation) -> Self {
+        Self { pool, generation }
+    }
+
+    /// The newest generation of the ranking that this process knows of.
+    ///
+    /// # Errors
+    /// [`QueryError`] if it has to ask the database, and cannot.
+    pub async fn generation(&self) -> Result<u64, QueryError> {
+        self.generation.current(&self.pool).await
+    }
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The database cannot be reached right now.
+    #[error("the read models are unavailable: {0}")]
+    Unavailable(String),
+    /// A row, or a statement, is not what this version expects.
+    #[error("the read models are broken: {0}")]
+    Broken(String),
+}
+
+impl From<sqlx::Error> for QueryError {
+    fn from(error: sqlx::Error) -> Self {
+        let passes = match &error {
+            // Connection, transaction rollback, resources, operator intervention, system error.
+            sqlx::Error::Database(database) => database.code().is_some_and(|code| {
+                ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+            }),
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed => true,
+            _ => false,
+        };
+        if passes { Self::Unavailable(error.to_string()) } else { Self::Broken(error.to_string()) }
+    }
+}
+
+/// A count as it stands in a `bigint` column.
+fn unsigned(number: i64) -> Result<u64, QueryError> {
+    u64::try_from(number).map_err(|_| QueryError::Broken("a negative count".to_owned()))
+}
+
+/// For `offset`. Beyond this no table has rows, and the sum with any page size still fits.
+fn offset(number: u64) -> i64 {
+    const FAR: i64 = 1 << 60;
+    i64::try_from(number).unwrap_or(FAR).min(FAR)
+}

@@ -7,7 +7,9 @@
 //! Never in here: a rule of the contest, an HTTP route, a read model. This room depends on `domain`
 //! alone.
 
+pub mod config;
 pub mod event_log;
 pub mod object_storage;
 pub mod read_models;
+pub mod telemetry;
 pub mod verdicts;

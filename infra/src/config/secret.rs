@@ -1,0 +1,89 @@
+//! Values that must never be printed.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use super::SettingError;
+
+/// A text that `Debug` does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text. Whoever asks for it takes care where it goes.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Nothing but white space: as good as unset.
+    pub(super) fn is_blank(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The key that signs access tokens and the URLs of local media: at least [`SecretKey::MIN_BYTES`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretKey(Secret);
+
+impl SecretKey {
+    /// HMAC-SHA-256 wants a key as long as its output (RFC 7518, section 3.2).
+    pub const MIN_BYTES: usize = 32;
+
+    /// Takes a secret as a key.
+    ///
+    /// # Errors
+    /// If it is too short.
+    pub fn parse(secret: Secret) -> Result<Self, SettingError> {
+        let bytes = secret.0.len();
+        if bytes < Self::MIN_BYTES {
+            return Err(SettingError::new(format!(
+                "SECRET_KEY has {bytes} bytes, it needs at least {}",
+                Self::MIN_BYTES
+            )));
+        }
+        Ok(Self(secret))
+    }
+
+    /// The key's bytes.
+    pub fn expose(&self) -> &[u8] {
+        self.0.expose().as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let key = SecretKey::parse(Secret::new("k".repeat(32))).unwrap();
+        let shown = format!("{:?} {key:?}", Secret::new("hunter2"));
+        assert!(!shown.contains("hunter2") && !shown.contains("kkk"), "{shown}");
+    }
+
+    #[test]
+    fn a_short_key_is_refused_without_being_echoed() {
+        let error = SecretKey::parse(Secret::new("s".repeat(31))).unwrap_err().to_string();
+        assert_eq!(error, "SECRET_KEY has 31 bytes, it needs at least 32");
+    }
+}

@@ -1,0 +1,100 @@
+//! Logs and metrics of the process.
+
+use std::io::IsTerminal;
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogFormat;
+
+/// Durations from half a millisecond, a local append, to ten minutes, a long encode.
+const SECONDS: [f64; 16] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0, 120.0,
+    600.0,
+];
+/// Batch sizes: powers of four up to the largest batch.
+const COUNTS: [f64; 7] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0];
+/// Sizes from 1 KiB to 1 GiB.
+const BYTES: [f64; 6] = [1024.0, 16_384.0, 262_144.0, 1_048_576.0, 16_777_216.0, 1_073_741_824.0];
+
+/// Why telemetry could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter cannot be read.
+    #[error("RUST_LOG: `{filter}` is no filter: {reason}")]
+    Filter {
+        /// As given.
+        filter: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Something is installed already.
+    #[error("telemetry is already installed: {0}")]
+    Installed(String),
+    /// The recorder refused its buckets.
+    #[error(transparent)]
+    Recorder(#[from] BuildError),
+}
+
+/// Sends what `filter` lets through to standard error.
+///
+/// # Errors
+/// [`TelemetryError::Filter`], or [`TelemetryError::Installed`] if called twice.
+pub fn install_logs(filter: &str, format: LogFormat) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| TelemetryError::Filter {
+        filter: filter.to_owned(),
+        reason: error.to_string(),
+    })?;
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let installed = match format {
+        LogFormat::Text => logs.with_target(false).try_init(),
+        LogFormat::Json => logs.json().flatten_event(true).try_init(),
+    };
+    installed.map_err(|error| TelemetryError::Installed(error.to_string()))
+}
+
+/// Installs the recorder of metrics. Its owner calls [`PrometheusHandle::run_upkeep`] every few
+/// seconds, or histograms grow until somebody scrapes.
+///
+/// # Errors
+/// [`TelemetryError::Recorder`], also if called twice.
+pub fn install_metrics() -> Result<PrometheusHandle, TelemetryError> {
+    Ok(PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &BYTES)?
+        // A batch or a queue: everything else that is counted.
+        .set_buckets(&COUNTS)?
+        .install_recorder()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_makes_no_sense_names_its_setting() {
+        let error = install_logs("infra=loud", LogFormat::Text).unwrap_err().to_string();
+        assert!(error.starts_with("RUST_LOG: `infra=loud` is no filter"), "{error}");
+    }
+
+    #[test]
+    fn histograms_get_the_buckets_of_their_unit() {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+            .unwrap()
+            .set_buckets(&COUNTS)
+            .unwrap()
+            .build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            metrics::histogram!("anb_test_seconds").record(0.3);
+            metrics::histogram!("anb_test_events").record(3.0);
+        });
+        let text = handle.render();
+        assert!(text.contains("anb_test_seconds_bucket{le=\"0.5\"} 1"), "{text}");
+        assert!(text.contains("anb_test_events_bucket{le=\"4\"} 1"), "{text}");
+    }
+}

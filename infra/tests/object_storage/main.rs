@@ -1,0 +1,42 @@
+//! The contract of [`ObjectStorage`], held against every adapter: a local folder, and S3 on a real
+//! server. Each scenario in [`contract`] runs once per adapter.
+
+mod bodies;
+mod contract;
+mod fixture;
+mod local;
+mod s3;
+mod stalling_proxy;
+
+/// Makes one test per adapter of each scenario.
+macro_rules! on_every_adapter {
+    ($($scenario:ident),+ $(,)?) => {
+        mod on_local {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                crate::contract::$scenario(&crate::fixture::Store::local()).await;
+            })+
+        }
+        mod on_s3 {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $scenario() {
+                crate::contract::$scenario(&crate::fixture::Store::s3().await).await;
+            })+
+        }
+    };
+}
+
+on_every_adapter!(
+    gives_back_what_was_put_whatever_the_size,
+    a_body_that_fails_leaves_nothing,
+    a_dropped_put_leaves_nothing,
+    a_failed_overwrite_keeps_the_old_object,
+    overwriting_replaces_the_object,
+    deleting_is_idempotent,
+    lists_by_prefix,
+    lists_more_than_one_page,
+    concurrent_puts_of_one_key_end_with_one_whole_object,
+    an_absent_object_is_not_found,
+    a_sweep_spares_writes_that_are_alive,
+    is_ready,
+);

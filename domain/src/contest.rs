@@ -61,21 +61,47 @@ pub enum VideoStatus {
     /// Published; it can be voted for.
     Processed(Published),
     /// It will never be published.
-    Failed {
-        /// Why.
-        reason: FailureReason,
-        /// When.
-        at: Timestamp,
-        /// The event that did it.
-        by: EventId,
-    },
+    Failed(Failure),
     /// Its owner took it back.
     Deleted {
         /// When.
         at: Timestamp,
         /// The event that did it.
         by: EventId,
+        /// How its processing had ended, if it had: a second delivery of that end must be known
+        /// again, and the files that it names must be found to be removed.
+        end: Option<End>,
     },
+}
+
+/// How a video's processing ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was published.
+    Processed(Published),
+    /// It failed for good.
+    Failed(Failure),
+}
+
+impl End {
+    /// The event that reported it.
+    pub fn by(&self) -> EventId {
+        match self {
+            Self::Processed(published) => published.by,
+            Self::Failed(failure) => failure.by,
+        }
+    }
+}
+
+/// Why a video will never be published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Why.
+    pub reason: FailureReason,
+    /// When.
+    pub at: Timestamp,
+    /// The event that did it.
+    pub by: EventId,
 }
 
 /// The finished video.

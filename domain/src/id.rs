@@ -119,6 +119,10 @@ impl FromStr for StreamId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let account = || EmailKey::parse(text.strip_prefix("account-")?).map(Self::Account);
         let video = || text.strip_prefix("video-")?.parse().ok().map(Self::Video);
-        account().or_else(video).ok_or_else(|| NotAStream(text.to_owned()))
+        account()
+            .or_else(video)
+            // One spelling only: another one is another key, and would split the stream.
+            .filter(|stream| stream.to_string() == text)
+            .ok_or_else(|| NotAStream(text.to_owned()))
     }
 }

@@ -32,9 +32,12 @@ create table videos (
     attempts       integer     not null,
     status         text        not null
         check (status in ('pending', 'processing', 'processed', 'failed', 'deleted')),
-    -- The event that ended it (processed, failed or deleted), and when.
+    -- The event that ended its processing (processed or failed), and when. A deleted video keeps
+    -- them, and the keys of its files.
     ended_at       timestamptz,
     ended_by       uuid,
+    deleted_at     timestamptz,
+    deleted_by     uuid,
     failure_reason text,
     processed_key  text,
     poster_key     text,

@@ -102,7 +102,8 @@ impl ReadModels for PostgresLookup {
 
     async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError> {
         let row = sqlx::query(
-            "select owner, status, votes, uploaded_by, uploaded_at, ended_by, original_key,
+            "select owner, status, votes, uploaded_by, uploaded_at,
+                    coalesce(deleted_by, ended_by) as ended_by, original_key,
                     processed_key, poster_key
              from videos where video_id = $1",
         )

@@ -1,7 +1,7 @@
 //! The life of a video: pending → processing → processed or failed; deleted while it has no votes.
 
 use super::{accepted, rejected, seen_before};
-use crate::contest::Published;
+use crate::contest::{End, Failure, Published};
 use crate::event::{Deleted, Processed, ProcessingFailed, ProcessingStarted, Uploaded};
 use crate::{
     Changes, Contest, EventId, Outcome, Recorded, Rejection, Video, VideoEvent, VideoId,
@@ -103,8 +103,8 @@ fn fail(video: &mut Video, record: &Recorded, event: ProcessingFailed) -> Outcom
             return outcome;
         }
         video.attempts = video.attempts.max(event.attempt);
-        video.status =
-            VideoStatus::Failed { reason: event.reason, at: record.at, by: record.event_id };
+        let failure = Failure { reason: event.reason, at: record.at, by: record.event_id };
+        video.status = VideoStatus::Failed(failure);
         return accepted();
     }
     // A failure that will be retried only reports progress: the newest report counts.
@@ -122,18 +122,20 @@ fn fail(video: &mut Video, record: &Recorded, event: ProcessingFailed) -> Outcom
 }
 
 fn delete(video: &mut Video, record: &Recorded, event: Deleted) -> Outcome {
-    match video.status {
-        VideoStatus::Deleted { by, .. } if by == record.event_id => return seen_before(),
+    let end = match &video.status {
+        VideoStatus::Deleted { by, .. } if *by == record.event_id => return seen_before(),
         VideoStatus::Deleted { .. } => return rejected(Rejection::VideoDeleted),
-        _ => {}
-    }
+        VideoStatus::Pending | VideoStatus::Processing => None,
+        VideoStatus::Processed(published) => Some(End::Processed(published.clone())),
+        VideoStatus::Failed(failure) => Some(End::Failed(*failure)),
+    };
     if event.by != video.owner {
         return rejected(Rejection::NotOwner);
     }
     if video.votes > 0 {
         return rejected(Rejection::HasVotes { votes: video.votes });
     }
-    video.status = VideoStatus::Deleted { at: record.at, by: record.event_id };
+    video.status = VideoStatus::Deleted { at: record.at, by: record.event_id, end };
     accepted()
 }
 
@@ -142,8 +144,9 @@ fn already_finished(status: &VideoStatus, event_id: EventId) -> Option<Outcome> 
     match status {
         VideoStatus::Pending | VideoStatus::Processing => None,
         VideoStatus::Processed(published) if published.by == event_id => Some(seen_before()),
-        VideoStatus::Failed { by, .. } if *by == event_id => Some(seen_before()),
-        VideoStatus::Processed(_) | VideoStatus::Failed { .. } => {
+        VideoStatus::Failed(failure) if failure.by == event_id => Some(seen_before()),
+        VideoStatus::Deleted { end: Some(end), .. } if end.by() == event_id => Some(seen_before()),
+        VideoStatus::Processed(_) | VideoStatus::Failed(_) => {
             Some(rejected(Rejection::AlreadyFinished))
         }
         VideoStatus::Deleted { .. } => Some(rejected(Rejection::VideoDeleted)),

@@ -25,7 +25,7 @@ pub(super) fn fold(
     match video.status {
         VideoStatus::Processed(_) => {}
         VideoStatus::Deleted { .. } => return rejected(Rejection::VideoDeleted),
-        VideoStatus::Pending | VideoStatus::Processing | VideoStatus::Failed { .. } => {
+        VideoStatus::Pending | VideoStatus::Processing | VideoStatus::Failed(_) => {
             return rejected(Rejection::NotVotable);
         }
     }

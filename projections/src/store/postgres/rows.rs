@@ -1,6 +1,6 @@
 //! Rows to values and back.
 
-use domain::contest::Published;
+use domain::contest::{End, Failure, Published};
 use domain::event::FailureReason;
 use domain::{AccountId, EventId, Position, Timestamp, Video, VideoId, VideoStatus};
 use sqlx::Row;
@@ -55,31 +55,50 @@ pub(super) fn video(row: &PgRow) -> Result<(VideoId, Video), sqlx::Error> {
 fn status(row: &PgRow) -> Result<VideoStatus, sqlx::Error> {
     let status: &str = row.try_get("status")?;
     match status {
-        "pending" => return Ok(VideoStatus::Pending),
-        "processing" => return Ok(VideoStatus::Processing),
-        _ => {}
-    }
-    let at: Timestamp = row.try_get("ended_at")?;
-    let by = EventId(row.try_get::<Uuid, _>("ended_by")?);
-    match status {
-        "deleted" => Ok(VideoStatus::Deleted { at, by }),
-        "failed" => {
-            let code: &str = row.try_get("failure_reason")?;
-            let reason = FailureReason::from_code(code).ok_or_else(|| broken("failure_reason"))?;
-            Ok(VideoStatus::Failed { reason, at, by })
-        }
-        "processed" => Ok(VideoStatus::Processed(Published {
-            processed_key: row.try_get("processed_key")?,
-            poster_key: row.try_get("poster_key")?,
-            duration_ms: unsigned(row, "duration_ms")?,
-            width: dimension(row, "width")?,
-            height: dimension(row, "height")?,
-            bytes: unsigned(row, "processed_bytes")?,
-            at,
-            by,
-        })),
+        "pending" => Ok(VideoStatus::Pending),
+        "processing" => Ok(VideoStatus::Processing),
+        "processed" => published(row).map(VideoStatus::Processed),
+        "failed" => failure(row).map(VideoStatus::Failed),
+        "deleted" => Ok(VideoStatus::Deleted {
+            at: row.try_get("deleted_at")?,
+            by: EventId(row.try_get("deleted_by")?),
+            end: end(row)?,
+        }),
         _ => Err(broken("status")),
     }
+}
+
+/// How the processing of a deleted video had ended.
+fn end(row: &PgRow) -> Result<Option<End>, sqlx::Error> {
+    if row.try_get::<Option<Uuid>, _>("ended_by")?.is_none() {
+        return Ok(None);
+    }
+    let failed = row.try_get::<Option<&str>, _>("failure_reason")?.is_some();
+    let end =
+        if failed { failure(row).map(End::Failed) } else { published(row).map(End::Processed) };
+    end.map(Some)
+}
+
+fn failure(row: &PgRow) -> Result<Failure, sqlx::Error> {
+    let code: &str = row.try_get("failure_reason")?;
+    Ok(Failure {
+        reason: FailureReason::from_code(code).ok_or_else(|| broken("failure_reason"))?,
+        at: row.try_get("ended_at")?,
+        by: EventId(row.try_get("ended_by")?),
+    })
+}
+
+fn published(row: &PgRow) -> Result<Published, sqlx::Error> {
+    Ok(Published {
+        processed_key: row.try_get("processed_key")?,
+        poster_key: row.try_get("poster_key")?,
+        duration_ms: unsigned(row, "duration_ms")?,
+        width: dimension(row, "width")?,
+        height: dimension(row, "height")?,
+        bytes: unsigned(row, "processed_bytes")?,
+        at: row.try_get("ended_at")?,
+        by: EventId(row.try_get("ended_by")?),
+    })
 }
 
 fn dimension(row: &PgRow, column: &str) -> Result<u32, sqlx::Error> {
@@ -97,29 +116,55 @@ pub(super) struct StatusColumns<'a> {
     pub(super) status: &'static str,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) ended_by: Option<Uuid>,
+    pub(super) deleted_at: Option<Timestamp>,
+    pub(super) deleted_by: Option<Uuid>,
     pub(super) failure_reason: Option<&'static str>,
     pub(super) published: Option<&'a Published>,
 }
 
+impl<'a> StatusColumns<'a> {
+    fn named(status: &'static str) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    fn processed(self, published: &'a Published) -> Self {
+        Self {
+            ended_at: Some(published.at),
+            ended_by: Some(published.by.0),
+            published: Some(published),
+            ..self
+        }
+    }
+
+    fn failed(self, failure: &Failure) -> Self {
+        Self {
+            ended_at: Some(failure.at),
+            ended_by: Some(failure.by.0),
+            failure_reason: Some(failure.reason.code()),
+            ..self
+        }
+    }
+}
+
 impl<'a> From<&'a VideoStatus> for StatusColumns<'a> {
     fn from(status: &'a VideoStatus) -> Self {
-        let ended = |status, at: &Timestamp, by: &EventId| Self {
-            status,
-            ended_at: Some(*at),
-            ended_by: Some(by.0),
-            ..Self::default()
-        };
         match status {
-            VideoStatus::Pending => Self { status: "pending", ..Self::default() },
-            VideoStatus::Processing => Self { status: "processing", ..Self::default() },
-            VideoStatus::Processed(published) => Self {
-                published: Some(published),
-                ..ended("processed", &published.at, &published.by)
-            },
-            VideoStatus::Failed { reason, at, by } => {
-                Self { failure_reason: Some(reason.code()), ..ended("failed", at, by) }
+            VideoStatus::Pending => Self::named("pending"),
+            VideoStatus::Processing => Self::named("processing"),
+            VideoStatus::Processed(published) => Self::named("processed").processed(published),
+            VideoStatus::Failed(failure) => Self::named("failed").failed(failure),
+            VideoStatus::Deleted { at, by, end } => {
+                let deleted = Self {
+                    deleted_at: Some(*at),
+                    deleted_by: Some(by.0),
+                    ..Self::named("deleted")
+                };
+                match end {
+                    None => deleted,
+                    Some(End::Processed(published)) => deleted.processed(published),
+                    Some(End::Failed(failure)) => deleted.failed(failure),
+                }
             }
-            VideoStatus::Deleted { at, by } => ended("deleted", at, by),
         }
     }
 }

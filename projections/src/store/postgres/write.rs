@@ -70,6 +70,8 @@ pub(super) async fn videos(
         .bind(status.iter().map(|s| s.status).collect::<Vec<_>>())
         .bind(status.iter().map(|s| s.ended_at).collect::<Vec<_>>())
         .bind(status.iter().map(|s| s.ended_by).collect::<Vec<_>>())
+        .bind(status.iter().map(|s| s.deleted_at).collect::<Vec<_>>())
+        .bind(status.iter().map(|s| s.deleted_by).collect::<Vec<_>>())
         .bind(status.iter().map(|s| s.failure_reason).collect::<Vec<_>>())
         .bind(published(&status, |p| p.processed_key.as_str()))
         .bind(published(&status, |p| p.poster_key.as_str()))
@@ -85,14 +87,17 @@ pub(super) async fn videos(
 const UPSERT_VIDEOS: &str = "
     insert into videos (video_id, owner, title, description, original_key, content_type, bytes,
         sha256, uploaded_at, uploaded_by, attempts, votes, last_vote_at, status, ended_at, ended_by,
-        failure_reason, processed_key, poster_key, duration_ms, width, height, processed_bytes)
+        deleted_at, deleted_by, failure_reason, processed_key, poster_key, duration_ms, width,
+        height, processed_bytes)
     select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
         $7::bigint[], $8::text[], $9::timestamptz[], $10::uuid[], $11::int[], $12::bigint[],
-        $13::timestamptz[], $14::text[], $15::timestamptz[], $16::uuid[], $17::text[], $18::text[],
-        $19::text[], $20::bigint[], $21::int[], $22::int[], $23::bigint[])
+        $13::timestamptz[], $14::text[], $15::timestamptz[], $16::uuid[], $17::timestamptz[],
+        $18::uuid[], $19::text[], $20::text[], $21::text[], $22::bigint[], $23::int[], $24::int[],
+        $25::bigint[])
     on conflict (video_id) do update set
         attempts = excluded.attempts, votes = excluded.votes, last_vote_at = excluded.last_vote_at,
         status = excluded.status, ended_at = excluded.ended_at, ended_by = excluded.ended_by,
+        deleted_at = excluded.deleted_at, deleted_by = excluded.deleted_by,
         failure_reason = excluded.failure_reason, processed_key = excluded.processed_key,
         poster_key = excluded.poster_key, duration_ms = excluded.duration_ms,
         width = excluded.width, height = excluded.height,

@@ -1,0 +1,277 @@
+//! The words that specifications are written in: `given([…]).when(…).then(…)`.
+
+use std::fmt::Debug;
+
+use domain::contest::{Failure, Published};
+use domain::event::{
+    Deleted, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered, Uploaded,
+    VoteCast,
+};
+use domain::fold::fold;
+use domain::{
+    Account, AccountEvent, AccountId, Changes, Contest, EmailKey, Event, EventId, Outcome,
+    Position, Recorded, Rejection, Timestamp, Verdict, Video, VideoEvent, VideoId, VideoStatus,
+};
+use uuid::Uuid;
+
+/// A namespace, so that names become ids.
+const CAST: Uuid = Uuid::from_u128(0xa11b);
+
+/// The video that most specifications are about.
+pub(super) const CLIP: &str = "clip";
+
+pub(super) fn person(name: &str) -> AccountId {
+    AccountId(Uuid::new_v5(&CAST, name.as_bytes()))
+}
+
+pub(super) fn video(name: &str) -> VideoId {
+    VideoId(Uuid::new_v5(&CAST, name.as_bytes()))
+}
+
+pub(super) fn event_id(name: &str) -> EventId {
+    EventId(Uuid::new_v5(&CAST, name.as_bytes()))
+}
+
+pub(super) fn email(address: &str) -> EmailKey {
+    EmailKey::derive(&[7; 32], address)
+}
+
+/// When the log appended the `n`th event of a specification, counted from 0.
+pub(super) fn moment(n: usize) -> Timestamp {
+    Timestamp::from_timestamp(1_800_000_000 + n as i64, 0).unwrap()
+}
+
+/// An event on its way into the log.
+#[derive(Clone)]
+pub(super) struct Step {
+    event: Event,
+    id: Option<EventId>,
+}
+
+impl Step {
+    /// Gives the event a name, so that a second delivery can carry the same one.
+    pub(super) fn called(mut self, name: &str) -> Self {
+        self.id = Some(event_id(name));
+        self
+    }
+
+    fn record(self, n: usize) -> Recorded {
+        Recorded {
+            event_id: self.id.unwrap_or_else(|| event_id(&format!("event {n}"))),
+            position: Position { partition: 0, offset: n as u64 },
+            at: moment(n),
+            event: self.event,
+        }
+    }
+}
+
+fn step(event: Event) -> Step {
+    Step { event, id: None }
+}
+
+fn of_video(name: &str, event: VideoEvent) -> Step {
+    step(Event::Video(video(name), event))
+}
+
+pub(super) fn registers(name: &str, address: &str) -> Step {
+    let registered =
+        Registered { account_id: person(name), city: "Cali".into(), country: "Colombia".into() };
+    step(Event::Account(email(address), AccountEvent::Registered(registered)))
+}
+
+pub(super) fn uploads(owner: &str, name: &str) -> Step {
+    let uploaded = Uploaded {
+        video_id: video(name),
+        owner: person(owner),
+        title: "My song".into(),
+        description: Some("Live".into()),
+        original_key: format!("originals/{name}"),
+        bytes: 1_000,
+        content_type: "video/mp4".into(),
+        sha256: "ab".repeat(32),
+    };
+    of_video(name, VideoEvent::Uploaded(uploaded))
+}
+
+pub(super) fn attempt_starts(name: &str, attempt: u32) -> Step {
+    of_video(name, VideoEvent::ProcessingStarted(ProcessingStarted { attempt }))
+}
+
+pub(super) fn is_processed(name: &str) -> Step {
+    let processed = Processed {
+        processed_key: format!("processed/{name}"),
+        poster_key: format!("posters/{name}"),
+        duration_ms: 30_000,
+        width: 1_280,
+        height: 720,
+        bytes: 900,
+    };
+    of_video(name, VideoEvent::Processed(processed))
+}
+
+pub(super) fn attempt_fails(name: &str, attempt: u32) -> Step {
+    let reason = FailureReason::WorkerLost;
+    let failed = ProcessingFailed { attempt, reason, is_final: false };
+    of_video(name, VideoEvent::ProcessingFailed(failed))
+}
+
+pub(super) fn fails_for_good(name: &str, attempt: u32) -> Step {
+    let reason = FailureReason::Undecodable;
+    let failed = ProcessingFailed { attempt, reason, is_final: true };
+    of_video(name, VideoEvent::ProcessingFailed(failed))
+}
+
+pub(super) fn deletes(by: &str, name: &str) -> Step {
+    of_video(name, VideoEvent::Deleted(Deleted { by: person(by) }))
+}
+
+pub(super) fn votes(voter: &str, name: &str) -> Step {
+    of_video(name, VideoEvent::VoteCast(VoteCast { voter: person(voter) }))
+}
+
+/// Ana's clip, published by the event called `published`.
+pub(super) fn a_published_clip() -> Vec<Step> {
+    vec![uploads("ana", CLIP), attempt_starts(CLIP, 1), is_processed(CLIP).called("published")]
+}
+
+pub(super) fn a_published_clip_and(more: impl IntoIterator<Item = Step>) -> Vec<Step> {
+    a_published_clip().into_iter().chain(more).collect()
+}
+
+/// What [`is_processed`], as the `n`th event and called `published`, makes of the clip.
+pub(super) fn published_at(n: usize) -> Published {
+    Published {
+        processed_key: "processed/clip".into(),
+        poster_key: "posters/clip".into(),
+        duration_ms: 30_000,
+        width: 1_280,
+        height: 720,
+        bytes: 900,
+        at: moment(n),
+        by: event_id("published"),
+    }
+}
+
+/// What [`fails_for_good`], as the `n`th event and called `failure`, makes of the clip.
+pub(super) fn failed_at(n: usize) -> Failure {
+    Failure { reason: FailureReason::Undecodable, at: moment(n), by: event_id("failure") }
+}
+
+/// What happened before.
+pub(super) struct Given {
+    contest: Contest,
+    length: usize,
+}
+
+pub(super) fn given(history: impl IntoIterator<Item = Step>) -> Given {
+    let mut given = Given { contest: Contest::default(), length: 0 };
+    for step in history {
+        fold(&mut given.contest, &mut Changes::default(), &step.record(given.length));
+        given.length += 1;
+    }
+    given
+}
+
+impl Given {
+    pub(super) fn when(self, step: Step) -> When {
+        let record = step.record(self.length);
+        let mut after = self.contest.clone();
+        let mut changes = Changes::default();
+        let outcome = fold(&mut after, &mut changes, &record);
+        When { before: self.contest, after, changes, record, outcome }
+    }
+}
+
+/// What the event in question did.
+pub(super) struct When {
+    before: Contest,
+    after: Contest,
+    changes: Changes,
+    record: Recorded,
+    outcome: Outcome,
+}
+
+pub(super) fn accepted() -> Outcome {
+    Outcome::Decided(Verdict::ACCEPTED)
+}
+
+pub(super) fn counted_as_vote(total: u64) -> Outcome {
+    Outcome::Decided(Verdict::Accepted { total_votes: Some(total) })
+}
+
+pub(super) fn rejected(rejection: Rejection) -> Outcome {
+    Outcome::Decided(Verdict::Rejected(rejection))
+}
+
+/// Seen before; `first` is what it did then.
+pub(super) fn duplicate_of(first: Outcome) -> Outcome {
+    Outcome::Duplicate(first.verdict().unwrap())
+}
+
+pub(super) fn overtaken() -> Outcome {
+    Outcome::Overtaken
+}
+
+impl When {
+    /// The event had this outcome, and touched nothing that the outcome does not allow: a rejection
+    /// leaves one row and no other trace, a duplicate and an overtaken report leave none.
+    pub(super) fn then(self, expected: Outcome) -> Then {
+        assert_eq!(self.outcome, expected);
+        let mut allowed = self.before.clone();
+        match expected {
+            Outcome::Decided(Verdict::Accepted { .. }) => {
+                assert_ne!(self.after, self.before, "accepted, yet nothing changed");
+                assert!(self.changes.rejections.is_empty());
+                return Then { contest: self.after, changes: self.changes };
+            }
+            Outcome::Decided(Verdict::Rejected(rejection)) => {
+                let id = self.record.event_id;
+                allowed.rejections.insert(id, (rejection, self.record.at));
+                let only = Changes { rejections: [id].into(), ..Changes::default() };
+                assert_eq!(self.changes, only);
+            }
+            Outcome::Duplicate(_) | Outcome::Overtaken => {
+                assert_eq!(self.changes, Changes::default());
+            }
+        }
+        assert_eq!(self.after, allowed);
+        Then { contest: self.after, changes: self.changes }
+    }
+}
+
+/// The contest afterwards.
+#[derive(Debug)]
+pub(super) struct Then {
+    pub(super) contest: Contest,
+    pub(super) changes: Changes,
+}
+
+impl Then {
+    pub(super) fn video(&self, name: &str) -> &Video {
+        &self.contest.videos[&video(name)]
+    }
+
+    pub(super) fn account(&self, address: &str) -> &Account {
+        &self.contest.accounts[&email(address)]
+    }
+
+    pub(super) fn and<T: PartialEq + Debug>(self, of: impl Fn(&Self) -> T, expected: T) -> Self {
+        assert_eq!(of(&self), expected);
+        self
+    }
+
+    pub(super) fn and_status(self, name: &str, expected: VideoStatus) -> Self {
+        self.and(|then| then.video(name).status.clone(), expected)
+    }
+
+    pub(super) fn and_votes(self, name: &str, expected: u64) -> Self {
+        let rows = |then: &Self| {
+            then.contest.votes.keys().filter(|(voted, _)| *voted == video(name)).count() as u64
+        };
+        self.and(rows, expected).and(|then| then.video(name).votes, expected)
+    }
+
+    pub(super) fn and_touches_artists<const N: usize>(self, names: [&str; N]) -> Self {
+        self.and(|then| then.changes.artists.clone(), names.into_iter().map(person).collect())
+    }
+}

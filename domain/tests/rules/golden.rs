@@ -1,0 +1,205 @@
+//! Golden files: how each version of each event was written down, for ever.
+//!
+//! `golden/<type>.v<version>.json` holds one event as the log holds it. A new version of a type
+//! brings a new file and leaves the old ones untouched.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use domain::event::codec::{self, TYPES};
+use domain::event::{
+    Deleted, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered, Uploaded,
+    VoteCast,
+};
+use domain::{AccountEvent, AccountId, EmailKey, Event, StreamId, VideoEvent, VideoId};
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// Each golden file and the SHA-256 of its bytes.
+const DIGESTS: [(&str, &str); 7] = [
+    (
+        "anb.account.registered.v1.json",
+        "e68d035c02061f90082e75d6967b6718ff9383bf019580944972e7a600ade1a6",
+    ),
+    (
+        "anb.video.uploaded.v1.json",
+        "d595245cb2f9b8dd89c361921ced8d0062b5af2364b1ae4cc2eb2167dcb08a4d",
+    ),
+    (
+        "anb.video.processing_started.v1.json",
+        "44397ad59c78fe928c738d00d51c3ff554e8ea1472a9709a6ac97ea4d546a123",
+    ),
+    (
+        "anb.video.processed.v1.json",
+        "667deca97aa8b38cdb26a8f1872fad06aacde691fced91c04b943247ec820e38",
+    ),
+    (
+        "anb.video.processing_failed.v1.json",
+        "a9d517e57fe4dea24df3a60bc7e5466b2cc6ff35360581483ac3a4c65890621e",
+    ),
+    (
+        "anb.video.deleted.v1.json",
+        "86216e1fbc71654fd3312f53583f10efc2e69f69b2b100ef9338e553fdeba356",
+    ),
+    ("anb.vote.cast.v1.json", "ac5761b0371786a2e7c8bf53fde0d5be67d984434a864be23608b50c94db68af"),
+];
+
+const VIDEO: VideoId = VideoId(Uuid::from_u128(0x018f4b1e_7c3a_7d52_9b1a_2f6d0c9e4a11));
+const ARTIST: AccountId = AccountId(Uuid::from_u128(0x018f4b1e_6a01_7c44_8f0e_5b7a3d2c1e90));
+const VOTER: AccountId = AccountId(Uuid::from_u128(0x018f4b1f_0b2d_7e6f_a1c3_94d8e7f60b5c));
+const EMAIL: &str = "5f1d8a3c0e9b7264d3a1c8f05b6e92740a4cd7e8163f59b2807acdef12345690";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Golden {
+    #[serde(rename = "type")]
+    event_type: String,
+    version: u32,
+    stream: String,
+    data: Value,
+}
+
+impl Golden {
+    fn read(name: &str) -> Self {
+        serde_json::from_slice(&std::fs::read(folder().join(name)).unwrap()).unwrap()
+    }
+
+    fn stream(&self) -> StreamId {
+        self.stream.parse().unwrap()
+    }
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn files() -> Vec<String> {
+    let entries = std::fs::read_dir(folder()).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn file_name(event_type: &str, version: u32) -> String {
+    format!("{event_type}.v{version}.json")
+}
+
+/// What each golden file means today.
+fn meanings() -> BTreeMap<&'static str, Event> {
+    let of_video = |event| Event::Video(VIDEO, event);
+    BTreeMap::from([
+        (
+            "anb.account.registered.v1.json",
+            Event::Account(
+                EmailKey::parse(EMAIL).unwrap(),
+                AccountEvent::Registered(Registered {
+                    account_id: ARTIST,
+                    city: "Bogotá".into(),
+                    country: "Colombia".into(),
+                }),
+            ),
+        ),
+        (
+            "anb.video.uploaded.v1.json",
+            of_video(VideoEvent::Uploaded(Uploaded {
+                video_id: VIDEO,
+                owner: ARTIST,
+                title: "Mi canción".into(),
+                description: Some("En vivo desde la plaza".into()),
+                original_key: format!("originals/{VIDEO}.mp4"),
+                bytes: 10_485_760,
+                content_type: "video/mp4".into(),
+                sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+            })),
+        ),
+        (
+            "anb.video.processing_started.v1.json",
+            of_video(VideoEvent::ProcessingStarted(ProcessingStarted { attempt: 2 })),
+        ),
+        (
+            "anb.video.processed.v1.json",
+            of_video(VideoEvent::Processed(Processed {
+                processed_key: format!("processed/{VIDEO}.mp4"),
+                poster_key: format!("posters/{VIDEO}.jpg"),
+                duration_ms: 29_967,
+                width: 1_280,
+                height: 720,
+                bytes: 4_194_304,
+            })),
+        ),
+        (
+            "anb.video.processing_failed.v1.json",
+            of_video(VideoEvent::ProcessingFailed(ProcessingFailed {
+                attempt: 3,
+                reason: FailureReason::NoVideoStream,
+                is_final: true,
+            })),
+        ),
+        ("anb.video.deleted.v1.json", of_video(VideoEvent::Deleted(Deleted { by: ARTIST }))),
+        ("anb.vote.cast.v1.json", of_video(VideoEvent::VoteCast(VoteCast { voter: VOTER }))),
+    ])
+}
+
+#[test]
+fn every_version_of_every_type_has_its_file_and_no_file_is_without_a_type() {
+    let mut expected: Vec<String> = TYPES
+        .iter()
+        .flat_map(|(name, newest)| (1..=*newest).map(|version| file_name(name, version)))
+        .collect();
+    expected.sort();
+    assert_eq!(files(), expected);
+    assert_eq!(meanings().into_keys().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn no_golden_file_was_ever_edited() {
+    let mut pinned: Vec<&str> = DIGESTS.iter().map(|(name, _)| *name).collect();
+    pinned.sort_unstable();
+    assert_eq!(files(), pinned, "a golden file has no pinned digest, or a pinned one is gone");
+    for (name, pinned) in DIGESTS {
+        let bytes = std::fs::read(folder().join(name)).unwrap();
+        let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(
+            digest, pinned,
+            "{name} was edited. Logs hold events written like this, and nobody can rewrite them: \
+             restore the file, give the type a new version with a golden file of its own, and \
+             write an upcaster in `domain::event::codec`."
+        );
+    }
+}
+
+#[test]
+fn every_golden_file_is_named_after_what_it_holds() {
+    for name in files() {
+        let golden = Golden::read(&name);
+        assert_eq!(name, file_name(&golden.event_type, golden.version));
+    }
+}
+
+#[test]
+fn every_version_ever_written_reads_as_what_it_means() {
+    for (name, meaning) in meanings() {
+        let golden = Golden::read(name);
+        let stream = golden.stream();
+        let event = codec::decode(&stream, &golden.event_type, golden.version, golden.data);
+        assert_eq!(event, Ok(meaning), "{name}");
+    }
+}
+
+#[test]
+fn what_is_written_today_is_the_newest_golden_file() {
+    let meanings = meanings();
+    for (event_type, newest) in TYPES {
+        let name = file_name(event_type, newest);
+        let golden = Golden::read(&name);
+        let event = &meanings[name.as_str()];
+        let encoded = codec::encode(event).unwrap();
+        assert_eq!((encoded.event_type, encoded.version), (event_type, newest));
+        assert_eq!(encoded.data, golden.data, "{name}");
+        assert_eq!(event.stream(), golden.stream(), "{name}");
+        assert_eq!(event.stream().to_string(), golden.stream, "{name}");
+    }
+}

@@ -1,0 +1,69 @@
+//! The plainest projector: it loads what the keys name and writes what the changes name, no more.
+
+use domain::contest::Keys;
+use domain::fold::{fold, keys};
+use domain::{Changes, Contest, EventId, Outcome, Recorded};
+
+/// Read models in memory.
+#[derive(Default)]
+pub(super) struct Store {
+    rows: Contest,
+}
+
+impl Store {
+    pub(super) fn rows(&self) -> &Contest {
+        &self.rows
+    }
+
+    pub(super) fn into_rows(self) -> Contest {
+        self.rows
+    }
+
+    pub(super) fn fold_batch(&mut self, batch: &[Recorded]) -> (Vec<(EventId, Outcome)>, Changes) {
+        let mut working_set = self.load(&keys(batch));
+        let mut changes = Changes::default();
+        let outcomes = batch
+            .iter()
+            .map(|record| (record.event_id, fold(&mut working_set, &mut changes, record)))
+            .collect();
+        self.write(&working_set, &changes);
+        (outcomes, changes)
+    }
+
+    fn load(&self, keys: &Keys) -> Contest {
+        let rows = &self.rows;
+        let mut contest = Contest::default();
+        for key in &keys.accounts {
+            contest.accounts.extend(rows.accounts.get(key).map(|row| (key.clone(), row.clone())));
+        }
+        for key in &keys.videos {
+            contest.videos.extend(rows.videos.get(key).map(|row| (*key, row.clone())));
+        }
+        for key in &keys.votes {
+            contest.votes.extend(rows.votes.get(key).map(|row| (*key, *row)));
+        }
+        for key in &keys.events {
+            contest.rejections.extend(rows.rejections.get(key).map(|row| (*key, *row)));
+        }
+        contest
+    }
+
+    /// Accounts, votes and rejections are inserted, as in a table with a primary key: writing one
+    /// again is an error. Videos are updated.
+    fn write(&mut self, from: &Contest, changes: &Changes) {
+        for key in &changes.accounts {
+            let row = from.accounts[key].clone();
+            assert!(self.rows.accounts.insert(key.clone(), row).is_none(), "account {key:?}");
+        }
+        for key in &changes.videos {
+            self.rows.videos.insert(*key, from.videos[key].clone());
+        }
+        for key in &changes.votes {
+            assert!(self.rows.votes.insert(*key, from.votes[key]).is_none(), "vote {key:?}");
+        }
+        for key in &changes.rejections {
+            let row = from.rejections[key];
+            assert!(self.rows.rejections.insert(*key, row).is_none(), "rejection {key:?}");
+        }
+    }
+}

@@ -37,6 +37,11 @@ impl ObjectKey {
         (text.len() <= 512 && text.split('/').all(sound)).then(|| Self(text.to_owned()))
     }
 
+    /// Whether a key can start with `prefix`.
+    fn may_start_with(prefix: &str) -> bool {
+        Self::parse(prefix).is_some() || Self::parse(&format!("{prefix}x")).is_some()
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use domain::Timestamp;
-use futures_util::stream::{BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio_util::io::ReaderStream;
 
 use super::partial::{PartialDir, blocking, create_private_dir, disk_error};
@@ -137,6 +137,9 @@ impl ObjectStorage for LocalStorage {
         &self,
         prefix: &str,
     ) -> Result<BoxStream<'static, Result<ObjectInfo, StorageError>>, StorageError> {
+        if !ObjectKey::may_start_with(prefix) {
+            return Ok(stream::empty().boxed());
+        }
         Ok(listing::list(self.objects.clone(), prefix.to_owned()))
     }
 

@@ -197,6 +197,9 @@ impl ObjectStorage for S3Storage {
         &self,
         prefix: &str,
     ) -> Result<BoxStream<'static, Result<ObjectInfo, StorageError>>, StorageError> {
+        if !ObjectKey::may_start_with(prefix) {
+            return Ok(stream::empty().boxed());
+        }
         let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
         let pages = stream::unfold(request.into_paginator().send(), |mut pages| async move {
             pages.next().await.map(|page| (page, pages))

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 const CHUNK: usize = 64 * 1024;
 
 /// `length` bytes of `seed`.
-pub fn bytes(seed: u64, length: usize) -> Bytes {
+pub(crate) fn bytes(seed: u64, length: usize) -> Bytes {
     // splitmix64: no two seeds share a run of bytes.
     let word = |index: usize| {
         let mut z = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ index as u64;
@@ -30,18 +30,18 @@ fn chunks(all: Bytes) -> impl Iterator<Item = io::Result<Bytes>> {
 }
 
 /// A body that arrives whole.
-pub fn whole(all: Bytes) -> ByteStream {
+pub(crate) fn whole(all: Bytes) -> ByteStream {
     stream::iter(chunks(all)).boxed()
 }
 
 /// A body whose sender goes away after `all`.
-pub fn broken_after(all: Bytes) -> ByteStream {
+pub(crate) fn broken_after(all: Bytes) -> ByteStream {
     let broken = Err(io::Error::new(io::ErrorKind::ConnectionReset, "the sender went away"));
     stream::iter(chunks(all).chain([broken])).boxed()
 }
 
 /// A body that says nothing more after `all`, and tells when that is reached.
-pub fn silent_after(all: Bytes) -> (ByteStream, oneshot::Receiver<()>) {
+pub(crate) fn silent_after(all: Bytes) -> (ByteStream, oneshot::Receiver<()>) {
     let (reached, waiting) = oneshot::channel();
     let silence = stream::once(async move {
         let _ = reached.send(());
@@ -51,7 +51,7 @@ pub fn silent_after(all: Bytes) -> (ByteStream, oneshot::Receiver<()>) {
 }
 
 /// Size and SHA-256 of a body read to its end.
-pub async fn digest(body: ByteStream) -> (usize, String) {
+pub(crate) async fn digest(body: ByteStream) -> (usize, String) {
     let folded = body.try_fold((0, Sha256::new()), |(size, hash), chunk| async move {
         Ok((size + chunk.len(), hash.chain_update(&chunk)))
     });
@@ -60,6 +60,6 @@ pub async fn digest(body: ByteStream) -> (usize, String) {
 }
 
 /// What [`digest`] says of `all`.
-pub fn digest_of(all: &[u8]) -> (usize, String) {
+pub(crate) fn digest_of(all: &[u8]) -> (usize, String) {
     (all.len(), hex::encode(Sha256::digest(all)))
 }

@@ -18,8 +18,8 @@ use crate::s3::Bucket;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A store and what the contract does not show of it.
-pub struct Store {
-    pub storage: Arc<dyn ObjectStorage>,
+pub(crate) struct Store {
+    pub(crate) storage: Arc<dyn ObjectStorage>,
     /// Where bodies on their way in lie.
     partial: PathBuf,
     bucket: Option<Bucket>,
@@ -27,14 +27,14 @@ pub struct Store {
 }
 
 impl Store {
-    pub fn local() -> Self {
+    pub(crate) fn local() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let storage = local_in(folder.path());
         let partial = folder.path().join("partial");
         Self { storage: Arc::new(storage), partial, bucket: None, _folder: folder }
     }
 
-    pub async fn s3() -> Self {
+    pub(crate) async fn s3() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let bucket = Bucket::new().await;
         let storage = s3_in(&bucket, &bucket.endpoint, folder.path()).await;
@@ -42,12 +42,12 @@ impl Store {
         Self { storage: Arc::new(storage), partial, bucket: Some(bucket), _folder: folder }
     }
 
-    pub fn bucket(&self) -> &Bucket {
+    pub(crate) fn bucket(&self) -> &Bucket {
         self.bucket.as_ref().unwrap()
     }
 
     /// Keys and sizes, sorted.
-    pub async fn listed(&self, prefix: &str) -> Vec<(String, u64)> {
+    pub(crate) async fn listed(&self, prefix: &str) -> Vec<(String, u64)> {
         let found = self.storage.list(prefix).await.unwrap();
         let objects: Vec<_> = found.try_collect().await.unwrap();
         let mut objects: Vec<_> =
@@ -57,7 +57,7 @@ impl Store {
     }
 
     /// Files half written and uploads not completed.
-    pub async fn leftovers(&self) -> usize {
+    pub(crate) async fn leftovers(&self) -> usize {
         let files = std::fs::read_dir(&self.partial).unwrap().count();
         match &self.bucket {
             Some(bucket) => files + bucket.uploads().await,
@@ -65,7 +65,7 @@ impl Store {
         }
     }
 
-    pub async fn await_no_leftovers(&self) {
+    pub(crate) async fn await_no_leftovers(&self) {
         let deadline = Instant::now() + PATIENCE;
         while self.leftovers().await > 0 {
             assert!(Instant::now() < deadline, "something is left behind");
@@ -82,11 +82,11 @@ impl Deref for Store {
     }
 }
 
-pub fn local_in(folder: &Path) -> LocalStorage {
+pub(crate) fn local_in(folder: &Path) -> LocalStorage {
     LocalStorage::open(folder, "http://anb.test/", b"a secret of the tests").unwrap()
 }
 
-pub async fn s3_in(bucket: &Bucket, endpoint: &str, spool: &Path) -> S3Storage {
+pub(crate) async fn s3_in(bucket: &Bucket, endpoint: &str, spool: &Path) -> S3Storage {
     let settings = S3Settings {
         bucket: bucket.name.clone(),
         region: Some("us-east-1".to_owned()),
@@ -100,6 +100,6 @@ pub async fn s3_in(bucket: &Bucket, endpoint: &str, spool: &Path) -> S3Storage {
     S3Storage::open(settings).await.unwrap()
 }
 
-pub fn key(text: &str) -> ObjectKey {
+pub(crate) fn key(text: &str) -> ObjectKey {
     ObjectKey::parse(text).unwrap()
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use futures_util::StreamExt;
 use infra::object_storage::local::{LocalStorage, SignedUrlError};
 use infra::object_storage::{ObjectKey, ObjectStorage, StorageError, content_type_of};
 
@@ -124,6 +125,27 @@ async fn files_and_folders_are_private() {
         assert_eq!(mode(private), 0o700, "{private}");
     }
     assert_eq!(mode("objects/a/b/c.mp4"), 0o600);
+}
+
+#[tokio::test]
+async fn a_folder_is_no_object_and_an_object_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = local_in(folder.path());
+    store.put(&key("a/b.mp4"), "video/mp4", whole(bytes(1, 10))).await.unwrap();
+    let below = key("a/b.mp4/c.mp4");
+
+    for absent in [&below, &key("a"), &key(&"x".repeat(400))] {
+        assert!(matches!(store.get(absent).await, Err(StorageError::NotFound(_))), "{absent}");
+        store.delete(absent).await.unwrap();
+    }
+    assert!(store.list("..").await.unwrap().next().await.is_none());
+    let put = store.put(&below, "video/mp4", whole(bytes(1, 10))).await;
+    assert!(matches!(put, Err(StorageError::Unavailable(_))), "{put:?}");
+    let put = store.put(&key("a"), "video/mp4", whole(bytes(1, 10))).await;
+    assert!(matches!(put, Err(StorageError::Unavailable(_))), "{put:?}");
+
+    assert_eq!(fs::read_dir(folder.path().join("partial")).unwrap().count(), 0);
+    assert!(store.get(&key("a/b.mp4")).await.is_ok());
 }
 
 #[tokio::test]

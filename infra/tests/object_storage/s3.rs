@@ -17,16 +17,16 @@ const HOUR: Duration = Duration::from_secs(3600);
 const MIB: usize = 1024 * 1024;
 
 /// A fresh bucket on the tests' S3 server.
-pub struct Bucket {
-    pub name: String,
-    pub endpoint: String,
-    pub access_key: String,
-    pub secret_key: String,
+pub(crate) struct Bucket {
+    pub(crate) name: String,
+    pub(crate) endpoint: String,
+    pub(crate) access_key: String,
+    pub(crate) secret_key: String,
     client: Client,
 }
 
 impl Bucket {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let endpoint = "http://127.0.0.1:18099".to_owned();
         let (access_key, secret_key) = ("test-id".to_owned(), "test-secret".to_owned());
         let credentials = Credentials::new(&access_key, &secret_key, None, None, "tests");
@@ -44,7 +44,7 @@ impl Bucket {
     }
 
     /// Multipart uploads neither completed nor aborted.
-    pub async fn uploads(&self) -> usize {
+    pub(crate) async fn uploads(&self) -> usize {
         let listed = self.client.list_multipart_uploads().bucket(&self.name).send().await.unwrap();
         listed.uploads().len()
     }

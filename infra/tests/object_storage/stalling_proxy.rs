@@ -16,24 +16,24 @@ enum Fate {
 }
 
 /// Passes everything on, except requests whose first line carries a word.
-pub struct StallingProxy {
-    pub endpoint: String,
+pub(crate) struct StallingProxy {
+    pub(crate) endpoint: String,
     stalled: Arc<Notify>,
 }
 
 impl StallingProxy {
     /// Requests with `word` get no answer.
-    pub async fn start(upstream: &str, word: &'static str) -> Self {
+    pub(crate) async fn start(upstream: &str, word: &'static str) -> Self {
         Self::with(upstream, word, Fate::Stall).await
     }
 
     /// Requests with `word` lose their connection.
-    pub async fn cutting(upstream: &str, word: &'static str) -> Self {
+    pub(crate) async fn cutting(upstream: &str, word: &'static str) -> Self {
         Self::with(upstream, word, Fate::Cut).await
     }
 
     /// Waits until a request has stalled.
-    pub async fn stalled(&self) {
+    pub(crate) async fn stalled(&self) {
         self.stalled.notified().await;
     }
 

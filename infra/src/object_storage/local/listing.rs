@@ -15,9 +15,10 @@ const AHEAD: usize = 64;
 
 type Item = Result<ObjectInfo, StorageError>;
 
-/// The objects below `root` whose key starts with `prefix`.
+/// The objects below `root` whose key starts with `prefix`, which must be one that a key can have:
+/// no other stays inside `root`.
 pub(super) fn list(root: PathBuf, prefix: String) -> BoxStream<'static, Item> {
-    let Some(start) = starting_folder(&root, &prefix) else { return stream::empty().boxed() };
+    let start = starting_folder(&root, &prefix);
     let (sender, receiver) = mpsc::channel(AHEAD);
     tokio::task::spawn_blocking(move || {
         if let Err(error) = walk(&root, start, &prefix, &sender) {
@@ -31,12 +32,9 @@ pub(super) fn list(root: PathBuf, prefix: String) -> BoxStream<'static, Item> {
     .boxed()
 }
 
-/// The deepest folder that holds everything with this prefix; `None` if no key can have it.
-fn starting_folder(root: &Path, prefix: &str) -> Option<PathBuf> {
-    match prefix.rsplit_once('/') {
-        None => Some(root.to_owned()),
-        Some((folder, _)) => ObjectKey::parse(folder).map(|key| root.join(key.as_str())),
-    }
+/// The deepest folder that holds everything with this prefix.
+fn starting_folder(root: &Path, prefix: &str) -> PathBuf {
+    prefix.rsplit_once('/').map_or_else(|| root.to_owned(), |(folder, _)| root.join(folder))
 }
 
 /// Sends what it finds until there is no more, or nobody listens.

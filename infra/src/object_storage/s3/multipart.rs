@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::{ByteStream as SdkStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use domain::Timestamp;
 
 use super::errors::unavailable;
 use super::timestamp;
@@ -62,10 +63,6 @@ pub(super) async fn sweep(
     bucket: &str,
     older_than: Duration,
 ) -> Result<u64, StorageError> {
-    let Some(before) = SystemTime::now().checked_sub(older_than).map(domain::Timestamp::from)
-    else {
-        return Ok(0);
-    };
     let mut aborted = 0;
     let mut marker = (None, None);
     loop {
@@ -73,9 +70,11 @@ pub(super) async fn sweep(
         let request = request.set_key_marker(marker.0).set_upload_id_marker(marker.1);
         let page = request.send().await.map_err(|e| unavailable("listing uploads", &e))?;
         for upload in page.uploads.unwrap_or_default() {
-            let begun = upload.initiated.as_ref().and_then(timestamp);
             let (Some(key), Some(id)) = (upload.key, upload.upload_id) else { continue };
-            if begun.is_none_or(|begun| begun > before) || ObjectKey::parse(&key).is_none() {
+            let begun = upload.initiated.as_ref().and_then(timestamp);
+            let old = begun.is_some_and(|begun| is_older(begun, SystemTime::now(), older_than));
+            // What others upload into the bucket is theirs.
+            if !old || ObjectKey::parse(&key).is_none() {
                 continue;
             }
             let place = Place { client: client.clone(), bucket: bucket.to_owned(), key, id };
@@ -86,6 +85,11 @@ pub(super) async fn sweep(
         }
         marker = (page.next_key_marker, page.next_upload_id_marker);
     }
+}
+
+/// A moment that lies ahead, by another machine's clock, is now.
+fn is_older(begun: Timestamp, now: SystemTime, than: Duration) -> bool {
+    now.duration_since(begun.into()).unwrap_or_default() >= than
 }
 
 /// An upload that has begun. Dropped before it has ended, it is aborted in the background.
@@ -160,5 +164,23 @@ impl Place {
                 false
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_uploads_of_that_age_are_swept() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let older =
+            |begun, now, than| is_older(at(begun).into(), at(now), Duration::from_secs(than));
+
+        assert!(older(1_000, 4_600, 3_600));
+        assert!(!older(1_000, 4_599, 3_600));
+        assert!(older(1_000, 1_000, 0));
+        assert!(older(1_001, 1_000, 0), "a clock ahead");
+        assert!(!older(1_001, 1_000, 1), "a clock ahead");
     }
 }

@@ -1,9 +1,10 @@
 //! Objects in a bucket of Amazon S3, or of a server that speaks its protocol.
 //!
-//! A body is first written to a file in the spool folder, then sent from there. Parts kept in memory
-//! would cost 8 MiB per upload in flight; from a file an upload costs two buffers of 64 KiB, whatever
-//! the number of uploads, and a request can be repeated from any byte. A body that fails never
-//! reaches the store.
+//! A body is first written to a file in the spool folder, then sent from there, [`MOST_TRANSFERS`] at
+//! a time. Parts kept in memory would cost 8 MiB per upload in flight; so an upload costs the chunk
+//! that has just arrived, and while it is sent the buffers of one connection (about half a MiB
+//! was measured), however many there are. A request can be repeated from any byte, and a body that
+//! fails never reaches the store.
 //!
 //! Up to [`multipart::PART_BYTES`] an object is sent in one request, beyond that in parts, so that no
 //! request is so long that its timeout would say nothing.
@@ -25,6 +26,7 @@ use aws_sdk_s3::primitives::{ByteStream as SdkStream, DateTime};
 use aws_sdk_s3::types::Object;
 use domain::Timestamp;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use tokio::sync::Semaphore;
 
 use super::partial::{PartialDir, PartialFile};
 use super::{ByteStream, EXPIRY_STEP, ObjectInfo, ObjectKey, ObjectStorage, StorageError};
@@ -34,6 +36,9 @@ use errors::unavailable;
 const LONGEST_URL: Duration = Duration::from_secs(7 * 24 * 3600);
 /// A readiness check that takes longer has failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Objects sent at the same time. More would only share the same line, and each costs memory.
+const MOST_TRANSFERS: usize = 16;
 
 /// Where the bucket is and how to reach it.
 #[derive(Clone, Debug)]
@@ -78,6 +83,7 @@ pub struct S3Storage {
     client: Client,
     bucket: String,
     spool: PartialDir,
+    transfers: Semaphore,
 }
 
 impl S3Storage {
@@ -103,6 +109,7 @@ impl S3Storage {
             client: Client::from_conf(config),
             bucket: settings.bucket,
             spool: PartialDir::open(settings.spool)?,
+            transfers: Semaphore::new(MOST_TRANSFERS),
         })
     }
 
@@ -156,6 +163,7 @@ impl ObjectStorage for S3Storage {
         body: ByteStream,
     ) -> Result<u64, StorageError> {
         let file = self.spool.write(body).await?;
+        let _turn = self.transfers.acquire().await;
         if file.bytes() <= multipart::PART_BYTES {
             self.put_whole(key, content_type, &file).await?;
         } else {

@@ -1,6 +1,8 @@
 //! The contract of [`ObjectStorage`], held against every adapter: a local folder, and S3 on a real
 //! server. Each scenario in [`contract`] runs once per adapter.
 
+#![expect(clippy::unwrap_used, reason = "what these helpers unwrap is part of the tests")]
+
 mod bodies;
 mod contract;
 mod fixture;

@@ -117,24 +117,18 @@ impl ServeArgs {
         self.with(DatabaseSettings::Url(url), key)
     }
 
-    /// The settings of `dev`, which brings its own database and makes a key if none is given.
+    /// The settings of `dev`, which brings its own database, and a key if none is given.
     ///
     /// # Errors
     /// A [`SettingError`] that names the setting.
-    pub fn parse_dev(
-        &self,
-        make_key: impl FnOnce() -> Result<SecretKey, SettingError>,
-    ) -> Result<Settings, SettingError> {
+    pub fn parse_dev(&self, own_key: SecretKey) -> Result<Settings, SettingError> {
         if self.database.url()?.is_some() {
             return Err(SettingError::new(
                 "DATABASE_URL is set, but `anb dev` brings its own database: \
                  unset it, or use `anb serve`",
             ));
         }
-        let key = match self.given_secret_key()? {
-            Some(key) => key,
-            None => make_key()?,
-        };
+        let key = self.given_secret_key()?.unwrap_or(own_key);
         self.with(DatabaseSettings::Private { data_dir: self.database.data_dir.clone() }, key)
     }
 
@@ -213,12 +207,12 @@ mod tests {
 
     #[test]
     fn dev_makes_a_key_and_refuses_a_foreign_database() {
-        let made = || SecretKey::parse(Secret::new("m".repeat(64)));
-        let settings = args(&[]).unwrap().parse_dev(made).unwrap();
+        let own = || SecretKey::parse(Secret::new("m".repeat(64))).unwrap();
+        let settings = args(&[]).unwrap().parse_dev(own()).unwrap();
         assert_eq!(settings.secret_key.expose(), "m".repeat(64).as_bytes());
-        let given = args(&[KEY]).unwrap().parse_dev(made).unwrap();
+        let given = args(&[KEY]).unwrap().parse_dev(own()).unwrap();
         assert_eq!(given.secret_key.expose(), b"0123456789abcdef0123456789abcdef");
-        let error = args(&[URL]).unwrap().parse_dev(made).unwrap_err().to_string();
+        let error = args(&[URL]).unwrap().parse_dev(own()).unwrap_err().to_string();
         assert!(error.starts_with("DATABASE_URL is set, but `anb dev`"), "{error}");
     }
 

@@ -1,0 +1,129 @@
+//! The application: what routes work with, and the router that ties them together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use commands::Commands;
+use infra::config::CorsOrigins;
+use infra::object_storage::ObjectStorage;
+use infra::object_storage::local::LocalStorage;
+use metrics_exporter_prometheus::PrometheusHandle;
+use projections::queries::{Board, PublicVideos, Queries};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::normalize_path::NormalizePath;
+
+use crate::error::ApiError;
+use crate::extract::People;
+use crate::health::Health;
+use crate::middleware::{cors, drain, observe, secure};
+use crate::pages::Pages;
+use crate::routes;
+use crate::token::Tokens;
+
+/// Bytes of finished pages that are kept, per kind.
+const RANKING_BYTES: u64 = 16 * 1024 * 1024;
+const VIDEOS_BYTES: u64 = 8 * 1024 * 1024;
+/// How long a ranking may show the name of a person who has been forgotten.
+const RANKING_TTL: Duration = Duration::from_secs(5);
+/// How long a list may lack a video that was published without moving the ranking.
+pub(crate) const VIDEOS_TTL: Duration = Duration::from_millis(250);
+
+/// What the API needs of the world.
+pub struct App {
+    /// What people may ask for.
+    pub commands: Commands,
+    /// What pages show.
+    pub queries: Queries,
+    /// Where videos lie; the API asks it for URLs.
+    pub storage: Arc<dyn ObjectStorage>,
+    /// The same store, if it is the local one: the API serves its files under `/media/`.
+    pub media: Option<Arc<LocalStorage>>,
+    /// Whether everything works, for readiness.
+    pub health: Arc<dyn Health>,
+    /// Where metrics are read from, if they are recorded.
+    pub metrics: Option<PrometheusHandle>,
+    /// How the API behaves.
+    pub settings: Settings,
+}
+
+/// How the API behaves.
+#[derive(Clone)]
+pub struct Settings {
+    /// The secret that access tokens are signed with.
+    pub secret_key: Vec<u8>,
+    /// How long an access token holds.
+    pub token_lifetime: Duration,
+    /// The largest original that is taken, in bytes, inclusive.
+    pub max_video_size: u64,
+    /// Which web pages may call.
+    pub cors_origins: CorsOrigins,
+    /// Whether `/docs`, `/redoc` and `/openapi.json` are served.
+    pub docs: bool,
+}
+
+/// Why the API cannot start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// Tokens cannot be signed or checked.
+    #[error("access tokens do not work: {0}")]
+    Tokens(String),
+    /// An origin is no header value.
+    #[error("`{0}` is no origin")]
+    BadOrigin(String),
+}
+
+/// What handlers see.
+pub(crate) type Shared = Arc<AppState>;
+
+pub(crate) struct AppState {
+    pub(crate) app: App,
+    pub(crate) tokens: Tokens,
+    pub(crate) people: People,
+    pub(crate) rankings: Pages<(Board, u64, u32)>,
+    pub(crate) public_videos: Pages<PublicVideos>,
+}
+
+/// The whole API as one service.
+///
+/// # Errors
+/// [`StartError`] if a setting cannot work.
+pub fn router(app: App) -> Result<Router, StartError> {
+    let tokens = Tokens::new(&app.settings.secret_key, app.settings.token_lifetime);
+    tokens.self_test().map_err(StartError::Tokens)?;
+    let cors = cors(&app.settings.cors_origins)?;
+    let docs = app.settings.docs;
+    let state = Arc::new(AppState {
+        app,
+        tokens,
+        people: People::default(),
+        rankings: Pages::new(RANKING_BYTES, RANKING_TTL),
+        public_videos: Pages::new(VIDEOS_BYTES, VIDEOS_TTL),
+    });
+    let (mut routes, document) = routes::all().split_for_parts();
+    if docs {
+        routes = routes.merge(routes::docs::routes(&document));
+    }
+    let routes = routes
+        .fallback(|| async { ApiError::RouteUnknown })
+        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .layer(axum::middleware::from_fn(drain))
+        .layer(CatchPanicLayer::custom(of_panic))
+        .layer(cors)
+        .layer(axum::middleware::from_fn(secure))
+        .layer(axum::middleware::from_fn(observe))
+        .with_state(state);
+    // Outside the router, because it changes the path that routes are chosen by.
+    Ok(Router::new().fallback_service(NormalizePath::trim_trailing_slash(routes)))
+}
+
+/// A defect must not take the connection down, let alone the process.
+fn of_panic(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let text = panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
+        .unwrap_or_else(|| "a panic".to_owned());
+    ApiError::Internal(text).into_response()
+}

@@ -1,0 +1,150 @@
+//! Lets clients see an early error.
+//!
+//! Whoever is still sending when the connection is closed gets a reset, and may lose the answer that
+//! came before it. So after an error some of the body that nobody read is read and thrown away. A
+//! client that asked first (`Expect: 100-continue`) sends nothing more, and is not kept waiting.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::EXPECT;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
+
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+const MAX_TIME: Duration = Duration::from_secs(5);
+
+/// Around the routes that take a body.
+pub(crate) async fn drain(request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let asks_first = parts.headers.contains_key(EXPECT);
+    let shared = SharedBody::new(body);
+    let request = Request::from_parts(parts, Body::new(shared.clone()));
+    let response = next.run(request).await;
+    let refused = response.status().is_client_error() || response.status().is_server_error();
+    if refused && !(asks_first && shared.is_untouched()) {
+        // Giving up after this time is all that can be done.
+        let _ = tokio::time::timeout(MAX_TIME, shared.discard()).await;
+    }
+    response
+}
+
+/// A body that can still be read when its reader has let go of it.
+#[derive(Clone)]
+struct SharedBody(Arc<Mutex<Inner>>);
+
+struct Inner {
+    body: Body,
+    touched: bool,
+    ended: bool,
+}
+
+impl SharedBody {
+    fn new(body: Body) -> Self {
+        Self(Arc::new(Mutex::new(Inner { body, touched: false, ended: false })))
+    }
+
+    fn is_untouched(&self) -> bool {
+        !self.with(|inner| inner.touched)
+    }
+
+    async fn discard(mut self) {
+        let mut bytes = 0;
+        while bytes < MAX_BYTES {
+            match self.frame().await {
+                Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
+                Some(Err(_)) | None => return,
+            }
+        }
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl HttpBody for SharedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.with(|inner| {
+            inner.touched = true;
+            if inner.ended {
+                return Poll::Ready(None);
+            }
+            let polled = Pin::new(&mut inner.body).poll_frame(context);
+            inner.ended = matches!(polled, Poll::Ready(None | Some(Err(_))));
+            polled
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.with(|inner| inner.ended || inner.body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.with(|inner| inner.body.size_hint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Router;
+    use axum::routing::post;
+    use futures_util::StreamExt;
+    use http::StatusCode;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tower::ServiceExt;
+
+    /// Sends 100 chunks to a route that reads `reads` of them; says how many were taken.
+    async fn taken(status: StatusCode, reads: usize, expect: bool) -> usize {
+        let sent = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&sent);
+        let chunks = futures_util::stream::iter(0..100).map(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, std::io::Error>(Bytes::from_static(b"chunk"))
+        });
+        let route = post(move |body: Body| async move {
+            let mut stream = body.into_data_stream();
+            for _ in 0..reads {
+                stream.next().await;
+            }
+            status
+        });
+        let app: Router = Router::new().route("/", route).layer(axum::middleware::from_fn(drain));
+        let mut request = Request::post("/");
+        if expect {
+            request = request.header(EXPECT, "100-continue");
+        }
+        app.oneshot(request.body(Body::from_stream(chunks)).unwrap()).await.unwrap();
+        sent.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn after_an_error_the_rest_is_read() {
+        assert_eq!(taken(StatusCode::BAD_REQUEST, 0, false).await, 100);
+        assert_eq!(taken(StatusCode::BAD_REQUEST, 3, false).await, 100);
+        assert_eq!(taken(StatusCode::OK, 3, false).await, 3);
+    }
+
+    #[tokio::test]
+    async fn who_asks_first_is_answered_at_once() {
+        assert_eq!(taken(StatusCode::FORBIDDEN, 0, true).await, 0);
+        assert_eq!(taken(StatusCode::FORBIDDEN, 3, true).await, 100);
+    }
+}

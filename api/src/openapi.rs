@@ -1,0 +1,48 @@
+//! The OpenAPI document. It is made from the routes; `docs/openapi.json` is its snapshot, so that
+//! every change of the surface shows in a review.
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::routes;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "ANB Rising Stars Showcase",
+        description = "A talent contest: artists upload videos, the public votes, everybody sees \
+                       the ranking.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    servers((url = "/", description = "This server")),
+    tags(
+        (name = "auth", description = "Signing up and signing in"),
+        (name = "videos", description = "One's own videos"),
+        (name = "public", description = "Published videos, votes, rankings"),
+        (name = "commands", description = "Commands that outlived their request"),
+        (name = "system", description = "Health and metrics"),
+    ),
+    modifiers(&Bearer)
+)]
+struct Outline;
+
+/// Access tokens.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The document without its routes.
+pub(crate) fn outline() -> utoipa::openapi::OpenApi {
+    Outline::openapi()
+}
+
+/// The whole document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    routes::all().into_openapi()
+}

@@ -1,0 +1,38 @@
+//! The routes, one endpoint per file.
+
+mod auth;
+mod commands;
+pub(crate) mod docs;
+mod health;
+mod home;
+mod media;
+mod metrics;
+mod pending;
+mod public;
+mod ready;
+mod videos;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::Shared;
+use crate::openapi;
+
+/// All routes but the documentation's, with the document that describes them.
+pub(crate) fn all() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(openapi::outline())
+        .routes(routes!(auth::signup::signup))
+        .routes(routes!(auth::login::login))
+        .routes(routes!(videos::upload::upload))
+        .routes(routes!(videos::list::list))
+        .routes(routes!(videos::show::show, videos::delete::delete))
+        .routes(routes!(public::videos::videos))
+        .routes(routes!(public::vote::vote))
+        .routes(routes!(public::rankings::rankings))
+        .routes(routes!(commands::status::status))
+        .routes(routes!(health::health))
+        .routes(routes!(ready::ready))
+        .routes(routes!(metrics::metrics))
+        .route("/", axum::routing::get(home::home))
+        .route("/media/{*key}", axum::routing::get(media::media))
+}

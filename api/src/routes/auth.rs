@@ -1,0 +1,4 @@
+//! Signing up and signing in.
+
+pub(super) mod login;
+pub(super) mod signup;

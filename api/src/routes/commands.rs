@@ -1,0 +1,3 @@
+//! Commands that outlived their request.
+
+pub(super) mod status;

@@ -1,0 +1,75 @@
+//! `GET /api/commands/{token}`
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use commands::CommandStatus;
+use http::header::{CACHE_CONTROL, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::Shared;
+use crate::error::{ApiError, ErrorBody, of_rejection};
+use crate::routes::pending::failed;
+
+/// How a command stands.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Standing {
+    /// `pending`, `accepted` or `rejected`.
+    status: &'static str,
+    /// Why it was rejected, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    /// Why it was rejected, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    detail: Option<Cow<'static, str>>,
+    /// Of an accepted vote: the votes of the video.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_votes: Option<u64>,
+}
+
+/// The verdict of a command that was answered with 202.
+#[utoipa::path(
+    get, path = "/api/commands/{token}", tag = "commands",
+    params(("token" = String, Path, description = "As given by the 202 answer")),
+    responses(
+        (status = 200, body = Standing),
+        (status = 404, body = ErrorBody),
+        (status = 503, body = ErrorBody),
+    ),
+)]
+pub(crate) async fn status(
+    State(state): State<Shared>,
+    token: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<Response, ApiError> {
+    let Path(token) = token.map_err(|_| ApiError::CommandUnknown)?;
+    let found = state.app.commands.status(&token).await;
+    let found = found.map_err(failed(|_| ApiError::CommandUnknown))?;
+    let standing = standing(found.ok_or(ApiError::CommandUnknown)?);
+    let waits = standing.status == "pending";
+    let mut response = Json(standing).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if waits {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    Ok(response)
+}
+
+fn standing(status: CommandStatus) -> Standing {
+    let blank = Standing { status: "pending", code: None, detail: None, total_votes: None };
+    match status {
+        CommandStatus::Pending => blank,
+        CommandStatus::Accepted { total_votes } => {
+            Standing { status: "accepted", total_votes, ..blank }
+        }
+        CommandStatus::Rejected(rejection) => {
+            let (_, detail, code) = of_rejection(rejection, StatusCode::BAD_REQUEST);
+            Standing { status: "rejected", code: Some(code), detail: Some(detail), ..blank }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `GET /api/public/videos`
+
+use axum::extract::State;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, Uri};
+use projections::queries::{Board, Direction, OrderBy, PublicVideos};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::app::{AppState, Shared, VIDEOS_TTL};
+use crate::error::{ApiError, ErrorBody};
+use crate::extract::QueryFields;
+use crate::pages::Page;
+use crate::routes::media::{URL_VALID_FOR, signed_url};
+
+/// A published video.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PublicVideo {
+    video_id: Uuid,
+    title: String,
+    player_name: String,
+    city: String,
+    country: String,
+    /// Works as it is for one hour.
+    processed_url: String,
+    /// A still picture; works as it is for one hour.
+    poster_url: Option<String>,
+    votes: u64,
+    uploaded_at: DateTime<Utc>,
+}
+
+/// Published videos, the newest first unless told otherwise.
+#[utoipa::path(
+    get, path = "/api/public/videos", tag = "public",
+    params(
+        ("skip" = Option<u64>, Query, minimum = 0, description = "0 if not given"),
+        ("limit" = Option<u64>, Query, minimum = 1, maximum = 100, description = "50 if not given"),
+        ("page" = Option<u64>, Query, minimum = 1, description = "Instead of `skip`"),
+        ("page_size" = Option<u64>, Query, minimum = 1, maximum = 100, description = "Instead of `limit`; 10 if only `page` is given"),
+        ("order_by" = Option<String>, Query, description = "`uploaded_at` (if not given) or `votes`"),
+        ("order" = Option<String>, Query, description = "`desc` (if not given) or `asc`"),
+        ("city" = Option<String>, Query, max_length = 100, description = "In any case, with or without accents"),
+        ("country" = Option<String>, Query, max_length = 100, description = "In any case, with or without accents"),
+    ),
+    responses(
+        (status = 200, body = Vec<PublicVideo>),
+        (status = 304, description = "As `If-None-Match` says"),
+        (status = 422, body = ErrorBody),
+        (status = 503, body = ErrorBody),
+    ),
+)]
+pub(crate) async fn videos(
+    State(state): State<Shared>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let wanted = parse(&uri)?;
+    let generation = state.app.queries.generation().await?;
+    let load = render(&state, generation, &wanted);
+    let finished = state.public_videos.get(generation, wanted.clone(), load).await?;
+    Ok(finished.answer(&headers))
+}
+
+fn parse(uri: &Uri) -> Result<PublicVideos, ApiError> {
+    let mut query = QueryFields::of(uri);
+    let by_page = query.has("page") || query.has("page_size");
+    let skip = query.integer("skip", 0, 0, None);
+    let limit = query.integer("limit", 50, 1, Some(100));
+    let page = query.integer("page", 1, 1, None);
+    let page_size = query.integer("page_size", 10, 1, Some(100));
+    let order_by =
+        query.choice("order_by", [("votes", OrderBy::Votes), ("uploaded_at", OrderBy::UploadedAt)]);
+    let direction =
+        query.choice("order", [("asc", Direction::Ascending), ("desc", Direction::Descending)]);
+    let city = query.place("city");
+    let country = query.place("country");
+    query.finish()?;
+    let (skip, limit) =
+        if by_page { ((page - 1).saturating_mul(page_size), page_size) } else { (skip, limit) };
+    let limit = u32::try_from(limit).unwrap_or(100);
+    let of = Board::of(city.as_deref(), country.as_deref());
+    Ok(PublicVideos { of, order_by, direction, skip, limit })
+}
+
+async fn render(
+    state: &AppState,
+    generation: u64,
+    wanted: &PublicVideos,
+) -> Result<Page, ApiError> {
+    let storage = state.app.storage.as_ref();
+    // An hour from when the page goes out, not from when it was rendered.
+    let valid_for = URL_VALID_FOR + VIDEOS_TTL;
+    let mut list = Vec::new();
+    for video in state.app.queries.public_videos(wanted).await? {
+        let poster_url = match &video.poster_key {
+            Some(key) => Some(signed_url(storage, key, valid_for).await?),
+            None => None,
+        };
+        list.push(PublicVideo {
+            video_id: video.id.0,
+            title: video.title,
+            player_name: video.artist_name,
+            city: video.city,
+            country: video.country,
+            processed_url: signed_url(storage, &video.processed_key, valid_for).await?,
+            poster_url,
+            votes: video.votes,
+            uploaded_at: video.uploaded_at,
+        });
+    }
+    Page::render(generation, &list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(query: &str) -> PublicVideos {
+        parse(&format!("/?{query}").parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn pages_and_offsets_say_the_same() {
+        let range = |query: &str| (wanted(query).skip, wanted(query).limit);
+        assert_eq!(range(""), (0, 50));
+        assert_eq!(range("skip=7&limit=100"), (7, 100));
+        assert_eq!(range("page=3&page_size=20"), (40, 20));
+        assert_eq!(range("page=3"), (20, 10));
+        assert_eq!(range("page_size=20&limit=5"), (0, 20));
+        assert_eq!(range("page=99999999999999999999999999"), (u64::MAX, 10));
+    }
+
+    #[test]
+    fn the_newest_come_first_unless_told_otherwise() {
+        let order = |query: &str| (wanted(query).order_by, wanted(query).direction);
+        assert_eq!(order(""), (OrderBy::UploadedAt, Direction::Descending));
+        assert_eq!(order("order_by=votes"), (OrderBy::Votes, Direction::Descending));
+        assert_eq!(order("order_by=votes&order=asc"), (OrderBy::Votes, Direction::Ascending));
+    }
+}

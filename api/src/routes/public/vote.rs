@@ -1,0 +1,65 @@
+//! `POST /api/public/videos/{id}/vote`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use commands::Answer;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::app::Shared;
+use crate::error::{ApiError, ErrorBody};
+use crate::extract::{Actor, Circumstances, VideoPath};
+use crate::routes::pending::{Pending, failed, pending};
+
+/// A vote that counts.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Voted {
+    #[schema(example = "Voto registrado exitosamente.")]
+    message: &'static str,
+    video_id: Uuid,
+    /// The votes of the video, this one included.
+    total_votes: u64,
+}
+
+/// Votes for a published video, once per person.
+#[utoipa::path(
+    post, path = "/api/public/videos/{id}/vote", tag = "public", security(("bearer" = [])),
+    params(
+        ("id" = Uuid, Path, description = "The video"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe"),
+    ),
+    responses(
+        (status = 200, body = Voted),
+        (status = 202, body = Pending, description = "Recorded; the verdict will come"),
+        (status = 400, body = ErrorBody, description = "Voted already, or not published"),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody),
+        (status = 422, body = ErrorBody),
+        (status = 503, body = ErrorBody),
+    ),
+)]
+pub(crate) async fn vote(
+    State(state): State<Shared>,
+    Actor(voter): Actor,
+    Circumstances(context): Circumstances,
+    path: VideoPath,
+) -> Result<Response, ApiError> {
+    let unknown = ApiError::VoteRejected(domain::Rejection::VideoUnknown);
+    let video = path.or(unknown)?;
+    let answer = state
+        .app
+        .commands
+        .vote(&context, voter, video)
+        .await
+        .map_err(failed(ApiError::VoteRejected))?;
+    Ok(match answer {
+        Answer::Pending(token) => pending(&token),
+        Answer::Done(total_votes) => {
+            let message = "Voto registrado exitosamente.";
+            Json(Voted { message, video_id: video.0, total_votes }).into_response()
+        }
+    })
+}

@@ -1,0 +1,45 @@
+//! `GET /ready`: every part that requests depend on works.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::Shared;
+
+/// Whether requests can be served.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// `ready`, or `unavailable`.
+    #[schema(example = "ready")]
+    status: &'static str,
+    /// Each part: `ok`, or what is wrong with it.
+    checks: BTreeMap<&'static str, String>,
+}
+
+/// Whether requests can be served.
+#[utoipa::path(
+    get, path = "/ready", tag = "system",
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness)),
+)]
+pub(crate) async fn ready(State(state): State<Shared>) -> Response {
+    let checks = state.app.health.checks().await;
+    let all_well = checks.iter().all(|check| check.problem.is_none());
+    let readiness = Readiness {
+        status: if all_well { "ready" } else { "unavailable" },
+        checks: checks
+            .into_iter()
+            .map(|check| (check.name, check.problem.unwrap_or_else(|| "ok".to_owned())))
+            .collect(),
+    };
+    if all_well {
+        return Json(readiness).into_response();
+    }
+    let headers = [(RETRY_AFTER, HeaderValue::from_static("1"))];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, Json(readiness)).into_response()
+}

@@ -1,0 +1,89 @@
+//! A video as its owner sees it.
+
+use chrono::{DateTime, Utc};
+use domain::event::FailureReason;
+use infra::object_storage::ObjectStorage;
+use projections::queries;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::ApiError;
+use crate::routes::media::{URL_VALID_FOR, signed_url};
+
+/// One of one's own videos.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OwnVideo {
+    video_id: Uuid,
+    title: String,
+    description: Option<String>,
+    /// `pending`, `processing`, `processed` or `failed`.
+    #[schema(example = "processed")]
+    status: &'static str,
+    uploaded_at: DateTime<Utc>,
+    /// Null until it is processed.
+    processed_at: Option<DateTime<Utc>>,
+    /// Works as it is for one hour.
+    original_url: String,
+    /// Null until it is processed; works as it is for one hour.
+    processed_url: Option<String>,
+    /// A still picture; null until it is processed.
+    poster_url: Option<String>,
+    votes: u64,
+    /// Why it could not be processed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+}
+
+/// Why a video could not be processed.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Failure {
+    /// For programs.
+    #[schema(example = "undecodable")]
+    code: &'static str,
+    /// For people.
+    reason: &'static str,
+}
+
+/// The video with URLs that work now.
+pub(super) async fn with_urls(
+    storage: &dyn ObjectStorage,
+    video: queries::OwnVideo,
+) -> Result<OwnVideo, ApiError> {
+    let url = async |key: Option<String>| match key {
+        Some(key) => signed_url(storage, &key, URL_VALID_FOR).await.map(Some),
+        None => Ok(None),
+    };
+    Ok(OwnVideo {
+        original_url: signed_url(storage, &video.original_key, URL_VALID_FOR).await?,
+        processed_url: url(video.processed_key).await?,
+        poster_url: url(video.poster_key).await?,
+        video_id: video.id.0,
+        title: video.title,
+        description: video.description,
+        status: video.stage.code(),
+        uploaded_at: video.uploaded_at,
+        processed_at: video.processed_at,
+        votes: video.votes,
+        failure: video
+            .failure
+            .map(|reason| Failure { code: reason.code(), reason: reason_text(reason) }),
+    })
+}
+
+/// The reason in words that a person understands.
+fn reason_text(reason: FailureReason) -> &'static str {
+    match reason {
+        FailureReason::Undecodable => "El archivo está dañado o no se puede leer como video.",
+        FailureReason::UnsupportedFormat => "El formato del video no está admitido.",
+        FailureReason::NoVideoStream => "El archivo no contiene imagen de video.",
+        FailureReason::TooLarge => "El video tiene demasiados píxeles, pistas o cuadros.",
+        FailureReason::TimedOut => "El procesamiento del video tardó demasiado.",
+        FailureReason::OutOfResources
+        | FailureReason::WorkerLost
+        | FailureReason::StorageUnavailable
+        | FailureReason::Internal => {
+            "No pudimos procesar el video por un problema nuestro. Súbelo de nuevo, por favor."
+        }
+    }
+}

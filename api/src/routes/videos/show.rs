@@ -1,0 +1,34 @@
+//! `GET /api/videos/{id}`
+
+use axum::Json;
+use axum::extract::State;
+
+use super::own::{OwnVideo, with_urls};
+use crate::app::Shared;
+use crate::error::{ApiError, ErrorBody};
+use crate::extract::{Actor, VideoPath};
+
+/// One of one's own videos.
+#[utoipa::path(
+    get, path = "/api/videos/{id}", tag = "videos", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The video")),
+    responses(
+        (status = 200, body = OwnVideo),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody, description = "Not authenticated, or not the owner"),
+        (status = 404, body = ErrorBody),
+        (status = 503, body = ErrorBody),
+    ),
+)]
+pub(crate) async fn show(
+    State(state): State<Shared>,
+    Actor(actor): Actor,
+    path: VideoPath,
+) -> Result<Json<OwnVideo>, ApiError> {
+    let id = path.or(ApiError::VideoNotFound)?;
+    let video = state.app.queries.video(id).await?.ok_or(ApiError::VideoNotFound)?;
+    if video.owner != actor {
+        return Err(ApiError::NotYourVideo);
+    }
+    with_urls(state.app.storage.as_ref(), video).await.map(Json)
+}

@@ -1,0 +1,273 @@
+//! `POST /api/videos/upload`
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use commands::{Answer, NewVideo, StoredOriginal};
+use domain::AccountId;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use multer::Multipart;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::form::{self, FilePart, Form, TextPart};
+use super::upload_body::{Monitor, UploadBody};
+use crate::app::Shared;
+use crate::error::{ApiError, ErrorBody, Place, Problem};
+use crate::extract::{Actor, Circumstances};
+use crate::routes::pending::{Pending, failed, pending};
+use crate::text::TextRule;
+
+/// What the form may hold beside the file, in bytes.
+const FORM_OVERHEAD: u64 = 1024 * 1024;
+const MAX_TITLE: usize = 200;
+const MAX_DESCRIPTION: usize = 2000;
+const TITLE: TextRule = TextRule::line(1, MAX_TITLE);
+const DESCRIPTION: TextRule = TextRule::lines(MAX_DESCRIPTION);
+
+/// A video and its title.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form; `form::read` reads it as it streams in")]
+pub(crate) struct Upload {
+    #[schema(min_length = 1, max_length = 200)]
+    title: String,
+    /// A video: MP4, QuickTime, WebM, Matroska or AVI.
+    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
+    file: Vec<u8>,
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+}
+
+/// A video that waits for processing.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Uploaded {
+    video_id: Uuid,
+    user_id: Uuid,
+    title: String,
+    description: Option<String>,
+    #[schema(example = "pending")]
+    status: &'static str,
+    uploaded_at: DateTime<Utc>,
+}
+
+/// Enters a video into the contest.
+#[utoipa::path(
+    post, path = "/api/videos/upload", tag = "videos", security(("bearer" = [])),
+    request_body(content = Upload, content_type = "multipart/form-data"),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
+    responses(
+        (status = 201, body = Uploaded),
+        (status = 202, body = Pending, description = "Recorded; the verdict will come"),
+        (status = 400, body = ErrorBody, description = "No file, no video, or too large"),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody),
+        (status = 408, body = ErrorBody, description = "The body came too slowly"),
+        (status = 409, body = ErrorBody),
+        (status = 422, body = ErrorBody),
+        (status = 503, body = ErrorBody),
+    ),
+)]
+pub(crate) async fn upload(
+    State(state): State<Shared>,
+    Actor(actor): Actor,
+    Circumstances(context): Circumstances,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let form = read(&state, &parts.headers, body).await?;
+    let new = check(form)?;
+    let (title, description) = (new.title.clone(), new.description.clone());
+    let answer = state
+        .app
+        .commands
+        .upload(&context, actor, new)
+        .await
+        .map_err(failed(ApiError::UploadRejected))?;
+    Ok(match answer {
+        Answer::Pending(token) => pending(&token),
+        Answer::Done(video) => {
+            let AccountId(user_id) = actor;
+            let body = Uploaded {
+                video_id: video.video_id.0,
+                user_id,
+                title,
+                description,
+                status: "pending",
+                uploaded_at: video.uploaded_at,
+            };
+            (StatusCode::CREATED, Json(body)).into_response()
+        }
+    })
+}
+
+async fn read(state: &Shared, headers: &HeaderMap, body: Body) -> Result<Form, ApiError> {
+    let Some(boundary) = boundary(headers)? else {
+        return Ok(Form::default()); // No form: nothing of what it should hold is there.
+    };
+    let max = state.app.settings.max_video_size;
+    let monitor = Monitor::default();
+    let body = UploadBody::new(body, max.saturating_add(FORM_OVERHEAD), monitor.clone());
+    let multipart = Multipart::new(body, boundary);
+    form::read(multipart, &monitor, &state.app.commands, max).await
+}
+
+/// The boundary of a `multipart/form-data` body; `None` if the body is declared as something else.
+fn boundary(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let declared = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let declared = declared.unwrap_or_default();
+    let essence = declared.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("multipart/form-data") {
+        return Ok(None);
+    }
+    match multer::parse_boundary(declared) {
+        Ok(boundary) if !boundary.is_empty() => Ok(Some(boundary)),
+        _ => Err(ApiError::NoBoundary),
+    }
+}
+
+/// All problems of the texts first, as they can be mended together; then those of the file.
+fn check(form: Form) -> Result<NewVideo, ApiError> {
+    let mut problems = Vec::new();
+    let title = match form.title {
+        TextPart::Absent => {
+            Err(Problem::missing(Place::Body, "title").with_input(Some(Value::Null)))
+        }
+        other => text("title", other, TITLE, MAX_TITLE),
+    };
+    let file = match form.file {
+        FilePart::Absent => {
+            Err(Problem::missing(Place::Body, "file").with_input(Some(Value::Null)))
+        }
+        FilePart::Text => {
+            let what = "Expected UploadFile, received: <class 'str'>";
+            Err(Problem::value(Place::Body, "file", what))
+        }
+        FilePart::Several => Err(Problem::value(Place::Body, "file", "Expected one file")),
+        other => Ok(other),
+    };
+    let description = match form.description {
+        TextPart::Absent => Ok(String::new()),
+        other => text("description", other, DESCRIPTION, MAX_DESCRIPTION),
+    };
+    let title = keep(title, &mut problems);
+    let file = keep(file, &mut problems);
+    let description = keep(description, &mut problems);
+    let (Some(title), Some(file), Some(description)) = (title, file, description) else {
+        return Err(ApiError::Validation(problems));
+    };
+    let original = stored(file)?;
+    let description = (!description.is_empty()).then_some(description);
+    Ok(NewVideo { title, description, original })
+}
+
+fn keep<T>(checked: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {
+    checked.map_err(|problem| problems.push(problem)).ok()
+}
+
+fn text(
+    field: &'static str,
+    part: TextPart,
+    rule: TextRule,
+    max: usize,
+) -> Result<String, Problem> {
+    match part {
+        TextPart::Text(text) => rule.check(Place::Body, field, &text),
+        TextPart::TooLong => Err(Problem::too_long(Place::Body, field, max)),
+        TextPart::NotUtf8 => Err(Problem::value(Place::Body, field, "El texto no es UTF-8")),
+        TextPart::File | TextPart::Absent => Err(Problem::not_a_string(Place::Body, field)),
+    }
+}
+
+fn stored(file: FilePart) -> Result<StoredOriginal, ApiError> {
+    match file {
+        FilePart::Stored(original) => Ok(original),
+        FilePart::NotAVideo => Err(ApiError::NotAVideo),
+        FilePart::Nameless | FilePart::Absent | FilePart::Text | FilePart::Several => {
+            Err(ApiError::NoFile)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn boundary_of(content_type: &'static str) -> Result<Option<String>, ApiError> {
+        let value = HeaderValue::from_static(content_type);
+        boundary(&HeaderMap::from_iter([(CONTENT_TYPE, value)]))
+    }
+
+    #[test]
+    fn a_form_needs_its_boundary() {
+        let found = boundary_of("Multipart/Form-Data; boundary=\"a b\"");
+        assert_eq!(found.unwrap().as_deref(), Some("a b"));
+        for bad in ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data;"]
+        {
+            assert!(matches!(boundary_of(bad), Err(ApiError::NoBoundary)), "{bad}");
+        }
+        for other in ["application/json", "multipart/mixed; boundary=x", ""] {
+            assert!(matches!(boundary_of(other), Ok(None)), "{other}");
+        }
+        assert!(matches!(boundary(&HeaderMap::new()), Ok(None)));
+    }
+
+    fn kinds(form: Form) -> Vec<(String, &'static str)> {
+        match check(form) {
+            Err(ApiError::Validation(problems)) => problems
+                .iter()
+                .map(|problem| {
+                    let loc = serde_json::to_value(&problem.loc).unwrap();
+                    (loc[1].as_str().unwrap().to_owned(), problem.kind)
+                })
+                .collect(),
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_empty_form_lacks_title_and_file() {
+        let expected = [("title".to_owned(), "missing"), ("file".to_owned(), "missing")];
+        assert_eq!(kinds(Form::default()), expected);
+    }
+
+    #[test]
+    fn all_problems_of_a_form_are_listed_at_once() {
+        let form = Form {
+            title: TextPart::Text(" ".to_owned()),
+            description: TextPart::TooLong,
+            file: FilePart::Text,
+        };
+        let expected = [
+            ("title".to_owned(), "string_too_short"),
+            ("file".to_owned(), "value_error"),
+            ("description".to_owned(), "string_too_long"),
+        ];
+        assert_eq!(kinds(form), expected);
+        let form = Form {
+            title: TextPart::Text("x".repeat(201)),
+            description: TextPart::NotUtf8,
+            file: FilePart::NotAVideo,
+        };
+        let expected =
+            [("title".to_owned(), "string_too_long"), ("description".to_owned(), "value_error")];
+        assert_eq!(kinds(form), expected);
+    }
+
+    #[test]
+    fn a_file_that_is_none_or_no_video_is_refused() {
+        let titled = |file| Form {
+            title: TextPart::Text("Mi canción".to_owned()),
+            description: TextPart::Absent,
+            file,
+        };
+        assert!(matches!(check(titled(FilePart::NotAVideo)), Err(ApiError::NotAVideo)));
+        assert!(matches!(check(titled(FilePart::Nameless)), Err(ApiError::NoFile)));
+    }
+}

@@ -1,0 +1,184 @@
+//! What a text may be. Lengths count characters (Unicode scalar values), not bytes.
+
+use email_address::{EmailAddress, Options};
+use serde_json::Value;
+
+use crate::error::{Place, Problem};
+
+/// The longest address that SMTP can carry: RFC 5321, section 4.5.3.1.3, less the angle brackets.
+const MAX_EMAIL: usize = 254;
+
+/// What one text may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TextRule {
+    min: usize,
+    max: usize,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// One line; outer space does not count.
+    Line,
+    /// Several lines; outer space does not count.
+    Lines,
+    /// Taken as it is, and never echoed.
+    Secret,
+}
+
+impl TextRule {
+    /// One line of `min` to `max` characters.
+    pub(crate) const fn line(min: usize, max: usize) -> Self {
+        Self { min, max, kind: Kind::Line }
+    }
+
+    /// At most `max` characters, line breaks and tabs allowed.
+    pub(crate) const fn lines(max: usize) -> Self {
+        Self { min: 0, max, kind: Kind::Lines }
+    }
+
+    /// A password of `min` to `max` characters.
+    pub(crate) const fn secret(min: usize, max: usize) -> Self {
+        Self { min, max, kind: Kind::Secret }
+    }
+
+    pub(crate) fn is_secret(self) -> bool {
+        self.kind == Kind::Secret
+    }
+
+    /// The text as it will be used.
+    pub(crate) fn check(
+        self,
+        place: Place,
+        field: &'static str,
+        text: &str,
+    ) -> Result<String, Problem> {
+        let bare = if self.is_secret() { text } else { text.trim() };
+        let count = bare.chars().count();
+        let problem = if has_control_characters(bare, self.kind) {
+            control_characters(place, field)
+        } else if count < self.min {
+            Problem::too_short(place, field, self.min)
+        } else if count > self.max {
+            Problem::too_long(place, field, self.max)
+        } else {
+            return Ok(bare.to_owned());
+        };
+        Err(problem.with_input(self.echo(text)))
+    }
+
+    /// What a problem shows of the text: all of it, or nothing.
+    fn echo(self, text: &str) -> Option<Value> {
+        (!self.is_secret()).then(|| Value::from(text))
+    }
+}
+
+fn has_control_characters(text: &str, kind: Kind) -> bool {
+    let harmless = |c| kind == Kind::Lines && matches!(c, '\n' | '\r' | '\t');
+    text.chars().any(|c| c.is_control() && !harmless(c))
+}
+
+fn control_characters(place: Place, field: &'static str) -> Problem {
+    Problem::value(place, field, "El texto no puede contener caracteres de control")
+}
+
+/// Parses an email address: `local@domain.tld` without comments, quotes or display name; letters
+/// of every script are fine (RFC 6531).
+pub(crate) fn email(field: &'static str, text: &str) -> Result<String, Problem> {
+    let bare = text.trim();
+    if has_control_characters(bare, Kind::Line) {
+        return Err(control_characters(Place::Body, field).with_input(Some(Value::from(text))));
+    }
+    match email_fault(bare) {
+        None => Ok(bare.to_owned()),
+        Some(why) => Err(Problem::bad_email(field, why).with_input(Some(Value::from(text)))),
+    }
+}
+
+fn email_fault(address: &str) -> Option<&'static str> {
+    if !address.contains('@') {
+        return Some("An email address must have an @-sign.");
+    }
+    if address.len() > MAX_EMAIL {
+        return Some("The email address is too long.");
+    }
+    let options =
+        Options::default().with_required_tld().without_domain_literal().without_display_text();
+    let parsed = EmailAddress::parse_with_options(address, options).ok();
+    let sound = parsed.is_some_and(|parsed| {
+        let local = parsed.local_part();
+        !local.contains('"')
+            && !address.contains(char::is_whitespace)
+            && !parsed.domain().starts_with(['-', '.'])
+            && !parsed.domain().ends_with(['-', '.'])
+    });
+    (!sound).then_some("The email address is not written as name@domain.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind_of(rule: TextRule, text: &str) -> Option<&'static str> {
+        rule.check(Place::Body, "field", text).err().map(|problem| problem.kind)
+    }
+
+    #[test]
+    fn lengths_count_characters() {
+        let name = TextRule::line(1, 100);
+        assert_eq!(kind_of(name, &"ñ".repeat(100)), None);
+        assert_eq!(kind_of(name, &"𝄞".repeat(101)), Some("string_too_long"));
+        assert_eq!(kind_of(name, ""), Some("string_too_short"));
+        assert_eq!(kind_of(name, " \u{2003} "), Some("string_too_short"));
+        assert_eq!(name.check(Place::Body, "field", "  Ana "), Ok("Ana".to_owned()));
+    }
+
+    #[test]
+    fn control_characters_are_no_text() {
+        for text in ["a\0b", "a\nb", "a\u{85}b", "a\u{7f}b"] {
+            assert_eq!(kind_of(TextRule::line(1, 9), text), Some("value_error"), "{text:?}");
+            assert_eq!(kind_of(TextRule::secret(1, 9), text), Some("value_error"), "{text:?}");
+        }
+        assert_eq!(kind_of(TextRule::lines(9), "a\r\n\tb"), None);
+        assert_eq!(kind_of(TextRule::lines(9), "a\0b"), Some("value_error"));
+    }
+
+    #[test]
+    fn a_password_is_taken_as_it_is_and_never_echoed() {
+        let password = TextRule::secret(8, 128);
+        assert_eq!(password.check(Place::Body, "p", "  seven "), Ok("  seven ".to_owned()));
+        for text in ["short", &"x".repeat(129), "with\0nul1"] {
+            let problem = password.check(Place::Body, "p", text).unwrap_err();
+            assert!(!serde_json::to_string(&problem).unwrap().contains(text), "{problem:?}");
+        }
+        assert_eq!(kind_of(password, &"é".repeat(128)), None);
+    }
+
+    #[test]
+    fn an_email_is_an_address_and_nothing_more() {
+        for good in ["ana@example.com", " ana+anb@mail.example.co ", "josé@correo.es", "a@b.co"] {
+            assert_eq!(email("email", good), Ok(good.trim().to_owned()));
+        }
+        let long = format!("{}@example.com", "a".repeat(64 + 200));
+        for bad in [
+            "",
+            "ana",
+            "@example.com",
+            "ana@",
+            "ana@localhost",
+            "ana@@example.com",
+            "ana@exa mple.com",
+            "Ana <ana@example.com>",
+            "\"ana b\"@example.com",
+            "ana@[127.0.0.1]",
+            "ana@example..com",
+            "ana@.com",
+            "ana@-example.com",
+            ".ana@example.com",
+            "a\0na@example.com",
+            &long,
+        ] {
+            assert_eq!(email("email", bad).err().map(|p| p.kind), Some("value_error"), "{bad:?}");
+        }
+    }
+}

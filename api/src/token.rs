@@ -1,0 +1,138 @@
+//! Access tokens: JWT (RFC 7519) with HS256, and nothing else.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use domain::AccountId;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+/// Issues and checks tokens.
+pub(crate) struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+    lifetime: Duration,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: String,
+    exp: u64,
+    #[serde(default)]
+    iat: u64,
+}
+
+/// The token is not one of ours, or no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the token is not valid")]
+pub(crate) struct InvalidToken;
+
+impl Tokens {
+    /// Tokens signed with `secret` that hold for `lifetime`.
+    pub(crate) fn new(secret: &[u8], lifetime: Duration) -> Self {
+        // The list of algorithms is what refuses `none` and all others; `exp` is required.
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = 0;
+        Self {
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+            validation,
+            lifetime,
+        }
+    }
+
+    /// Signs and checks once: the library finds out only at run time whether it can.
+    pub(crate) fn self_test(&self) -> Result<(), String> {
+        let account = AccountId(uuid::Uuid::nil());
+        let token = self.issue(account).map_err(|error| error.to_string())?;
+        match self.verify(&token) {
+            Ok(found) if found == account => Ok(()),
+            _ => Err("a token just issued is not valid".to_owned()),
+        }
+    }
+
+    /// How long a token holds, in seconds.
+    pub(crate) fn lifetime_seconds(&self) -> u64 {
+        self.lifetime.as_secs()
+    }
+
+    /// A token for `account`, from now on.
+    pub(crate) fn issue(&self, account: AccountId) -> Result<String, jsonwebtoken::errors::Error> {
+        let iat = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        let exp = iat.saturating_add(self.lifetime.as_secs());
+        let claims = Claims { sub: account.to_string(), exp, iat };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+    }
+
+    /// Whom a token was issued to.
+    pub(crate) fn verify(&self, token: &str) -> Result<AccountId, InvalidToken> {
+        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
+            .map_err(|_| InvalidToken)?;
+        data.claims.sub.parse().map_err(|_| InvalidToken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    const SECRET: &[u8] = b"a secret of at least thirty-two bytes";
+
+    fn tokens() -> Tokens {
+        Tokens::new(SECRET, Duration::from_secs(60))
+    }
+
+    fn signed(algorithm: Algorithm, claims: &Value) -> String {
+        let key = EncodingKey::from_secret(SECRET);
+        jsonwebtoken::encode(&Header::new(algorithm), claims, &key).unwrap()
+    }
+
+    fn in_a_minute() -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 60
+    }
+
+    #[test]
+    fn a_token_comes_back_as_its_account() {
+        let account = AccountId(Uuid::new_v4());
+        let token = tokens().issue(account).unwrap();
+        assert_eq!(tokens().verify(&token), Ok(account));
+        assert!(tokens().self_test().is_ok());
+    }
+
+    #[test]
+    fn a_token_of_the_earlier_implementation_is_taken() {
+        let sub = Uuid::new_v4();
+        let claims = json!({ "sub": sub.to_string(), "exp": in_a_minute() });
+        assert_eq!(tokens().verify(&signed(Algorithm::HS256, &claims)), Ok(AccountId(sub)));
+    }
+
+    #[test]
+    fn every_other_token_is_refused() {
+        let sub = Uuid::new_v4().to_string();
+        let exp = in_a_minute();
+        let hs256 = |claims: Value| signed(Algorithm::HS256, &claims);
+        let good = hs256(json!({ "sub": sub, "exp": exp }));
+        let payload = good.split('.').nth(1).unwrap();
+        // {"alg":"none","typ":"JWT"}
+        let none = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}.");
+        let other_key = Tokens::new(b"another secret", Duration::from_secs(60));
+        for (why, token) in [
+            ("expired", hs256(json!({ "sub": sub, "exp": exp - 61 }))),
+            ("without exp", hs256(json!({ "sub": sub }))),
+            ("exp is text", hs256(json!({ "sub": sub, "exp": "tomorrow" }))),
+            ("without sub", hs256(json!({ "exp": exp }))),
+            ("sub is no UUID", hs256(json!({ "sub": "1", "exp": exp }))),
+            ("sub is a number", hs256(json!({ "sub": 1, "exp": exp }))),
+            ("other algorithm", signed(Algorithm::HS512, &json!({ "sub": sub, "exp": exp }))),
+            ("none", none),
+            ("other key", other_key.issue(AccountId(Uuid::new_v4())).unwrap()),
+            ("cut", good[..good.len() - 2].to_owned()),
+            ("empty", String::new()),
+            ("nonsense", "a.b.c".to_owned()),
+        ] {
+            assert_eq!(tokens().verify(&token), Err(InvalidToken), "{why}");
+        }
+    }
+}

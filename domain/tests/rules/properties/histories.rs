@@ -114,7 +114,7 @@ fn processed(bytes: u64) -> VideoEvent {
     })
 }
 
-/// Streams live in partitions; here each goes to one by its first appearance.
+/// A stream lives in one partition. Any rule will do that depends on its id alone.
 fn partition_of(event: &Event) -> usize {
     let key = event.stream().to_string();
     key.bytes().fold(0_usize, |sum, byte| sum + usize::from(byte)) % PARTITIONS as usize

@@ -9,7 +9,7 @@ create table event_log (
     "offset"    bigint      not null,
     appended_at timestamptz not null,
     key         bytea,
-    headers     jsonb       not null,   -- [[name, value], …] in the order written
+    headers     json        not null,   -- [[name, value], …] in the order written
     value       bytea,
     primary key (partition, "offset")
 );

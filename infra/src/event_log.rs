@@ -5,14 +5,21 @@
 //! arithmetic on them beyond `last + 1`.
 //!
 //! Adapters: `postgres` (the embedded default) and `kafka`. One contract suite,
-//! `infra/tests/event_log.rs`, runs against each.
+//! `infra/tests/event_log/`, runs against each.
 
 pub mod envelope;
+pub mod kafka;
 pub mod partition;
+pub mod postgres;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{Position, Timestamp};
+
+/// The most bytes that a record may have: key, headers and value. Well below what a Kafka broker
+/// takes by default (`max.message.bytes`, 1 MiB with its framing), and the same for every adapter, so
+/// that a log can move between them.
+pub const MAX_RECORD_BYTES: usize = 900_000;
 
 /// A record that is about to be appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +30,18 @@ pub struct NewRecord {
     pub headers: Vec<(String, String)>,
     /// The payload: JSON.
     pub value: Bytes,
+}
+
+impl NewRecord {
+    /// Refuses what no log takes, before it is queued.
+    fn checked(self) -> Result<Self, AppendError> {
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let bytes = self.key.len() + headers + self.value.len();
+        if bytes > MAX_RECORD_BYTES {
+            return Err(AppendError::TooLarge { bytes, max: MAX_RECORD_BYTES });
+        }
+        Ok(self)
+    }
 }
 
 /// A record as the log holds it, not yet understood: anybody with access may have written it.

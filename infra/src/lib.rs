@@ -8,8 +8,10 @@
 //! alone.
 
 pub mod config;
+pub mod database;
 pub mod event_log;
 pub mod object_storage;
+pub mod private_postgres;
 pub mod read_models;
 pub mod telemetry;
 pub mod verdicts;

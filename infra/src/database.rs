@@ -1,0 +1,48 @@
+//! The Postgres pool and the schema.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why the database cannot be used; one line for a person.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The URL makes no sense.
+    #[error("DATABASE_URL is no Postgres URL: {0}")]
+    Url(#[source] sqlx::Error),
+    /// Nobody answers, or not to us.
+    #[error("Postgres cannot be reached: {0}")]
+    Unreachable(#[source] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the schema could not be migrated: {0}")]
+    Migration(#[from] MigrateError),
+}
+
+/// Opens a pool of at most `max_connections`, and makes sure that somebody answers.
+///
+/// # Errors
+/// [`DatabaseError`]
+pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, DatabaseError> {
+    let options: PgConnectOptions = url.parse().map_err(DatabaseError::Url)?;
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options.application_name("anb"))
+        .await
+        .map_err(DatabaseError::Unreachable)
+}
+
+/// Brings the schema up to date. Safe to run in several processes at once: they take turns.
+///
+/// # Errors
+/// [`DatabaseError::Migration`]
+pub async fn migrate(pool: &PgPool) -> Result<(), DatabaseError> {
+    MIGRATOR.run(pool).await?;
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Appending: records are queued in the library, which batches them; then all are awaited.
+
+use std::sync::{PoisonError, RwLock};
+
+use domain::Position;
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
+
+use super::{KafkaSettings, Quiet};
+use crate::event_log::partition::partition_of;
+use crate::event_log::{AppendError, MAX_RECORD_BYTES, NewRecord};
+
+type Producer = FutureProducer<Quiet>;
+
+/// A producer, renewed when the library gives one up.
+pub(super) struct Appender {
+    topic: String,
+    partitions: u32,
+    config: ClientConfig,
+    producer: RwLock<Producer>,
+}
+
+impl Appender {
+    pub(super) fn new(settings: &KafkaSettings) -> KafkaResult<Self> {
+        let mut config = settings.client();
+        config
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            // Long enough to fill a batch under load, too short to notice without.
+            .set("linger.ms", "1")
+            // After this long the outcome is unknown, and the caller is told so.
+            .set("message.timeout.ms", "5000")
+            .set("queue.buffering.max.messages", "16384")
+            .set("queue.buffering.max.kbytes", "65536");
+        let producer = config.create_with_context(Quiet)?;
+        let (topic, partitions) = (settings.topic.clone(), settings.partitions);
+        Ok(Self { topic, partitions, config, producer: RwLock::new(producer) })
+    }
+
+    pub(super) async fn append(
+        &self,
+        records: Vec<NewRecord>,
+    ) -> Vec<Result<Position, AppendError>> {
+        let producer = self.producer.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let queued: Vec<Result<DeliveryFuture, AppendError>> =
+            records.into_iter().map(|record| self.queue(&producer, record)).collect();
+        let mut positions = Vec::with_capacity(queued.len());
+        for delivery in queued {
+            positions.push(match delivery {
+                Ok(delivery) => delivered(delivery).await,
+                Err(error) => Err(error),
+            });
+        }
+        if positions.iter().any(Result::is_err) {
+            self.renew_if_given_up(&producer);
+        }
+        positions
+    }
+
+    fn queue(&self, producer: &Producer, record: NewRecord) -> Result<DeliveryFuture, AppendError> {
+        let record = record.checked()?;
+        let partition = partition_of(record.key.as_bytes(), self.partitions);
+        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        for (key, value) in &record.headers {
+            headers = headers.insert(Header { key, value: Some(value) });
+        }
+        let message = FutureRecord::to(&self.topic)
+            .partition(i32::try_from(partition).unwrap_or(i32::MAX))
+            .key(&record.key)
+            .headers(headers)
+            .payload(record.value.as_ref());
+        producer
+            .send_result(message)
+            .map_err(|(error, _)| AppendError::Unavailable(error.to_string()))
+    }
+
+    /// After a fatal error an idempotent producer takes nothing more. Everybody who waited for it
+    /// has been told that the outcome is unknown; a new one begins a new sequence.
+    fn renew_if_given_up(&self, failed: &Producer) {
+        let Some((_, reason)) = failed.client().fatal_error() else { return };
+        let mut producer = self.producer.write().unwrap_or_else(PoisonError::into_inner);
+        if producer.client().native_ptr() != failed.client().native_ptr() {
+            return; // Somebody was faster.
+        }
+        tracing::warn!(reason, "the producer has given up, a new one takes over");
+        metrics::counter!("anb_log_producer_renewals_total").increment(1);
+        match self.config.create_with_context(Quiet) {
+            Ok(renewed) => *producer = renewed,
+            Err(error) => tracing::error!(%error, "there is no new producer"),
+        }
+    }
+}
+
+async fn delivered(delivery: DeliveryFuture) -> Result<Position, AppendError> {
+    let unknown = |why: String| Err(AppendError::Unknown(why));
+    match delivery.await {
+        Ok(Ok(at)) => match (u32::try_from(at.partition), u64::try_from(at.offset)) {
+            (Ok(partition), Ok(offset)) => Ok(Position { partition, offset }),
+            _ => unknown(format!("acknowledged at {}:{}", at.partition, at.offset)),
+        },
+        Ok(Err((error, message))) => match error {
+            KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) => {
+                let bytes = message.payload().map_or(0, <[u8]>::len);
+                Err(AppendError::TooLarge { bytes, max: MAX_RECORD_BYTES })
+            }
+            error => unknown(error.to_string()),
+        },
+        Err(_) => unknown("the producer ended in the middle".to_owned()),
+    }
+}

@@ -1,0 +1,248 @@
+//! Reading: a thread polls the library, which must not be kept waiting by async code, and hands over
+//! chunks through a bounded channel.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::DateTime;
+use domain::Position;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::sync::mpsc;
+
+use super::{Inquirer, KafkaSettings, Quiet, blocking, unavailable};
+use crate::event_log::{LogReader, ReadError, Record};
+
+/// A question about offsets may take so long.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How soon the polling thread notices that its reader is gone.
+const POLL: Duration = Duration::from_millis(100);
+/// Records in one chunk, and chunks between the thread and the reader.
+const CHUNK: usize = 1_024;
+const CHUNKS: usize = 4;
+
+type Chunk = Result<Vec<Record>, Fault>;
+
+/// What can happen to the polling thread.
+enum Fault {
+    /// The broker does not have the offset that comes next.
+    OffsetGone,
+    /// Anything that passes.
+    Passing(String),
+}
+
+/// A reader and the thread that feeds it.
+pub(super) struct KafkaReader {
+    settings: Arc<KafkaSettings>,
+    inquirer: Arc<Inquirer>,
+    chunks: mpsc::Receiver<Chunk>,
+    /// Arrived, but not asked for yet.
+    ready: VecDeque<Record>,
+    /// What happened after those.
+    fault: Option<Fault>,
+    /// What each partition gives next.
+    next: BTreeMap<u32, u64>,
+}
+
+impl KafkaReader {
+    pub(super) async fn open(
+        settings: Arc<KafkaSettings>,
+        inquirer: Arc<Inquirer>,
+        from: &[Position],
+    ) -> Result<Self, ReadError> {
+        let from = from.to_vec();
+        let next: BTreeMap<u32, u64> = from.iter().map(|at| (at.partition, at.offset)).collect();
+        let (sender, chunks) = mpsc::channel(CHUNKS);
+        blocking({
+            let (settings, inquirer) = (Arc::clone(&settings), Arc::clone(&inquirer));
+            move || {
+                from.iter().try_for_each(|at| check(&settings, &inquirer, *at))?;
+                let consumer = assigned(&settings, &from).map_err(|error| unavailable(&error))?;
+                std::thread::Builder::new()
+                    .name("kafka-reader".to_owned())
+                    .spawn(move || pump(&consumer, &sender))
+                    .map_err(|error| ReadError::Unavailable(error.to_string()))
+            }
+        })
+        .await?;
+        Ok(Self { settings, inquirer, chunks, ready: VecDeque::new(), fault: None, next })
+    }
+
+    fn take(&mut self, chunk: Chunk) {
+        let chunk = match chunk {
+            Ok(chunk) => chunk,
+            Err(fault) => {
+                self.fault = Some(fault);
+                return;
+            }
+        };
+        for Position { partition, offset } in chunk.iter().map(|record| record.position) {
+            self.next.insert(partition, offset + 1);
+        }
+        self.ready.extend(chunk);
+    }
+
+    /// The library says only that some offset is gone: finds out which.
+    async fn offset_gone(&self) -> ReadError {
+        let (settings, inquirer) = (Arc::clone(&self.settings), Arc::clone(&self.inquirer));
+        let next = self.next.clone();
+        let found = blocking(move || {
+            next.into_iter().try_for_each(|(partition, offset)| {
+                check(&settings, &inquirer, Position { partition, offset })
+            })
+        });
+        match found.await {
+            Err(error) => error,
+            Ok(()) => ReadError::Unavailable("an offset was gone, and is back".to_owned()),
+        }
+    }
+}
+
+#[async_trait]
+impl LogReader for KafkaReader {
+    async fn next(&mut self, max: usize) -> Result<Vec<Record>, ReadError> {
+        while self.ready.is_empty() {
+            match self.fault.take() {
+                // The library gives no more of that partition: nor do we, however often we are asked.
+                Some(Fault::OffsetGone) => {
+                    self.fault = Some(Fault::OffsetGone);
+                    return Err(self.offset_gone().await);
+                }
+                Some(Fault::Passing(why)) => return Err(ReadError::Unavailable(why)),
+                None => {}
+            }
+            let chunk = self.chunks.recv().await.ok_or_else(thread_ended)?;
+            self.take(chunk);
+        }
+        // From here on nothing waits, so nothing can be lost to a caller that gives up.
+        while self.ready.len() < max && self.fault.is_none() {
+            let Ok(chunk) = self.chunks.try_recv() else { break };
+            self.take(chunk);
+        }
+        let taken = self.ready.len().min(max);
+        Ok(self.ready.drain(..taken).collect())
+    }
+}
+
+fn thread_ended() -> ReadError {
+    ReadError::Unavailable("the polling thread has ended".to_owned())
+}
+
+fn assigned(
+    settings: &KafkaSettings,
+    from: &[Position],
+) -> Result<BaseConsumer<Quiet>, KafkaError> {
+    let consumer: BaseConsumer<Quiet> = settings
+        .consumer()
+        .set("fetch.wait.max.ms", "100")
+        .set("fetch.error.backoff.ms", "50")
+        // What the library may keep in memory ahead of us.
+        .set("queued.max.messages.kbytes", "16384")
+        .set("fetch.queue.backoff.ms", "10")
+        // A projector that waits for its database must not be thrown out.
+        .set("max.poll.interval.ms", "86400000")
+        .create_with_context(Quiet)?;
+    let mut partitions = TopicPartitionList::new();
+    for at in from {
+        let offset = Offset::Offset(i64::try_from(at.offset).unwrap_or(i64::MAX));
+        partitions.add_partition_offset(&settings.topic, number(at.partition), offset)?;
+    }
+    consumer.assign(&partitions)?;
+    Ok(consumer)
+}
+
+/// Polls until nobody reads any more. Ends on its own thread, where closing may block.
+fn pump(consumer: &BaseConsumer<Quiet>, chunks: &mpsc::Sender<Chunk>) {
+    while !chunks.is_closed() {
+        let Some(first) = consumer.poll(POLL) else { continue };
+        let mut records = Vec::new();
+        let mut polled = Some(first);
+        let fault = loop {
+            match polled {
+                Some(Ok(message)) => records.push(record(&message)),
+                Some(Err(error)) => break Some(fault(&error)),
+                None => break None,
+            }
+            if records.len() == CHUNK {
+                break None;
+            }
+            polled = consumer.poll(Duration::ZERO);
+        };
+        let chunk = (!records.is_empty()).then_some(Ok(records));
+        for item in chunk.into_iter().chain(fault.map(Err)) {
+            if chunks.blocking_send(item).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn fault(error: &KafkaError) -> Fault {
+    use RDKafkaErrorCode::{AutoOffsetReset, OffsetOutOfRange};
+    match error.rdkafka_error_code() {
+        Some(AutoOffsetReset | OffsetOutOfRange) => Fault::OffsetGone,
+        _ => Fault::Passing(error.to_string()),
+    }
+}
+
+fn record(message: &BorrowedMessage<'_>) -> Record {
+    let headers = message.headers().map_or_else(Vec::new, |headers| {
+        let header = |header: rdkafka::message::Header<'_, &[u8]>| {
+            (header.key.to_owned(), Bytes::copy_from_slice(header.value.unwrap_or_default()))
+        };
+        headers.iter().map(header).collect()
+    });
+    let millis = message.timestamp().to_millis().unwrap_or_default();
+    Record {
+        position: Position {
+            // Neither is negative in a message that was consumed.
+            partition: u32::try_from(message.partition()).unwrap_or_default(),
+            offset: u64::try_from(message.offset()).unwrap_or_default(),
+        },
+        at: DateTime::from_timestamp_millis(millis).unwrap_or_default(),
+        key: message.key().map(Bytes::copy_from_slice),
+        headers,
+        value: message.payload().map(Bytes::copy_from_slice),
+    }
+}
+
+/// Makes sure that reading can begin here.
+fn check(settings: &KafkaSettings, inquirer: &Inquirer, at: Position) -> Result<(), ReadError> {
+    let (first, end) = watermarks(settings, inquirer, at.partition)?;
+    if (first..=end).contains(&at.offset) {
+        return Ok(());
+    }
+    Err(ReadError::OffsetGone { partition: at.partition, requested: at.offset, first, end })
+}
+
+/// For each partition, the offset that the next record will get.
+pub(super) fn end_offsets(
+    settings: &KafkaSettings,
+    inquirer: &Inquirer,
+) -> Result<Vec<u64>, ReadError> {
+    (0..settings.partitions)
+        .map(|partition| watermarks(settings, inquirer, partition).map(|(_, end)| end))
+        .collect()
+}
+
+fn watermarks(
+    settings: &KafkaSettings,
+    inquirer: &Inquirer,
+    partition: u32,
+) -> Result<(u64, u64), ReadError> {
+    let marks = inquirer.fetch_watermarks(&settings.topic, number(partition), PATIENCE);
+    let (first, end) = marks.map_err(|error| unavailable(&error))?;
+    let unsigned = |offset: i64| {
+        u64::try_from(offset).map_err(|_| ReadError::Unavailable(format!("watermark {offset}")))
+    };
+    Ok((unsigned(first)?, unsigned(end)?))
+}
+
+fn number(partition: u32) -> i32 {
+    i32::try_from(partition).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,191 @@
+//! Appending: one task per process writes whatever has queued up meanwhile in one transaction, so
+//! that the cost of a commit is shared by all who wait for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Position, Timestamp};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, PgPool, Row};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{CHANNEL, offset_number, partition_number};
+use crate::event_log::partition::partition_of;
+use crate::event_log::{AppendError, NewRecord};
+
+/// Records that may wait; further ones are refused.
+const QUEUE: usize = 16_384;
+/// Records in one transaction.
+const MAX_BATCH: usize = 2_048;
+/// A transaction that takes longer is given up; what became of it is unknown.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+type Answer = Result<Position, AppendError>;
+
+/// A record on its way.
+struct Pending {
+    partition: u32,
+    record: NewRecord,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The queue of the appending task, which ends when this is dropped.
+pub(super) struct Appender {
+    queue: mpsc::Sender<Pending>,
+}
+
+impl Appender {
+    pub(super) fn start(pool: &PgPool) -> Self {
+        let (queue, pending) = mpsc::channel(QUEUE);
+        // Whatever the server's default is, an acknowledged append must be on disk.
+        let options = (*pool.connect_options()).clone().options([("synchronous_commit", "on")]);
+        tokio::spawn(run(Arc::new(options), pending));
+        Self { queue }
+    }
+
+    /// Queues a record.
+    ///
+    /// # Errors
+    /// [`AppendError`] if it was not queued.
+    pub(super) fn queue(
+        &self,
+        record: NewRecord,
+        partitions: u32,
+    ) -> Result<oneshot::Receiver<Answer>, AppendError> {
+        let record = record.checked()?;
+        let partition = partition_of(record.key.as_bytes(), partitions);
+        let (answer, answered) = oneshot::channel();
+        self.queue
+            .try_send(Pending { partition, record, answer })
+            .map_err(|_| AppendError::Unavailable(format!("{QUEUE} records wait already")))?;
+        Ok(answered)
+    }
+}
+
+async fn run(options: Arc<PgConnectOptions>, mut queue: mpsc::Receiver<Pending>) {
+    let mut connection = None;
+    let mut batch = Vec::new();
+    while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        metrics::gauge!("anb_log_append_waiting").set(queue.len() as f64);
+        metrics::histogram!("anb_log_append_batch_events").record(batch.len() as f64);
+        let positions = append(&options, &mut connection, &batch).await;
+        if let Err(error) = &positions {
+            // Nothing is certain of a connection that failed in the middle of a transaction.
+            connection = None;
+            tracing::warn!(%error, records = batch.len(), "cannot append");
+        }
+        for (number, Pending { answer, .. }) in batch.drain(..).enumerate() {
+            let position = positions.as_ref().map(|positions| positions[number]);
+            // Whoever has gone away meanwhile asks again with the same event id.
+            let _ = answer.send(position.map_err(Clone::clone));
+        }
+    }
+}
+
+/// Appends a batch; all of it or nothing.
+async fn append(
+    options: &PgConnectOptions,
+    connection: &mut Option<PgConnection>,
+    batch: &[Pending],
+) -> Result<Vec<Position>, AppendError> {
+    let mut committing = false;
+    let writing = async {
+        let connection = match connection.take() {
+            Some(open) => connection.insert(open),
+            None => connection.insert(PgConnection::connect_with(options).await?),
+        };
+        let mut tx = connection.begin().await?;
+        let positions = write(&mut tx, batch).await?;
+        committing = true;
+        tx.commit().await?;
+        Ok(positions)
+    };
+    let error = match tokio::time::timeout(PATIENCE, writing).await {
+        Ok(Ok(positions)) => return Ok(positions),
+        Ok(Err(error)) => error,
+        Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
+    };
+    // The server's own refusal to commit is certain; a connection lost over it is not.
+    if committing && error.as_database_error().is_none() {
+        return Err(AppendError::Unknown(error.to_string()));
+    }
+    Err(AppendError::Unavailable(error.to_string()))
+}
+
+/// Assigns offsets and writes the rows. The heads' locks, always taken in the same order, are held
+/// until the commit.
+async fn write(
+    connection: &mut PgConnection,
+    batch: &[Pending],
+) -> Result<Vec<Position>, sqlx::Error> {
+    let mut partitions: Vec<i32> = batch.iter().map(|p| partition_number(p.partition)).collect();
+    partitions.sort_unstable();
+    partitions.dedup();
+    let heads = sqlx::query(
+        "select partition, next_offset, clock_timestamp() as now from event_log_heads
+         where partition = any($1) order by partition for update",
+    )
+    .bind(&partitions)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut next = BTreeMap::new();
+    let mut at = Timestamp::UNIX_EPOCH;
+    for head in &heads {
+        next.insert(head.try_get::<i32, _>("partition")?, head.try_get::<i64, _>("next_offset")?);
+        // The last lock was taken last: no record is older than one before it.
+        at = at.max(head.try_get("now")?);
+    }
+    let positions = assign(&mut next, batch)?;
+    insert(connection, &positions, at, batch).await?;
+    sqlx::query(
+        "update event_log_heads h set next_offset = n.next_offset
+         from unnest($1::int[], $2::bigint[]) as n (partition, next_offset)
+         where h.partition = n.partition",
+    )
+    .bind(next.keys().copied().collect::<Vec<_>>())
+    .bind(next.values().copied().collect::<Vec<_>>())
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("select pg_notify($1, '')").bind(CHANNEL).execute(connection).await?;
+    Ok(positions)
+}
+
+/// The next offset of each record's partition.
+fn assign(
+    next: &mut BTreeMap<i32, i64>,
+    batch: &[Pending],
+) -> Result<Vec<Position>, sqlx::Error> {
+    let position = |pending: &Pending| {
+        let next = next.get_mut(&partition_number(pending.partition)).ok_or(sqlx::Error::RowNotFound)?;
+        let offset = u64::try_from(*next).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        *next += 1;
+        Ok(Position { partition: pending.partition, offset })
+    };
+    batch.iter().map(position).collect()
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    positions: &[Position],
+    at: Timestamp,
+    batch: &[Pending],
+) -> Result<(), sqlx::Error> {
+    let headers: Result<Vec<String>, _> =
+        batch.iter().map(|pending| serde_json::to_string(&pending.record.headers)).collect();
+    sqlx::query(
+        r#"insert into event_log (partition, "offset", appended_at, key, headers, value)
+           select r.partition, r."offset", $1, r.key, r.headers::json, r.value
+           from unnest($2::int[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[])
+               as r (partition, "offset", key, headers, value)"#,
+    )
+    .bind(at)
+    .bind(positions.iter().map(|p| partition_number(p.partition)).collect::<Vec<_>>())
+    .bind(positions.iter().map(|p| offset_number(p.offset)).collect::<Vec<_>>())
+    .bind(batch.iter().map(|p| p.record.key.as_bytes()).collect::<Vec<_>>())
+    .bind(headers.map_err(|error| sqlx::Error::Encode(error.into()))?)
+    .bind(batch.iter().map(|p| &*p.record.value).collect::<Vec<&[u8]>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}

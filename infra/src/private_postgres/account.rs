@@ -1,0 +1,111 @@
+//! As whom the server runs, and where its files may therefore be.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::{PrivatePostgresError, folder, plain};
+
+/// Clusters whose own folder the server's user could not reach, such as one below `/root`.
+const ELSEWHERE: &str = "/var/lib/anb";
+
+pub(super) enum RunAs {
+    /// The user that we are.
+    Ourselves,
+    /// We are root, the server is not.
+    Other { uid: u32, gid: u32 },
+}
+
+impl RunAs {
+    /// `postgres` if there is such a user, else `nobody`; ourselves, unless we are root.
+    pub(super) fn choose() -> Result<Self, PrivatePostgresError> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(Self::Ourselves);
+        }
+        let passwd = Path::new("/etc/passwd");
+        let users = fs::read_to_string(passwd).map_err(folder(passwd))?;
+        ["postgres", "nobody"].iter().find_map(|name| user(&users, name)).ok_or_else(|| {
+            let error = io::Error::other("no user `postgres` or `nobody` to run PostgreSQL as");
+            folder(passwd)(error)
+        })
+    }
+
+    pub(super) fn command(&self, program: &Path) -> Command {
+        let mut command = plain(program);
+        if let Self::Other { uid, gid } = self {
+            command.uid(*uid).gid(*gid);
+        }
+        command
+    }
+
+    /// Through `setpriv`, which asks the kernel to stop the server when we are gone. It must come
+    /// after the change of user, which would undo it.
+    pub(super) fn command_that_dies_with_us(&self, program: &Path) -> Command {
+        let mut command = plain(Path::new("setpriv"));
+        command.args(["--pdeathsig", "INT"]);
+        if let Self::Other { uid, gid } = self {
+            command.args(["--clear-groups", "--reuid", &uid.to_string()]);
+            command.args(["--regid", &gid.to_string()]);
+        }
+        command.arg("--").arg(program);
+        command
+    }
+
+    pub(super) fn own(&self, path: &Path) -> io::Result<()> {
+        match self {
+            Self::Ourselves => Ok(()),
+            Self::Other { uid, gid } => chown(path, Some(*uid), Some(*gid)),
+        }
+    }
+
+    /// Makes `home`, owned by the server's user and closed to everybody else. If that user cannot
+    /// get there, `home` becomes a link to a folder where it can.
+    pub(super) fn reachable_home(&self, home: &Path) -> Result<PathBuf, PrivatePostgresError> {
+        let home = std::path::absolute(home).map_err(folder(home))?;
+        if let Some(parent) = home.parent() {
+            fs::create_dir_all(parent).map_err(folder(parent))?;
+        }
+        if home.is_symlink() {
+            return fs::canonicalize(&home).map_err(folder(&home));
+        }
+        self.make_private(&home)?;
+        if self.can_reach(&home) {
+            return Ok(home);
+        }
+        let elsewhere = Path::new(ELSEWHERE).join(uuid::Uuid::new_v4().simple().to_string());
+        fs::create_dir_all(ELSEWHERE).map_err(folder(Path::new(ELSEWHERE)))?;
+        self.make_private(&elsewhere)?;
+        fs::remove_dir(&home).map_err(folder(&home))?;
+        symlink(&elsewhere, &home).map_err(folder(&home))?;
+        Ok(elsewhere)
+    }
+
+    fn make_private(&self, home: &Path) -> Result<(), PrivatePostgresError> {
+        fs::create_dir_all(home).map_err(folder(home))?;
+        fs::set_permissions(home, Permissions::from_mode(0o700)).map_err(folder(home))?;
+        self.own(home).map_err(folder(home))
+    }
+
+    fn can_reach(&self, home: &Path) -> bool {
+        let mut test = self.command(Path::new("test"));
+        let test = test.arg("-w").arg(home).current_dir("/").stdin(Stdio::null());
+        test.status().is_ok_and(|status| status.success())
+    }
+}
+
+/// Where a home really lies.
+pub(super) fn resolved(home: &Path) -> PathBuf {
+    fs::canonicalize(home).unwrap_or_else(|_| home.to_owned())
+}
+
+/// A line of `passwd(5)`: name, password, uid, gid, ….
+fn user(users: &str, name: &str) -> Option<RunAs> {
+    let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+    let mut fields = line.split(':').skip(2);
+    let uid = fields.next()?.parse().ok()?;
+    let gid = fields.next()?.parse().ok()?;
+    Some(RunAs::Other { uid, gid })
+}

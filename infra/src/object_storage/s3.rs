@@ -1,12 +1,12 @@
 //! Objects in a bucket of Amazon S3, or of a server that speaks its protocol.
 //!
-//! A body is first written to a file in the spool folder, then sent from there, [`MOST_TRANSFERS`] at
-//! a time. Parts kept in memory would cost 8 MiB per upload in flight; so an upload costs the chunk
+//! A body is first written to a file in the spool folder, then sent from there, a few at a
+//! time. Parts kept in memory would cost 8 MiB per upload in flight; so an upload costs the chunk
 //! that has just arrived, and while it is sent the buffers of one connection (about half a MiB
 //! was measured), however many there are. A request can be repeated from any byte, and a body that
 //! fails never reaches the store.
 //!
-//! Up to [`multipart::PART_BYTES`] an object is sent in one request, beyond that in parts, so that no
+//! Up to 8 MiB an object is sent in one request, beyond that in parts, so that no
 //! request is so long that its timeout would say nothing.
 
 mod errors;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use futures_util::StreamExt;
 use infra::object_storage::{ObjectStorage, StorageError};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, RANGE};
@@ -152,6 +153,23 @@ async fn a_part_that_fails_aborts_the_upload() {
     assert_eq!(store.leftovers().await, 0);
     assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 0);
     assert_eq!(store.listed("").await, []);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_short_is_an_error() {
+    let store = Store::s3().await;
+    let body = bytes(1, 3 * MIB);
+    store.put(&key("a.mp4"), "video/mp4", whole(body.clone())).await.unwrap();
+    let proxy = StallingProxy::truncating(&store.bucket().endpoint, 2 * MIB as u64).await;
+    let spool = tempfile::tempdir().unwrap();
+    let storage = s3_in(store.bucket(), &proxy.endpoint, spool.path()).await;
+
+    let chunks: Vec<_> = storage.get(&key("a.mp4")).await.unwrap().collect().await;
+
+    let (last, first) = chunks.split_last().unwrap();
+    assert!(last.is_err(), "{} chunks", chunks.len());
+    let read: Vec<u8> = first.iter().flat_map(|chunk| chunk.as_ref().unwrap().clone()).collect();
+    assert!(body.starts_with(&read) && read.len() > MIB, "{} bytes", read.len());
 }
 
 #[tokio::test]

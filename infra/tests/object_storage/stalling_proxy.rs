@@ -15,7 +15,17 @@ enum Fate {
     Cut,
 }
 
-/// Passes everything on, except requests whose first line carries a word.
+/// What goes wrong.
+#[derive(Clone, Copy)]
+struct Fault {
+    /// In requests that carry this word.
+    word: &'static str,
+    fate: Fate,
+    /// After so many bytes of answers the connection is cut.
+    most_answered: u64,
+}
+
+/// Passes everything on, except what its fault says.
 pub(crate) struct StallingProxy {
     pub(crate) endpoint: String,
     stalled: Arc<Notify>,
@@ -24,12 +34,18 @@ pub(crate) struct StallingProxy {
 impl StallingProxy {
     /// Requests with `word` get no answer.
     pub(crate) async fn start(upstream: &str, word: &'static str) -> Self {
-        Self::with(upstream, word, Fate::Stall).await
+        Self::with(upstream, Fault { word, fate: Fate::Stall, most_answered: u64::MAX }).await
     }
 
     /// Requests with `word` lose their connection.
     pub(crate) async fn cutting(upstream: &str, word: &'static str) -> Self {
-        Self::with(upstream, word, Fate::Cut).await
+        Self::with(upstream, Fault { word, fate: Fate::Cut, most_answered: u64::MAX }).await
+    }
+
+    /// Answers end after `most_answered` bytes.
+    pub(crate) async fn truncating(upstream: &str, most_answered: u64) -> Self {
+        let word = "no request carries this";
+        Self::with(upstream, Fault { word, fate: Fate::Cut, most_answered }).await
     }
 
     /// Waits until a request has stalled.
@@ -37,7 +53,7 @@ impl StallingProxy {
         self.stalled.notified().await;
     }
 
-    async fn with(upstream: &str, word: &'static str, fate: Fate) -> Self {
+    async fn with(upstream: &str, fault: Fault) -> Self {
         let upstream = upstream.strip_prefix("http://").unwrap().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -46,7 +62,7 @@ impl StallingProxy {
             let stalled = Arc::clone(&stalled);
             async move {
                 while let Ok((client, _)) = listener.accept().await {
-                    tokio::spawn(pass(client, upstream.clone(), word, fate, Arc::clone(&stalled)));
+                    tokio::spawn(pass(client, upstream.clone(), fault, Arc::clone(&stalled)));
                 }
             }
         });
@@ -54,25 +70,23 @@ impl StallingProxy {
     }
 }
 
-async fn pass(
-    client: TcpStream,
-    upstream: String,
-    word: &'static str,
-    fate: Fate,
-    stalled: Arc<Notify>,
-) {
+async fn pass(client: TcpStream, upstream: String, fault: Fault, stalled: Arc<Notify>) {
     let server = TcpStream::connect(upstream).await.unwrap();
     let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    let answers = tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });
+    let (from_server, mut to_server) = server.into_split();
+    let mut answers = from_server.take(fault.most_answered);
+    let answers = tokio::spawn(async move {
+        let copied = copy(&mut answers, &mut to_client).await;
+        to_client.shutdown().await.and(copied)
+    });
     let mut chunk = vec![0; 64 * 1024];
     loop {
         let read = from_client.read(&mut chunk).await.unwrap_or(0);
         if read == 0 {
             break;
         }
-        if contains(&chunk[..read], word.as_bytes()) {
-            match fate {
+        if contains(&chunk[..read], fault.word.as_bytes()) {
+            match fault.fate {
                 Fate::Stall => {
                     stalled.notify_one();
                     std::future::pending::<()>().await;

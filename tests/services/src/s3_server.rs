@@ -1,0 +1,129 @@
+//! An S3 server: S3Proxy on a folder.
+
+use std::fs;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::java::{Service, free_port};
+use crate::{from_runner, jars, variables};
+
+/// The access key of every S3 server here.
+pub const ACCESS_KEY: &str = "anb-test";
+/// Its secret.
+pub const SECRET_KEY: &str = "anb-test-secret";
+/// The region that clients name.
+pub const REGION: &str = "us-east-1";
+
+/// A bucket of a test's own.
+#[derive(Clone, Debug)]
+pub struct S3Bucket {
+    /// URL of the server.
+    pub endpoint: String,
+    /// The bucket; it exists and is empty.
+    pub bucket: String,
+    /// Region.
+    pub region: String,
+    /// Access key id.
+    pub access_key: String,
+    /// Secret access key.
+    pub secret_key: String,
+}
+
+/// A fresh bucket on the shared server.
+///
+/// # Panics
+/// If there is no shared server, or it makes no bucket.
+pub async fn s3() -> S3Bucket {
+    bucket_on(&from_runner(variables::S3_ENDPOINT)).await
+}
+
+/// A fresh bucket on the server at `endpoint`.
+///
+/// # Panics
+/// If the server makes no bucket.
+#[expect(clippy::expect_used, reason = "a test without its service must fail")]
+pub async fn bucket_on(endpoint: &str) -> S3Bucket {
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(endpoint)
+        .region(Region::new(REGION))
+        .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test"))
+        .force_path_style(true)
+        .build();
+    let bucket = format!("anb-test-{}", Uuid::new_v4().simple());
+    let created = Client::from_conf(config).create_bucket().bucket(&bucket).send().await;
+    created.expect("the S3 server makes a bucket");
+    S3Bucket {
+        endpoint: endpoint.to_owned(),
+        bucket,
+        region: REGION.to_owned(),
+        access_key: ACCESS_KEY.to_owned(),
+        secret_key: SECRET_KEY.to_owned(),
+    }
+}
+
+/// A server that its owner may kill and restart; port and data stay.
+pub struct OwnS3 {
+    folder: TempDir,
+    port: u16,
+    service: Option<Service>,
+}
+
+impl OwnS3 {
+    /// Starts a server without buckets.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn start() -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("anb-s3-").tempdir()?;
+        let mut server = Self { folder, port: free_port()?, service: None };
+        server.restart()?;
+        Ok(server)
+    }
+
+    /// URL of the server.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Kills the server.
+    pub fn kill(&mut self) {
+        self.service = None;
+    }
+
+    /// Starts the server again, killing it first if it runs, and waits until it answers.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.kill();
+        let data = self.folder.path().join("data");
+        fs::create_dir_all(&data)?;
+        let settings = self.folder.path().join("s3proxy.properties");
+        let text = format!(
+            "s3proxy.endpoint={}\ns3proxy.authorization=aws-v2-or-v4\n\
+             s3proxy.identity={ACCESS_KEY}\ns3proxy.credential={SECRET_KEY}\n\
+             jclouds.provider=filesystem-nio2\njclouds.filesystem.basedir={}\n",
+            self.endpoint(),
+            data.display(),
+        );
+        fs::write(&settings, text)?;
+        let log = self.folder.path().join("server.log");
+        let arguments = [
+            "-Xmx256m".to_owned(),
+            format!("-Dlogback.configurationFile={}", jars::recipe("logback.xml").display()),
+            "-cp".to_owned(),
+            jars::class_path("s3proxy")?,
+            "org.gaul.s3proxy.Main".to_owned(),
+            "--properties".to_owned(),
+            settings.display().to_string(),
+        ];
+        let mut service = Service::java(&arguments, &log)?;
+        service.wait_for_port(self.port, &log)?;
+        self.service = Some(service);
+        Ok(())
+    }
+}

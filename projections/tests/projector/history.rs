@@ -1,0 +1,106 @@
+//! Random histories: a small contest in which everything that can happen does, duplicates included.
+
+use chrono::DateTime;
+use domain::event::{
+    Deleted, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered, Uploaded,
+    VoteCast,
+};
+use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, VideoEvent, VideoId};
+use infra::event_log::Record;
+use infra::event_log::envelope::Envelope;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use uuid::Uuid;
+
+use crate::memory_log::record;
+
+const PEOPLE: u128 = 8;
+const VIDEOS: u128 = 6;
+
+pub(crate) fn person(n: u128) -> AccountId {
+    AccountId(Uuid::from_u128(0xa000 + n))
+}
+
+pub(crate) fn video(n: u128) -> VideoId {
+    VideoId(Uuid::from_u128(0xb000 + n))
+}
+
+fn owner(video: u128) -> AccountId {
+    person(video % PEOPLE)
+}
+
+/// `length` records from `seed`, with times that grow; one in five repeats an earlier event.
+pub(crate) fn records(seed: u64, length: usize) -> Vec<Record> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut written: Vec<Envelope> = Vec::new();
+    (0..length)
+        .map(|step| {
+            let again = !written.is_empty() && rng.random_ratio(1, 5);
+            let envelope = if again {
+                written[rng.random_range(0..written.len())].clone()
+            } else {
+                let id = EventId(Uuid::from_u128(u128::from(seed) << 64 | (step as u128 + 1)));
+                Envelope::new(id, random_event(&mut rng))
+            };
+            written.push(envelope.clone());
+            let at = DateTime::from_timestamp_millis(1_700_000_000_000 + step as i64).unwrap();
+            record(envelope.into_record().unwrap(), at)
+        })
+        .collect()
+}
+
+fn random_event(rng: &mut StdRng) -> Event {
+    let number = rng.random_range(0..VIDEOS);
+    let id = video(number);
+    let event = match rng.random_range(0..20) {
+        0..3 => return registered(rng.random_range(0..PEOPLE)),
+        3..6 => uploaded(number),
+        6 => VideoEvent::ProcessingStarted(ProcessingStarted { attempt: rng.random_range(1..4) }),
+        7..9 => processed(number),
+        9 => VideoEvent::ProcessingFailed(ProcessingFailed {
+            attempt: rng.random_range(1..4),
+            reason: FailureReason::Undecodable,
+            is_final: rng.random_ratio(1, 3),
+        }),
+        10 => VideoEvent::Deleted(Deleted { by: person(rng.random_range(0..PEOPLE)) }),
+        11 => VideoEvent::Deleted(Deleted { by: owner(number) }),
+        _ => VideoEvent::VoteCast(VoteCast { voter: person(rng.random_range(0..PEOPLE)) }),
+    };
+    Event::Video(id, event)
+}
+
+pub(crate) fn registered(n: u128) -> Event {
+    let email = EmailKey::derive(&[7; 32], &format!("person-{n}@example.com"));
+    Event::Account(
+        email,
+        AccountEvent::Registered(Registered {
+            account_id: person(n),
+            city: ["Bogotá", "Cali", "BOGOTA"][n as usize % 3].to_owned(),
+            country: "Colombia".to_owned(),
+        }),
+    )
+}
+
+pub(crate) fn uploaded(n: u128) -> VideoEvent {
+    VideoEvent::Uploaded(Uploaded {
+        video_id: video(n),
+        owner: owner(n),
+        title: format!("Video {n}"),
+        description: (n % 2 == 0).then(|| "A description".to_owned()),
+        original_key: format!("originals/{n}.mp4"),
+        bytes: 1000 + n as u64,
+        content_type: "video/mp4".to_owned(),
+        sha256: "00".repeat(32),
+    })
+}
+
+pub(crate) fn processed(n: u128) -> VideoEvent {
+    VideoEvent::Processed(Processed {
+        processed_key: format!("processed/{n}.mp4"),
+        poster_key: format!("posters/{n}.jpg"),
+        duration_ms: 30_000,
+        width: 1280,
+        height: 720,
+        bytes: 500,
+    })
+}

@@ -1,0 +1,105 @@
+//! A log in memory: the records are given, the order between partitions is the test's choice.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use domain::Position;
+use infra::event_log::partition::partition_of;
+use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError, Record};
+use tokio::sync::watch;
+
+#[derive(Clone)]
+pub(crate) struct MemoryLog {
+    partitions: Arc<Mutex<Vec<Vec<Record>>>>,
+    appended: watch::Sender<u64>,
+}
+
+impl MemoryLog {
+    pub(crate) fn new(partitions: u32) -> Arc<Self> {
+        let partitions = Arc::new(Mutex::new(vec![Vec::new(); partitions as usize]));
+        Arc::new(Self { partitions, appended: watch::Sender::new(0) })
+    }
+
+    /// Appends anything at all, to the partition of its key.
+    pub(crate) fn push(&self, mut record: Record) -> Position {
+        let mut partitions = self.partitions.lock().unwrap();
+        let key = record.key.clone().unwrap_or_default();
+        let partition = partition_of(&key, partitions.len() as u32);
+        let records = &mut partitions[partition as usize];
+        record.position = Position { partition, offset: records.len() as u64 };
+        let position = record.position;
+        records.push(record);
+        drop(partitions);
+        self.appended.send_modify(|count| *count += 1);
+        position
+    }
+
+    pub(crate) fn records(&self) -> Vec<Vec<Record>> {
+        self.partitions.lock().unwrap().clone()
+    }
+}
+
+pub(crate) fn record(new: NewRecord, at: domain::Timestamp) -> Record {
+    Record {
+        position: Position { partition: 0, offset: 0 },
+        at,
+        key: Some(new.key.into_bytes().into()),
+        headers: new.headers.into_iter().map(|(k, v)| (k, v.into_bytes().into())).collect(),
+        value: Some(new.value),
+    }
+}
+
+#[async_trait]
+impl EventLog for MemoryLog {
+    fn partitions(&self) -> u32 {
+        self.partitions.lock().unwrap().len() as u32
+    }
+
+    async fn append(&self, records: Vec<NewRecord>) -> Vec<Result<Position, AppendError>> {
+        let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        records.into_iter().map(|new| Ok(self.push(record(new, now)))).collect()
+    }
+
+    async fn read(&self, from: &[Position]) -> Result<Box<dyn LogReader>, ReadError> {
+        let reader = MemoryReader {
+            log: self.clone(),
+            next: from.to_vec(),
+            appended: self.appended.subscribe(),
+        };
+        Ok(Box::new(reader))
+    }
+
+    async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
+        Ok(self.partitions.lock().unwrap().iter().map(|records| records.len() as u64).collect())
+    }
+}
+
+struct MemoryReader {
+    log: MemoryLog,
+    next: Vec<Position>,
+    appended: watch::Receiver<u64>,
+}
+
+#[async_trait]
+impl LogReader for MemoryReader {
+    async fn next(&mut self, max: usize) -> Result<Vec<Record>, ReadError> {
+        loop {
+            self.appended.mark_unchanged();
+            let mut batch = Vec::new();
+            {
+                let partitions = self.log.partitions.lock().unwrap();
+                for at in &mut self.next {
+                    let records = &partitions[at.partition as usize][at.offset as usize..];
+                    let taken = records.len().min(max - batch.len());
+                    batch.extend_from_slice(&records[..taken]);
+                    at.offset += taken as u64;
+                }
+            }
+            if !batch.is_empty() {
+                return Ok(batch);
+            }
+            let gone = |_| ReadError::Unavailable("the log is gone".to_owned());
+            self.appended.changed().await.map_err(gone)?;
+        }
+    }
+}

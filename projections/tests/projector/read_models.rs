@@ -1,0 +1,191 @@
+//! What is in the tables is what the fold says, however the log was cut into batches.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::contest::Keys;
+use domain::fold::{fold, keys};
+use domain::{AccountId, Changes, Contest, Timestamp, ranking};
+use infra::event_log::{EventLog, Record};
+use projections::checksum::checksums;
+use projections::projector::ProjectorState;
+use projections::rebuild::rebuild;
+use projections::store::Store;
+use projections::store::postgres::PostgresStore;
+use projections::{ProjectionError, Projector};
+use sqlx::PgPool;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::history;
+use crate::memory_log::MemoryLog;
+
+const PARTITIONS: u32 = 3;
+
+fn filled(seed: u64) -> Arc<MemoryLog> {
+    let log = MemoryLog::new(PARTITIONS);
+    for record in history::records(seed, 400) {
+        log.push(record);
+    }
+    log
+}
+
+fn projector(pool: &PgPool, log: &Arc<MemoryLog>) -> Projector<PostgresStore> {
+    let store = PostgresStore::new(pool.connect_options());
+    Projector::new(log.clone(), store, None, watch::Sender::new(0))
+}
+
+/// The same contest by plain fold, in memory.
+fn naive(log: &MemoryLog) -> (Contest, Keys) {
+    let mut contest = Contest::default();
+    let records: Vec<_> = log
+        .records()
+        .iter()
+        .flatten()
+        .map(|record| record.open(PARTITIONS).expect("an event"))
+        .collect();
+    for record in &records {
+        fold(&mut contest, &mut Changes::default(), record);
+    }
+    (contest, keys(&records))
+}
+
+#[tokio::test]
+async fn the_tables_hold_what_the_fold_says_whatever_the_batches() {
+    for (seed, max_batch) in [(1, 1), (2, 7), (3, 64), (4, 4096)] {
+        let pool = test_services::database().await;
+        let log = filled(seed);
+        let folded = projector(&pool, &log).with_max_batch(max_batch).catch_up().await.unwrap();
+        assert_eq!(folded, 400);
+
+        let (expected, keys) = naive(&log);
+        assert!(expected.votes.len() > 5 && expected.rejections.len() > 5, "a history too dull");
+        let mut store = PostgresStore::new(pool.connect_options());
+        assert_eq!(store.load(&keys).await.unwrap(), expected, "seed {seed}");
+        assert_eq!(ranking_rows(&pool).await, ranking_of(&expected), "seed {seed}");
+        assert_eq!(jobs(&pool).await, open_videos(&expected), "seed {seed}");
+    }
+}
+
+async fn ranking_rows(pool: &PgPool) -> Vec<(Uuid, i64, Timestamp)> {
+    sqlx::query_as(
+        "select artist_id, votes, reached_at from ranking where votes is not null
+         order by votes desc, reached_at, artist_id",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap()
+}
+
+fn ranking_of(contest: &Contest) -> Vec<(Uuid, i64, Timestamp)> {
+    let row = |s: &ranking::Standing| (s.artist.0, i64::try_from(s.votes).unwrap(), s.reached_at);
+    ranking::recount(contest).iter().map(row).collect()
+}
+
+async fn jobs(pool: &PgPool) -> HashMap<Uuid, AccountId> {
+    let rows: Vec<(Uuid, Uuid)> =
+        sqlx::query_as("select video_id, owner from transcode_jobs").fetch_all(pool).await.unwrap();
+    rows.into_iter().map(|(video, owner)| (video, AccountId(owner))).collect()
+}
+
+fn open_videos(contest: &Contest) -> HashMap<Uuid, AccountId> {
+    use domain::VideoStatus::{Pending, Processing};
+    let open = contest.videos.iter().filter(|(_, v)| matches!(v.status, Pending | Processing));
+    open.map(|(id, video)| (id.0, video.owner)).collect()
+}
+
+#[tokio::test]
+async fn a_rebuild_ends_with_the_same_checksums() {
+    let pool = test_services::database().await;
+    let log = filled(5);
+    projector(&pool, &log).with_max_batch(11).catch_up().await.unwrap();
+    let live = checksums(&pool).await.unwrap();
+    assert!(live["votes"].rows > 0 && live["ranking"].rows > 0);
+
+    assert_eq!(rebuild(&pool, log.clone()).await.unwrap(), 400);
+    assert_eq!(checksums(&pool).await.unwrap(), live);
+
+    sqlx::query(
+        "update votes set voter = gen_random_uuid() where ctid = (select min(ctid) from votes)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    assert_ne!(checksums(&pool).await.unwrap(), live, "a checksum that sees nothing");
+}
+
+#[tokio::test]
+async fn a_rebuild_of_an_empty_log_ends() {
+    let pool = test_services::database().await;
+    assert_eq!(rebuild(&pool, MemoryLog::new(PARTITIONS)).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_record_that_is_no_event_becomes_a_dead_letter_and_stops_nothing() {
+    let pool = test_services::database().await;
+    let log = filled(6);
+    let poison = poison(&log);
+    for record in history::records(7, 50) {
+        log.push(record);
+    }
+    projector(&pool, &log).catch_up().await.unwrap();
+
+    let letters: Vec<(i32, i64, String)> = sqlx::query_as(
+        r#"select partition, "offset", reason from dead_letters order by partition, "offset""#,
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    assert_eq!(letters.len(), poison);
+    let sum: i64 = sqlx::query_scalar("select sum(next_offset)::bigint from checkpoints")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(sum as usize, 450 + poison, "the projection went on behind the poison");
+}
+
+/// Everything that can be wrong with a record, once each.
+fn poison(log: &MemoryLog) -> usize {
+    let good = history::records(8, 1).remove(0);
+    let with = |change: fn(&mut Record)| {
+        let mut record = good.clone();
+        change(&mut record);
+        log.push(record);
+    };
+    let changes: [fn(&mut Record); 9] = [
+        |r| r.key = None,
+        |r| r.key = Some("nobody-knows".into()),
+        |r| r.key = Some(vec![0xff, 0x00].into()),
+        |r| r.value = None,
+        |r| r.value = Some("{\"account_id\":".into()),
+        |r| r.value = Some("[]".into()),
+        |r| r.headers.clear(),
+        |r| r.headers.iter_mut().for_each(|(_, value)| *value = vec![0xff, 0x00].into()),
+        |r| {
+            r.headers.retain(|(name, _)| name != "ce_type");
+            r.headers.push(("ce_type".to_owned(), "anb.nothing.known".into()));
+        },
+    ];
+    changes.map(with).len()
+}
+
+#[tokio::test]
+async fn a_row_that_makes_no_sense_stops_the_projection_loudly() {
+    let pool = test_services::database().await;
+    let log = filled(9);
+    projector(&pool, &log).catch_up().await.unwrap();
+    sqlx::query("update rejections set reason = 'because'").execute(&pool).await.unwrap();
+    let before = checksums(&pool).await.unwrap();
+
+    for record in history::records(9, 400) {
+        log.push(record); // Duplicates of all that happened: the rejections are read again.
+    }
+    let projector = projector(&pool, &log);
+    let state = projector.state();
+    let stopped = projector.run(CancellationToken::new()).await;
+    assert!(matches!(stopped, Err(ProjectionError::Store(_))), "{stopped:?}");
+    assert!(matches!(*state.borrow(), ProjectorState::Stopped(_)), "{:?}", *state.borrow());
+    assert_eq!(checksums(&pool).await.unwrap(), before, "nothing was committed or skipped");
+    assert_eq!(log.end_offsets().await.unwrap().iter().sum::<u64>(), 800);
+}

@@ -1,0 +1,80 @@
+//! Whoever waits learns the verdict, wherever the projector runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::event::VoteCast;
+use domain::{Event, EventId, Rejection, Verdict, VideoEvent};
+use infra::event_log::EventLog;
+use infra::event_log::envelope::Envelope;
+use infra::verdicts::{Decision, Decisions, VerdictDesk, VerdictLookup};
+use projections::Projector;
+use projections::lookup::PostgresLookup;
+use projections::progress;
+use projections::store::postgres::PostgresStore;
+use sqlx::PgPool;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::history;
+use crate::memory_log::MemoryLog;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// One voter votes for one published video, thirty times: the first counts.
+async fn thirty_votes(log: Arc<dyn EventLog>, desk: Arc<VerdictDesk>) {
+    let decisions = Decisions::new(log, desk);
+    let submit = |n: u128, event: Event| {
+        let envelope = Envelope::new(EventId(Uuid::from_u128(n)), event);
+        let decisions = decisions.clone();
+        async move { decisions.submit(envelope, SOON).await.unwrap() }
+    };
+    let video = |event| Event::Video(history::video(1), event);
+    submit(1, history::registered(1)).await;
+    submit(2, video(history::uploaded(1))).await;
+    submit(3, video(history::processed(1))).await;
+    let voter = history::person(5);
+    let votes = (100..130).map(|n| submit(n, video(VideoEvent::VoteCast(VoteCast { voter }))));
+    let mut verdicts: Vec<Verdict> = futures_util::future::join_all(votes)
+        .await
+        .into_iter()
+        .map(|decision| match decision {
+            Decision::Decided { verdict, .. } => verdict,
+            Decision::Pending { position } => panic!("no verdict for {position}"),
+        })
+        .collect();
+    let counted = Verdict::Accepted { total_votes: Some(1) };
+    verdicts.retain(|verdict| *verdict != counted);
+    assert_eq!(verdicts, [Verdict::Rejected(Rejection::AlreadyVoted); 29]);
+}
+
+fn run_projector(pool: &PgPool, log: &Arc<MemoryLog>, desk: Option<Arc<VerdictDesk>>) {
+    let store = PostgresStore::new(pool.connect_options());
+    let projector = Projector::new(log.clone(), store, desk, watch::Sender::new(0));
+    tokio::spawn(projector.run(CancellationToken::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_fold_in_the_same_process() {
+    let pool = test_services::database().await;
+    let (log, desk) = (MemoryLog::new(2), VerdictDesk::new(100));
+    run_projector(&pool, &log, Some(desk.clone()));
+    thirty_votes(log, desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_rows_of_another_process() {
+    let pool = test_services::database().await;
+    let (log, desk) = (MemoryLog::new(2), VerdictDesk::new(100));
+    let lookup: Arc<dyn VerdictLookup> = Arc::new(PostgresLookup::new(pool.clone()));
+    run_projector(&pool, &log, None);
+    let generation = watch::Sender::new(0);
+    let mut seen = generation.subscribe();
+    tokio::spawn(progress::follow(pool.clone(), lookup.clone(), desk.clone(), generation));
+    let serving = desk.clone();
+    tokio::spawn(async move { serving.serve(lookup).await });
+    thirty_votes(log, desk).await;
+    let arrived = tokio::time::timeout(SOON, seen.wait_for(|generation| *generation > 0)).await;
+    arrived.expect("the generation moved").unwrap();
+}

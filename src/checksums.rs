@@ -1,0 +1,25 @@
+//! `anb checksums`: what the read models hold, in a line each.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use infra::config::DatabaseArgs;
+use projections::checksum::{Checksum, checksums};
+
+use crate::output::say;
+use crate::world::Database;
+
+pub(crate) async fn run(args: &DatabaseArgs) -> Result<()> {
+    let database = Database::open(&args.parse()?).await?;
+    let sums = checksums(&database.pool).await;
+    database.close().await;
+    print(&sums?)
+}
+
+/// One line per read model: name, rows, digest.
+pub(crate) fn print(sums: &BTreeMap<&'static str, Checksum>) -> Result<()> {
+    for (table, Checksum { rows, digest }) in sums {
+        say(format_args!("{table:<16} {rows:>10} rows  {digest}"))?;
+    }
+    Ok(())
+}

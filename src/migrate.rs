@@ -1,0 +1,15 @@
+//! `anb migrate`: brings the database's schema up to date.
+
+use anyhow::Result;
+use infra::config::DatabaseArgs;
+
+use crate::output::say;
+use crate::world::Database;
+
+pub(crate) async fn run(args: &DatabaseArgs) -> Result<()> {
+    let database = Database::open(&args.parse()?).await?;
+    let migrated = infra::database::migrate(&database.pool).await;
+    database.close().await;
+    migrated?;
+    say("the schema is up to date").map_err(Into::into)
+}

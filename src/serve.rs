@@ -1,0 +1,280 @@
+//! `anb serve`: plays the roles of one process, from the first connection to an orderly end.
+
+mod health;
+mod http;
+mod limits;
+mod storage;
+mod transcoder;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use api::App;
+use axum::Router;
+use commands::{CommandSettings, Commands, Sweeper};
+use infra::config::{Role, ServeArgs, Settings};
+use infra::telemetry;
+use infra::verdicts::{Decisions, VerdictDesk};
+use metrics_exporter_prometheus::PrometheusHandle;
+use projections::lookup::PostgresLookup;
+use projections::projector::{Projector, ProjectorState};
+use projections::queries::{Generation, Queries};
+use projections::store::postgres::PostgresStore;
+use projections::{ProjectionError, progress};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::shutdown;
+use crate::world::World;
+use storage::Storage;
+
+/// Commands that may wait for their verdict at the same time; further ones are refused (503).
+const DESK_PLACES: usize = 20_000;
+/// Histograms grow between two scrapes, unless they are drained.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+pub(crate) async fn run(args: &ServeArgs) -> Result<()> {
+    let settings = args.parse()?;
+    let stop = shutdown::on_signals()?;
+    let listener = bind(settings.http.addr).await?;
+    let address = listener.local_addr()?;
+    let world = World::open_migrated(&settings).await?;
+    let ran = match Service::start(&settings, &world, listener).await {
+        Ok(service) => {
+            tracing::info!(%address, roles = %settings.roles, "serving");
+            service.run(stop).await
+        }
+        Err(error) => Err(error),
+    };
+    world.close().await;
+    tracing::info!("stopped");
+    ran
+}
+
+/// Opens the port.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            bail!("HTTP_ADDR: {address} is in use by another process")
+        }
+        Err(error) => Err(error).with_context(|| format!("HTTP_ADDR: cannot listen on {address}")),
+    }
+}
+
+/// The roles of this process, wired and ready to run.
+pub(crate) struct Service {
+    http: Option<(TcpListener, Router)>,
+    projector: Option<Projector<PostgresStore>>,
+    transcoder: Option<transcoder::Worker>,
+    /// What serves the others and never ends by itself.
+    background: JoinSet<&'static str>,
+}
+
+/// What several roles need.
+struct Common {
+    desk: Arc<VerdictDesk>,
+    lookup: Arc<PostgresLookup>,
+    decisions: Decisions,
+    generation: watch::Sender<u64>,
+}
+
+impl Service {
+    /// Puts the roles together.
+    pub(crate) async fn start(
+        settings: &Settings,
+        world: &World,
+        listener: TcpListener,
+    ) -> Result<Self> {
+        limits::raise_open_files();
+        let metrics = telemetry::install_metrics()?;
+        let common = Common::of(world);
+        let mut background = JoinSet::new();
+        common.spawn_into(&mut background, world);
+        spawn_upkeep(&mut background, metrics.clone());
+
+        let projector = settings.roles.contains(Role::Projector).then(|| common.projector(world));
+        let state = projector.as_ref().map(Projector::state);
+        let serves = settings.roles.contains(Role::Api);
+        let transcodes = settings.roles.contains(Role::Transcoder);
+        let mut service = Self { http: None, projector, transcoder: None, background };
+        if !serves && !transcodes {
+            return Ok(service);
+        }
+        let public_url = settings.http.public_url(listener.local_addr()?);
+        let storage = Storage::open(settings, &public_url).await?;
+        if transcodes {
+            service.transcoder = Some(transcoder::Worker);
+            let sweeper = common.sweeper(world, &storage);
+            service.background.spawn(async move {
+                sweeper.run(CancellationToken::new()).await;
+                "the sweeper"
+            });
+        }
+        if serves {
+            let router = common.router(settings, world, storage, state, metrics).await?;
+            service.http = Some((listener, router));
+        }
+        Ok(service)
+    }
+
+    /// Runs until `stop`, then ends in order: no new requests and jobs, those under way finish, the
+    /// projector ends after its batch.
+    pub(crate) async fn run(self, stop: CancellationToken) -> Result<()> {
+        let Self { http, projector, transcoder, mut background } = self;
+        let serves = http.is_some();
+        let projecting = projector.map(|projector| {
+            let last = CancellationToken::new();
+            (last.clone(), spawn_projector(projector, last, serves, stop.clone()))
+        });
+        let transcoding = transcoder.map(|worker| tokio::spawn(worker.run(stop.clone())));
+        let failed = tokio::select! {
+            () = serve_http(http, stop.clone()) => None,
+            ended = background.join_next() => Some(ended),
+        };
+        stop.cancel();
+        if let Some(transcoding) = transcoding {
+            transcoding.await.context("the transcoder failed")?;
+        }
+        if let Some((last, projecting)) = projecting {
+            last.cancel();
+            projecting.await.context("the projector failed")??;
+        }
+        match failed {
+            None => Ok(()),
+            Some(ended) => Err(anyhow!("a part of the server has ended: {ended:?}")),
+        }
+    }
+}
+
+/// Answers requests until `stop`; without the role, just waits for it.
+async fn serve_http(http: Option<(TcpListener, Router)>, stop: CancellationToken) {
+    match http {
+        Some((listener, router)) => http::serve(listener, router, stop).await,
+        None => stop.cancelled().await,
+    }
+}
+
+/// A projection that stops for good makes an API unready, so that a person can look at it; a process
+/// without that role has nothing left to do.
+fn spawn_projector(
+    projector: Projector<PostgresStore>,
+    last: CancellationToken,
+    serves: bool,
+    stop: CancellationToken,
+) -> JoinHandle<Result<(), ProjectionError>> {
+    tokio::spawn(async move {
+        let ended = projector.run(last).await;
+        if ended.is_err() && !serves {
+            stop.cancel();
+        }
+        ended
+    })
+}
+
+fn spawn_upkeep(background: &mut JoinSet<&'static str>, metrics: PrometheusHandle) {
+    background.spawn(async move {
+        let mut tick = tokio::time::interval(UPKEEP);
+        loop {
+            tick.tick().await;
+            metrics.run_upkeep();
+        }
+    });
+}
+
+impl Common {
+    fn of(world: &World) -> Self {
+        let desk = VerdictDesk::new(DESK_PLACES);
+        Self {
+            lookup: Arc::new(PostgresLookup::new(world.pool().clone())),
+            decisions: Decisions::new(Arc::clone(&world.log), Arc::clone(&desk)),
+            generation: watch::Sender::new(0),
+            desk,
+        }
+    }
+
+    /// Verdicts and progress, for whatever role wants them.
+    fn spawn_into(&self, background: &mut JoinSet<&'static str>, world: &World) {
+        let (desk, lookup) = (Arc::clone(&self.desk), Arc::clone(&self.lookup));
+        background.spawn(async move {
+            desk.serve(lookup).await;
+            "the verdict desk"
+        });
+        let (desk, lookup) = (Arc::clone(&self.desk), Arc::clone(&self.lookup));
+        let (pool, generation) = (world.pool().clone(), self.generation.clone());
+        background.spawn(async move {
+            progress::follow(pool, lookup, desk, generation).await;
+            "the follower of the projection"
+        });
+    }
+
+    fn projector(&self, world: &World) -> Projector<PostgresStore> {
+        Projector::new(
+            Arc::clone(&world.log),
+            PostgresStore::new(world.pool().connect_options()),
+            Some(Arc::clone(&self.desk)),
+            self.generation.clone(),
+        )
+    }
+
+    fn sweeper(&self, world: &World, storage: &Storage) -> Sweeper {
+        Sweeper {
+            log: Arc::clone(&world.log),
+            read_models: Arc::clone(&self.lookup) as _,
+            storage: Arc::clone(&storage.objects),
+            pool: world.pool().clone(),
+            grace: Sweeper::GRACE,
+        }
+    }
+
+    async fn router(
+        self,
+        settings: &Settings,
+        world: &World,
+        storage: Storage,
+        projector: Option<watch::Receiver<ProjectorState>>,
+        metrics: PrometheusHandle,
+    ) -> Result<Router> {
+        let pool = world.pool().clone();
+        let parts = commands::Parts {
+            log: Arc::clone(&world.log),
+            decisions: self.decisions,
+            read_models: Arc::clone(&self.lookup) as _,
+            verdicts: self.lookup,
+            storage: Arc::clone(&storage.objects),
+            pool: pool.clone(),
+        };
+        let behaviour = CommandSettings {
+            verdict_deadline: settings.verdict_deadline,
+            secret_key: settings.secret_key.expose().to_vec(),
+            hash_parallelism: std::thread::available_parallelism().map_or(1, Into::into),
+        };
+        let health = health::Parts {
+            pool: pool.clone(),
+            log: Arc::clone(&world.log),
+            storage: Arc::clone(&storage.objects),
+            projector,
+        };
+        let app = App {
+            commands: Commands::new(parts, behaviour).await?,
+            queries: Queries::new(pool, Generation::watched(self.generation.subscribe())),
+            storage: storage.objects,
+            media: storage.media,
+            health: Arc::new(health),
+            metrics: Some(metrics),
+            settings: api::Settings {
+                secret_key: settings.secret_key.expose().to_vec(),
+                token_lifetime: settings.access_token_ttl,
+                max_video_size: settings.max_video_size,
+                cors_origins: settings.http.cors_origins.clone(),
+                docs: true,
+            },
+        };
+        Ok(api::router(app)?)
+    }
+}

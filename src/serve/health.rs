@@ -1,0 +1,81 @@
+//! Readiness: tries every part that requests depend on.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{Check, Health};
+use async_trait::async_trait;
+use infra::event_log::EventLog;
+use infra::object_storage::ObjectStorage;
+use projections::projector::ProjectorState;
+use sqlx::PgPool;
+use tokio::sync::watch;
+
+/// A part that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What to try.
+pub(super) struct Parts {
+    pub(super) pool: PgPool,
+    pub(super) log: Arc<dyn EventLog>,
+    pub(super) storage: Arc<dyn ObjectStorage>,
+    /// The projector, if it runs in this process.
+    pub(super) projector: Option<watch::Receiver<ProjectorState>>,
+}
+
+#[async_trait]
+impl Health for Parts {
+    async fn checks(&self) -> Vec<Check> {
+        let database = sqlx::query("select 1").execute(&self.pool);
+        let (database, log, storage) = tokio::join!(
+            within_patience(database),
+            within_patience(self.log.end_offsets()),
+            within_patience(self.storage.check()),
+        );
+        let mut checks = vec![
+            Check::of("database", database),
+            Check::of("log", log),
+            Check::of("storage", storage),
+        ];
+        if let Some(state) = &self.projector {
+            checks.push(Check { name: "projection", problem: problem_of(&state.borrow()) });
+        }
+        checks
+    }
+}
+
+async fn within_patience<T, E: Display>(
+    trying: impl Future<Output = Result<T, E>>,
+) -> Result<(), String> {
+    match tokio::time::timeout(PATIENCE, trying).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+fn problem_of(state: &ProjectorState) -> Option<String> {
+    match state {
+        ProjectorState::Standby | ProjectorState::Running { .. } => None,
+        ProjectorState::Starting => Some("it has not begun yet".to_owned()),
+        ProjectorState::Retrying(why) => Some(format!("trying again: {why}")),
+        ProjectorState::Stopped(why) => Some(format!("stopped: {why}")),
+        ProjectorState::Ended => Some("ended".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_projection_that_folds_or_stands_by_is_ready() {
+        assert_eq!(problem_of(&ProjectorState::Running { lag: 9 }), None);
+        assert_eq!(problem_of(&ProjectorState::Standby), None);
+        let stopped = ProjectorState::Stopped("a defect".to_owned());
+        assert_eq!(problem_of(&stopped).as_deref(), Some("stopped: a defect"));
+        assert!(problem_of(&ProjectorState::Starting).is_some());
+    }
+}

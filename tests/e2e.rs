@@ -1,0 +1,19 @@
+//! The whole system, from outside: the real binary on real services.
+//!
+//! Every scenario runs on both combinations: `embedded` (the log in Postgres, videos in a folder)
+//! and `cluster` (the log in Kafka, videos in S3).
+
+#[cfg(test)]
+#[macro_use]
+mod e2e {
+    #[macro_use]
+    mod harness;
+
+    mod contract;
+    mod kill;
+    mod outage;
+    mod pending;
+    mod races;
+    mod settings;
+    mod story;
+}

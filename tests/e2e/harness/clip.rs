@@ -1,0 +1,57 @@
+//! Video files to upload.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// A clip of two seconds with picture and sound, as a telephone would make it.
+pub(crate) fn real() -> Vec<u8> {
+    static CLIP: OnceLock<Vec<u8>> = OnceLock::new();
+    CLIP.get_or_init(make).clone()
+}
+
+fn make() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clip.mp4");
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=2"])
+        .args(["-f", "lavfi", "-i", "sine=frequency=440:duration=2"])
+        .args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"])
+        .arg(&path)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    std::fs::read(path).unwrap()
+}
+
+/// The real clip, grown to exactly `size` bytes by a box that players skip (ISO/IEC 14496-12,
+/// 8.1.2).
+pub(crate) fn of_size(size: usize) -> Vec<u8> {
+    let mut clip = real();
+    let padding = size - clip.len();
+    assert!(padding >= 8);
+    clip.extend_from_slice(&u32::try_from(padding).unwrap().to_be_bytes());
+    clip.extend_from_slice(b"free");
+    clip.resize(size, 0);
+    clip
+}
+
+/// Begins like an MP4, and is none.
+pub(crate) fn broken() -> Vec<u8> {
+    let mut clip = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2".to_vec();
+    clip.extend_from_slice(&[0x5a; 4_096]);
+    clip
+}
+
+/// What `ffprobe` says about a file.
+pub(crate) fn probe(file: &[u8]) -> serde_json::Value {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clip.mp4");
+    std::fs::write(&path, file).unwrap();
+    let probed = Command::new("ffprobe")
+        .args(["-v", "error", "-of", "json", "-show_format", "-show_streams"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(probed.status.success(), "{}", String::from_utf8_lossy(&probed.stderr));
+    serde_json::from_slice(&probed.stdout).unwrap()
+}

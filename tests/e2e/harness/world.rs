@@ -1,0 +1,142 @@
+//! What outlives a server: its database, its log, its storage, its folder.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use infra::event_log::EventLog;
+use infra::event_log::kafka::{KafkaLog, KafkaSettings};
+use infra::event_log::postgres::PostgresLog;
+use sqlx::PgPool;
+use tempfile::TempDir;
+use test_services::{KafkaTopic, S3Bucket};
+use tokio::process::Command;
+
+use super::eventually;
+use super::server::ANB;
+
+pub(crate) const SECRET_KEY: &str = "a secret key for tests, 32 bytes or more";
+const PARTITIONS: u32 = 8;
+
+/// A world of its own for one scenario.
+pub(crate) struct World {
+    folder: TempDir,
+    database_url: String,
+    pub(crate) pool: PgPool,
+    pub(crate) log: Arc<dyn EventLog>,
+    cluster: Option<Cluster>,
+}
+
+struct Cluster {
+    kafka: KafkaTopic,
+    s3: S3Bucket,
+}
+
+impl World {
+    /// The log in Postgres, videos in a folder.
+    pub(crate) async fn embedded() -> Self {
+        Self::embedded_on(&test_services::database_url().await).await
+    }
+
+    /// As [`Self::embedded`], on a database of the scenario's own.
+    pub(crate) async fn embedded_on(database_url: &str) -> Self {
+        let pool = infra::database::connect(database_url, 4).await.unwrap();
+        let log = Arc::new(PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap());
+        Self { folder: folder(), database_url: database_url.to_owned(), pool, log, cluster: None }
+    }
+
+    /// The log in Kafka, videos in S3.
+    pub(crate) async fn cluster() -> Self {
+        Self::cluster_on(test_services::kafka()).await
+    }
+
+    /// As [`Self::cluster`], on a broker of the scenario's own.
+    pub(crate) async fn cluster_on(kafka: KafkaTopic) -> Self {
+        let database_url = test_services::database_url().await;
+        let pool = infra::database::connect(&database_url, 4).await.unwrap();
+        let settings = KafkaSettings {
+            brokers: kafka.brokers.clone(),
+            topic: kafka.topic.clone(),
+            partitions: PARTITIONS,
+        };
+        let log = Arc::new(KafkaLog::open(settings).await.unwrap());
+        let cluster = Some(Cluster { kafka, s3: test_services::s3().await });
+        Self { folder: folder(), database_url, pool, log, cluster }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The binary with every setting of this world, and none of the developer's.
+    pub(crate) fn anb(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(ANB);
+        command
+            .args(arguments)
+            .current_dir(self.folder())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("DATA_DIR", self.folder().join("data"))
+            .env("DATABASE_URL", &self.database_url)
+            .env("SECRET_KEY", SECRET_KEY)
+            .env("LOG_PARTITIONS", PARTITIONS.to_string())
+            .env("RUST_LOG", "info");
+        if let Some(Cluster { kafka, s3 }) = &self.cluster {
+            command
+                .env("EVENT_LOG", "kafka")
+                .env("KAFKA_BROKERS", &kafka.brokers)
+                .env("KAFKA_TOPIC", &kafka.topic)
+                .env("STORAGE_BACKEND", "s3")
+                .env("AWS_S3_BUCKET_NAME", &s3.bucket)
+                .env("AWS_ENDPOINT_URL", &s3.endpoint)
+                .env("AWS_REGION", &s3.region)
+                .env("AWS_ACCESS_KEY_ID", &s3.access_key)
+                .env("AWS_SECRET_ACCESS_KEY", &s3.secret_key);
+        }
+        command
+    }
+
+    /// A checksum of every read model, a line each.
+    pub(crate) async fn checksums(&self) -> Vec<String> {
+        self.read_models(&["checksums"]).await
+    }
+
+    /// The same after a rebuild. No server may run meanwhile.
+    pub(crate) async fn rebuilt(&self) -> Vec<String> {
+        self.read_models(&["rebuild"]).await
+    }
+
+    async fn read_models(&self, arguments: &[&str]) -> Vec<String> {
+        let output = self.anb(arguments).output().await.unwrap();
+        let (out, err) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{out}{err}");
+        let lines: Vec<String> =
+            out.lines().filter(|line| line.contains(" rows  ")).map(str::to_owned).collect();
+        assert!(lines.len() >= 8, "{out}");
+        lines
+    }
+
+    /// Waits until the read models have all that the log has.
+    pub(crate) async fn caught_up(&self) {
+        let ends = self.log.end_offsets().await.unwrap();
+        eventually("the projection has caught up", async || {
+            let sql = "select partition, next_offset from checkpoints";
+            let checkpoints: Vec<(i32, i64)> =
+                sqlx::query_as(sql).fetch_all(&self.pool).await.unwrap();
+            let folded: HashMap<u64, u64> = checkpoints
+                .into_iter()
+                .map(|(partition, next)| (partition as u64, next as u64))
+                .collect();
+            let all = (0..)
+                .zip(&ends)
+                .all(|(partition, end)| folded.get(&partition).copied().unwrap_or(0) >= *end);
+            all.then_some(())
+        })
+        .await;
+    }
+}
+
+fn folder() -> TempDir {
+    tempfile::Builder::new().prefix("anb-e2e-").tempdir().unwrap()
+}

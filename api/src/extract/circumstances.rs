@@ -31,11 +31,12 @@ fn idempotency_key(parts: &Parts) -> Result<Option<String>, ApiError> {
     let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let bytes = value.as_bytes();
-    let sound = (1..=MAX_KEY).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+    let printable = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+    let sound = (1..=MAX_KEY).contains(&bytes.len()) && bytes.iter().all(printable);
     match value.to_str() {
         Ok(key) if sound && values.next().is_none() => Ok(Some(key.to_owned())),
         _ => {
-            let what = "one key of 1 to 255 visible ASCII characters is expected";
+            let what = "one key of 1 to 255 printable ASCII characters is expected";
             Err(ApiError::problem(Problem::value(Place::Header, IDEMPOTENCY_KEY, what)))
         }
     }

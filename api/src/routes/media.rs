@@ -1,5 +1,6 @@
 //! `GET /media/{key}`: files of the local store, for whoever has a signed URL.
 
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use axum::extract::{Path, Query, Request, State};
@@ -57,7 +58,10 @@ async fn serve(state: &Shared, mut request: Request) -> Result<Response, ApiErro
     let key = ObjectKey::parse(&text).ok_or(ApiError::MediaForbidden)?;
 
     let served = ServeFile::new(file).try_call(request).await;
-    let response = served.map_err(|error| ApiError::Unavailable(error.to_string()))?;
+    let response = served.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => ApiError::MediaGone,
+        _ => ApiError::Unavailable(error.to_string()),
+    })?;
     if response.status() == StatusCode::NOT_FOUND {
         return Err(ApiError::MediaGone);
     }

@@ -64,15 +64,13 @@ impl Appender {
 }
 
 async fn run(options: Arc<PgConnectOptions>, mut queue: mpsc::Receiver<Pending>) {
-    let mut connection = None;
+    let mut writer = Writer { options, connection: None };
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
         metrics::gauge!("anb_log_append_waiting").set(queue.len() as f64);
         metrics::histogram!("anb_log_append_batch_events").record(batch.len() as f64);
-        let positions = append(&options, &mut connection, &batch).await;
+        let positions = writer.append(&batch).await;
         if let Err(error) = &positions {
-            // Nothing is certain of a connection that failed in the middle of a transaction.
-            connection = None;
             tracing::warn!(%error, records = batch.len(), "cannot append");
         }
         for (number, Pending { answer, .. }) in batch.drain(..).enumerate() {
@@ -83,34 +81,49 @@ async fn run(options: Arc<PgConnectOptions>, mut queue: mpsc::Receiver<Pending>)
     }
 }
 
-/// Appends a batch; all of it or nothing.
-async fn append(
-    options: &PgConnectOptions,
-    connection: &mut Option<PgConnection>,
-    batch: &[Pending],
-) -> Result<Vec<Position>, AppendError> {
-    let mut committing = false;
-    let writing = async {
-        let connection = match connection.take() {
-            Some(open) => connection.insert(open),
-            None => connection.insert(PgConnection::connect_with(options).await?),
-        };
-        let mut tx = connection.begin().await?;
-        let positions = write(&mut tx, batch).await?;
-        committing = true;
-        tx.commit().await?;
-        Ok(positions)
-    };
-    let error = match tokio::time::timeout(PATIENCE, writing).await {
-        Ok(Ok(positions)) => return Ok(positions),
-        Ok(Err(error)) => error,
-        Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
-    };
-    // The server's own refusal to commit is certain; a connection lost over it is not.
-    if committing && error.as_database_error().is_none() {
-        return Err(AppendError::Unknown(error.to_string()));
+/// The connection on which batches are written.
+struct Writer {
+    options: Arc<PgConnectOptions>,
+    connection: Option<PgConnection>,
+}
+
+impl Writer {
+    /// Appends a batch; all of it or nothing.
+    async fn append(&mut self, batch: &[Pending]) -> Result<Vec<Position>, AppendError> {
+        let was_open = self.connection.is_some();
+        match self.try_append(batch).await {
+            // The server may have gone and come back since the last batch: only a new connection
+            // can tell. Nothing of this one was committed.
+            Err(AppendError::Unavailable(_)) if was_open => self.try_append(batch).await,
+            positions => positions,
+        }
     }
-    Err(AppendError::Unavailable(error.to_string()))
+
+    async fn try_append(&mut self, batch: &[Pending]) -> Result<Vec<Position>, AppendError> {
+        let mut committing = false;
+        let writing = async {
+            let mut connection = match self.connection.take() {
+                Some(connection) => connection,
+                None => PgConnection::connect_with(&self.options).await?,
+            };
+            let mut tx = connection.begin().await?;
+            let positions = write(&mut tx, batch).await?;
+            committing = true;
+            tx.commit().await?;
+            // Only now: nothing is certain of a connection that failed in a transaction.
+            self.connection = Some(connection);
+            Ok(positions)
+        };
+        let error = match tokio::time::timeout(PATIENCE, writing).await {
+            Ok(Ok(positions)) => return Ok(positions),
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
+        };
+        if committing {
+            return Err(AppendError::Unknown(error.to_string()));
+        }
+        Err(AppendError::Unavailable(error.to_string()))
+    }
 }
 
 /// Assigns offsets and writes the rows. The heads' locks, always taken in the same order, are held

@@ -69,7 +69,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
 fn install_logs(cli: &Cli) -> Result<()> {
     let TelemetryArgs { rust_log, log_format } = &cli.telemetry;
     let quiet = !matches!(cli.command, Command::Serve(_));
-    let default = if quiet { "warn" } else { "info" };
+    // The library tells at `info` what the server thinks of "if not exists".
+    let default = if quiet { "warn" } else { "info,sqlx=warn" };
     let filter = rust_log.as_deref().filter(|filter| !filter.trim().is_empty()).unwrap_or(default);
     Ok(telemetry::install_logs(filter, *log_format)?)
 }

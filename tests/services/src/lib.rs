@@ -1,6 +1,6 @@
 //! The real services that tests and benchmarks use: PostgreSQL, Apache Kafka, an S3 server.
 //!
-//! `test-services run -- COMMAND` starts one of each on free ports, tells COMMAND where they are, and
+//! `test-services run COMMAND` starts one of each on free ports, tells COMMAND where they are, and
 //! removes everything at the end. Tests ask for what they need ([`database`], [`kafka`], [`s3`]); a
 //! test that hurts a service starts its own ([`OwnPostgres`], [`OwnKafka`], [`OwnS3`]).
 //!

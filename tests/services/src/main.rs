@@ -11,9 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let Some([program, rest @ ..]) = arguments.strip_prefix(&["run".to_owned(), "--".to_owned()])
-    else {
-        bail!("usage: test-services run -- COMMAND [ARGUMENT …]");
+    let Some([program, rest @ ..]) = arguments.strip_prefix(&["run".to_owned()]) else {
+        bail!("usage: test-services run COMMAND [ARGUMENT …]");
     };
     let folder = postgres::scratch()?;
     let database = PrivatePostgres::start(&postgres::home(&folder), Purpose::Throwaway).await?;

@@ -35,7 +35,8 @@ pub struct NewRecord {
 impl NewRecord {
     /// Refuses what no log takes, before it is queued.
     fn checked(self) -> Result<Self, AppendError> {
-        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let headers: usize =
+            self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
         let bytes = self.key.len() + headers + self.value.len();
         if bytes > MAX_RECORD_BYTES {
             return Err(AppendError::TooLarge { bytes, max: MAX_RECORD_BYTES });

@@ -97,10 +97,12 @@ impl Decisions {
             |error: &dyn std::fmt::Display| AppendError::Unavailable(error.to_string());
         let record = envelope.into_record().map_err(|error| unavailable(&error))?;
         let ticket = self.desk.expect(awaited).map_err(|error| unavailable(&error))?;
+        let appending = std::time::Instant::now();
         let position = match self.log.append(vec![record]).await.pop() {
             Some(result) => result?,
             None => return Err(AppendError::Unknown("the log gave no answer".to_owned())),
         };
+        metrics::histogram!("anb_log_append_seconds").record(appending.elapsed().as_secs_f64());
         let started = std::time::Instant::now();
         let verdict = ticket.verdict(position, deadline).await;
         metrics::histogram!("anb_command_verdict_seconds").record(started.elapsed().as_secs_f64());

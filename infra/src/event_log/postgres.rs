@@ -57,7 +57,8 @@ async fn make_heads(pool: &PgPool, partitions: u32) -> Result<i64, sqlx::Error> 
     .bind(partition_number(partitions))
     .execute(&mut *tx)
     .await?;
-    let found = sqlx::query_scalar("select count(*) from event_log_heads").fetch_one(&mut *tx).await?;
+    let found =
+        sqlx::query_scalar("select count(*) from event_log_heads").fetch_one(&mut *tx).await?;
     tx.commit().await?;
     Ok(found)
 }
@@ -69,8 +70,10 @@ impl EventLog for PostgresLog {
     }
 
     async fn append(&self, records: Vec<NewRecord>) -> Vec<Result<Position, AppendError>> {
-        let queued: Vec<Result<oneshot::Receiver<_>, AppendError>> =
-            records.into_iter().map(|record| self.appender.queue(record, self.partitions)).collect();
+        let queued: Vec<Result<oneshot::Receiver<_>, AppendError>> = records
+            .into_iter()
+            .map(|record| self.appender.queue(record, self.partitions))
+            .collect();
         let mut positions = Vec::with_capacity(queued.len());
         for answer in queued {
             positions.push(match answer {

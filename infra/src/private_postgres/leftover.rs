@@ -26,9 +26,7 @@ pub(super) async fn stop_server(data: &Path) -> Result<(), PrivatePostgresError>
     }
     let pid_file = data.join("postmaster.pid");
     match fs::remove_file(&pid_file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(folder(&pid_file)(error))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(folder(&pid_file)(error)),
         _ => Ok(()),
     }
 }

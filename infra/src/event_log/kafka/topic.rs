@@ -51,13 +51,16 @@ async fn create(admin: &Arc<Admin>, settings: &Arc<KafkaSettings>) -> Result<u32
     for (name, value) in PROMISES {
         topic = topic.set(name, value);
     }
-    let created = admin.create_topics([&topic], &options()).await.map_err(|e| unreachable(settings, &e))?;
+    let created =
+        admin.create_topics([&topic], &options()).await.map_err(|e| unreachable(settings, &e))?;
     for result in created {
         match result {
             // Another process may have been faster.
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((name, code)) => {
-                return Err(OpenError::Misconfigured(format!("topic `{name}` cannot be made: {code}")));
+                return Err(OpenError::Misconfigured(format!(
+                    "topic `{name}` cannot be made: {code}"
+                )));
             }
         }
     }

@@ -165,12 +165,10 @@ async fn write(
 }
 
 /// The next offset of each record's partition.
-fn assign(
-    next: &mut BTreeMap<i32, i64>,
-    batch: &[Pending],
-) -> Result<Vec<Position>, sqlx::Error> {
+fn assign(next: &mut BTreeMap<i32, i64>, batch: &[Pending]) -> Result<Vec<Position>, sqlx::Error> {
     let position = |pending: &Pending| {
-        let next = next.get_mut(&partition_number(pending.partition)).ok_or(sqlx::Error::RowNotFound)?;
+        let next =
+            next.get_mut(&partition_number(pending.partition)).ok_or(sqlx::Error::RowNotFound)?;
         let offset = u64::try_from(*next).map_err(|error| sqlx::Error::Decode(error.into()))?;
         *next += 1;
         Ok(Position { partition: pending.partition, offset })

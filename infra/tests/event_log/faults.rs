@@ -1,0 +1,182 @@
+//! What happens when the service behind a log dies, freezes or loses a connection.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use infra::event_log::kafka::KafkaLog;
+use infra::event_log::postgres::PostgresLog;
+use infra::event_log::{AppendError, EventLog, ReadError, Record};
+use test_services::{OwnKafka, OwnPostgres, kafka_broker};
+use tokio::task::spawn_blocking;
+use url::Url;
+
+use crate::cutting_proxy::CuttingProxy;
+use crate::fixture::{
+    PARTITIONS, append, assert_dense, beginning, eventually, keys, number, read, record, settings,
+};
+
+const RESTARTS: usize = 3;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_restarted_while_reading_and_appending() {
+    let mut server = OwnPostgres::start().await.unwrap();
+    let url = server.database_url().await.unwrap();
+    let pool = infra::database::connect(&url, 10).await.unwrap();
+    let log = Arc::new(PostgresLog::open(pool, PARTITIONS).await.unwrap());
+    let traffic = Traffic::start(log);
+    for _ in 0..RESTARTS {
+        traffic.flows().await;
+        server.kill();
+        server.restart().await.unwrap();
+    }
+    traffic.flows().await;
+    traffic.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_restarted_while_reading_and_appending() {
+    let mut broker = spawn_blocking(OwnKafka::start).await.unwrap().unwrap();
+    let settings = settings(broker.brokers(), kafka_broker::fresh_topic());
+    let traffic = Traffic::start(Arc::new(KafkaLog::open(settings).await.unwrap()));
+    for _ in 0..RESTARTS {
+        traffic.flows().await;
+        broker = spawn_blocking(move || broker.restart().map(|()| broker)).await.unwrap().unwrap();
+    }
+    traffic.flows().await;
+    traffic.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_to_a_frozen_broker_is_unknown() {
+    let broker = spawn_blocking(OwnKafka::start).await.unwrap().unwrap();
+    let settings = settings(broker.brokers(), kafka_broker::fresh_topic());
+    let log = KafkaLog::open(settings).await.unwrap();
+    append(&log, vec![record("video-1", 0)]).await;
+
+    broker.freeze();
+    let answer = log.append(vec![record("video-1", 1)]).await.remove(0);
+    broker.thaw();
+
+    assert!(matches!(answer, Err(AppendError::Unknown(_))), "{answer:?}");
+    eventually("appends go through again", async || {
+        log.append(vec![record("video-1", 2)]).await.remove(0).is_ok()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_without_an_answer_is_unknown() {
+    let mut url = Url::parse(&test_services::database_url().await).unwrap();
+    let proxy = CuttingProxy::start(url.port().unwrap()).await;
+    url.set_port(Some(proxy.port)).unwrap();
+    let pool = infra::database::connect(url.as_str(), 10).await.unwrap();
+    let log = PostgresLog::open(pool, PARTITIONS).await.unwrap();
+    append(&log, vec![record("video-1", 0)]).await;
+
+    proxy.cut_next_commit();
+    let answer = log.append(vec![record("video-1", 1)]).await.remove(0);
+
+    assert!(matches!(answer, Err(AppendError::Unknown(_))), "{answer:?}");
+    append(&log, vec![record("video-1", 2)]).await;
+    let read = read(log.read(&beginning()).await.unwrap().as_mut(), 3).await;
+    assert_eq!(read.iter().map(number).collect::<Vec<_>>(), [0, 1, 2], "it was there all the time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_postgres_an_append_is_refused() {
+    let mut server = OwnPostgres::start().await.unwrap();
+    let url = server.database_url().await.unwrap();
+    let pool = infra::database::connect(&url, 10).await.unwrap();
+    let log = PostgresLog::open(pool, PARTITIONS).await.unwrap();
+
+    server.kill();
+
+    let answer = log.append(vec![record("video-1", 1)]).await.remove(0);
+    assert!(matches!(answer, Err(AppendError::Unavailable(_))), "{answer:?}");
+    assert!(matches!(log.end_offsets().await, Err(ReadError::Unavailable(_))));
+}
+
+/// One who appends and one who reads, both through every fault.
+struct Traffic {
+    log: Arc<dyn EventLog>,
+    stop: Arc<AtomicBool>,
+    acknowledged: Arc<AtomicUsize>,
+    appending: tokio::task::JoinHandle<BTreeMap<usize, domain::Position>>,
+    reading: tokio::task::JoinHandle<Vec<Record>>,
+}
+
+impl Traffic {
+    fn start(log: Arc<dyn EventLog>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let acknowledged = Arc::new(AtomicUsize::new(0));
+        let appending = tokio::spawn({
+            let (log, stop, acknowledged) =
+                (Arc::clone(&log), Arc::clone(&stop), Arc::clone(&acknowledged));
+            async move {
+                let mut positions = BTreeMap::new();
+                for n in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let new = record(&keys()[n % 64], n);
+                    match log.append(vec![new]).await.remove(0) {
+                        Ok(position) => {
+                            positions.insert(n, position);
+                            acknowledged.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Err(AppendError::TooLarge { .. }) => panic!("it is small"),
+                        Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+                    }
+                }
+                positions
+            }
+        });
+        let reading = tokio::spawn({
+            let (log, stop) = (Arc::clone(&log), Arc::clone(&stop));
+            async move {
+                let mut records: Vec<Record> = Vec::new();
+                let mut reader = log.read(&beginning()).await.unwrap();
+                loop {
+                    let next = tokio::time::timeout(Duration::from_secs(2), reader.next(100));
+                    match next.await {
+                        Ok(Ok(some)) => records.extend(some),
+                        Ok(Err(ReadError::Unavailable(_))) => {
+                            tokio::time::sleep(Duration::from_millis(10)).await;
+                        }
+                        Ok(Err(gone)) => panic!("{gone}"),
+                        // The appender has ended, and nothing more has come.
+                        Err(_) if stop.load(Ordering::Relaxed) => return records,
+                        Err(_) => {}
+                    }
+                }
+            }
+        });
+        Self { log, stop, acknowledged, appending, reading }
+    }
+
+    /// Waits until records are acknowledged again.
+    async fn flows(&self) {
+        let before = self.acknowledged.load(Ordering::Relaxed);
+        eventually("appends are acknowledged", async || {
+            self.acknowledged.load(Ordering::Relaxed) > before + 50
+        })
+        .await;
+    }
+
+    /// Holds what the reader saw against what the appender was told.
+    async fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let positions = self.appending.await.unwrap();
+        let seen = self.reading.await.unwrap();
+        assert_dense(&seen, |_| 0);
+        for (number_appended, position) in &positions {
+            let at = seen.iter().find(|record| record.position == *position);
+            let at = at.unwrap_or_else(|| panic!("{position} was acknowledged and is not there"));
+            assert_eq!(number(at), *number_appended);
+        }
+        let ends: u64 = self.log.end_offsets().await.unwrap().iter().sum();
+        assert_eq!(seen.len() as u64, ends, "the reader has seen everything");
+    }
+}

@@ -1,0 +1,59 @@
+//! What is particular to the log in Postgres.
+
+use infra::event_log::OpenError;
+use infra::event_log::postgres::PostgresLog;
+use infra::event_log::{EventLog, ReadError};
+
+use crate::fixture::{PARTITIONS, append, beginning, read, record};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_number_of_partitions_is_refused() {
+    let pool = test_services::database().await;
+    let log = PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap();
+    assert_eq!(log.partitions(), PARTITIONS);
+
+    let error = PostgresLog::open(pool.clone(), 5).await.err().unwrap();
+
+    assert_eq!(error, OpenError::PartitionCount { wanted: 5, found: PARTITIONS });
+    assert_eq!(error.to_string(), "the log has 4 partitions, LOG_PARTITIONS says 5");
+    assert!(PostgresLog::open(pool, PARTITIONS).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_cut_is_noticed_before_and_during_reading() {
+    let pool = test_services::database().await;
+    let log = PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap();
+    let at = append(&log, (0..10).map(|n| record("video-1", n)).collect()).await[0];
+    let mut during = log.read(&beginning()).await.unwrap();
+    // Each of the four partitions has a share of it.
+    assert_eq!(during.next(12).await.unwrap().len(), 3);
+
+    sqlx::query(r#"delete from event_log where "offset" < 5"#).execute(&pool).await.unwrap();
+
+    let gone =
+        |requested| ReadError::OffsetGone { partition: at.partition, requested, first: 5, end: 10 };
+    assert_eq!(log.read(&beginning()).await.err(), Some(gone(0)));
+    assert_eq!(during.next(3).await.err(), Some(gone(3)));
+    let from = [domain::Position { offset: 5, ..at }];
+    let rest = read(log.read(&from).await.unwrap().as_mut(), 5).await;
+    assert_eq!(rest.len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_set_back_is_noticed_by_a_reader_that_waits() {
+    let pool = test_services::database().await;
+    let log = PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap();
+    let at = append(&log, (0..10).map(|n| record("video-1", n)).collect()).await[0];
+    let mut reader = log.read(&beginning()).await.unwrap();
+    read(reader.as_mut(), 10).await;
+
+    sqlx::query(r#"delete from event_log where "offset" >= 5"#).execute(&pool).await.unwrap();
+    sqlx::query("update event_log_heads set next_offset = 5 where partition = $1")
+        .bind(at.partition as i32)
+        .execute(&pool)
+        .await
+        .unwrap();
+
+    let gone = ReadError::OffsetGone { partition: at.partition, requested: 10, first: 0, end: 5 };
+    assert_eq!(reader.next(1).await.err(), Some(gone));
+}

@@ -28,6 +28,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+use ::transcoder::worker::Worker;
 
 use crate::shutdown;
 use crate::world::World;
@@ -71,7 +72,7 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
 pub(crate) struct Service {
     http: Option<(TcpListener, Router)>,
     projector: Option<Projector<PostgresStore>>,
-    transcoder: Option<transcoder::Worker>,
+    transcoder: Option<Worker>,
     /// What serves the others and never ends by itself.
     background: JoinSet<&'static str>,
 }
@@ -109,7 +110,8 @@ impl Service {
         let public_url = settings.http.public_url(listener.local_addr()?);
         let storage = Storage::open(settings, &public_url).await?;
         if transcodes {
-            service.transcoder = Some(transcoder::Worker);
+            let objects = Arc::clone(&storage.objects);
+            service.transcoder = Some(self::transcoder::worker(settings, world, &common, objects)?);
             let sweeper = common.sweeper(world, &storage);
             service.background.spawn(async move {
                 sweeper.run(CancellationToken::new()).await;

@@ -1,12 +1,10 @@
 //! The projector on a real Postgres.
 
-#[path = "projector/history.rs"]
-mod history;
-#[path = "projector/memory_log.rs"]
-mod memory_log;
-#[path = "projector/ownership.rs"]
-mod ownership;
-#[path = "projector/read_models.rs"]
-mod read_models;
-#[path = "projector/verdicts.rs"]
-mod verdicts;
+#[cfg(test)]
+mod projector {
+    mod history;
+    mod memory_log;
+    mod ownership;
+    mod read_models;
+    mod verdicts;
+}

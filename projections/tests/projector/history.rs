@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
 
-use crate::memory_log::record;
+use crate::projector::memory_log::record;
 
 const PEOPLE: u128 = 8;
 const VIDEOS: u128 = 6;
@@ -86,7 +86,7 @@ pub(crate) fn uploaded(n: u128) -> VideoEvent {
         video_id: video(n),
         owner: owner(n),
         title: format!("Video {n}"),
-        description: (n % 2 == 0).then(|| "A description".to_owned()),
+        description: n.is_multiple_of(2).then(|| "A description".to_owned()),
         original_key: format!("originals/{n}.mp4"),
         bytes: 1000 + n as u64,
         content_type: "video/mp4".to_owned(),

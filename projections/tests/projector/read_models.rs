@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::history;
-use crate::memory_log::MemoryLog;
+use crate::projector::history;
+use crate::projector::memory_log::MemoryLog;
 
 const PARTITIONS: u32 = 3;
 

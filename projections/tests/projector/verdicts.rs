@@ -17,8 +17,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::history;
-use crate::memory_log::MemoryLog;
+use crate::projector::history;
+use crate::projector::memory_log::MemoryLog;
 
 const SOON: Duration = Duration::from_secs(20);
 

@@ -1,0 +1,33 @@
+//! What ours is compared with: an axum handler that does the least that could do the same. Each runs
+//! in a process of its own, as `anb` does.
+
+pub(crate) mod append;
+pub(crate) mod page;
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Result;
+use axum::Router;
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+
+use crate::process::{self, Process};
+
+/// Starts `bench COMMAND …` on a free port.
+pub(crate) async fn start(command: &str, arguments: &[&str], folder: &Path) -> Result<Process> {
+    let port = process::free_port()?;
+    let mut bare = process::command(&process::sibling("bench")?);
+    bare.arg(command).args(arguments).args(["--port", &port.to_string()]);
+    Process::start(bare, port, &folder.join(format!("{command}-{port}.log"))).await
+}
+
+async fn serve(port: u16, routes: Router) -> Result<()> {
+    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await?;
+    // As in `anb`: answers are small.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let routes = routes.route("/ready", axum::routing::get(|| async {}));
+    Ok(axum::serve(listener, routes).await?)
+}

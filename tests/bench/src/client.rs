@@ -1,0 +1,73 @@
+//! The client of all contenders: HTTP/1.1 on a connection that stays open.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HOST};
+use http::{HeaderValue, Method, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+pub(crate) type Request = http::Request<Full<Bytes>>;
+
+pub(crate) fn get(path: Uri) -> Request {
+    request(Method::GET, path, Bytes::new())
+}
+
+/// A request of somebody who is signed in.
+pub(crate) fn post(path: Uri, bearer: HeaderValue, body: Bytes) -> Request {
+    let mut request = request(Method::POST, path, body);
+    request.headers_mut().insert(AUTHORIZATION, bearer);
+    request
+}
+
+fn request(method: Method, path: Uri, body: Bytes) -> Request {
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = path;
+    request.headers_mut().insert(HOST, HeaderValue::from_static("127.0.0.1"));
+    request
+}
+
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+}
+
+/// An answer, read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+}
+
+impl Connection {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        // Its error, if there is one, is also that of the request under way.
+        tokio::spawn(connection);
+        Ok(Self { sender })
+    }
+
+    pub(crate) async fn send(&mut self, request: Request) -> Result<Answer> {
+        self.sender.ready().await.context("the connection is closed")?;
+        let response = self.sender.send_request(request).await.context("no answer")?;
+        let status = response.status();
+        let body = response.into_body().collect().await.context("half an answer")?.to_bytes();
+        Ok(Answer { status, body })
+    }
+}
+
+impl Answer {
+    /// The body of an answer that has this status.
+    pub(crate) fn expect(self, status: StatusCode) -> Result<Bytes> {
+        if self.status != status {
+            let body = String::from_utf8_lossy(&self.body);
+            bail!("the answer is {} instead of {status}: {body}", self.status);
+        }
+        Ok(self.body)
+    }
+}

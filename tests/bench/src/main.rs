@@ -1,0 +1,104 @@
+//! Benchmarks: ours beside a bare handler that does the least that could do the same, in one run,
+//! with the same load generator, on the same machine.
+//!
+//! `make bench` runs everything, `make bench ONLY=votes` a part. Each part makes its own database,
+//! log and contest, and prints its figures as soon as it has them. The exit status says whether
+//! every floor is met. A request that is not answered as it should be ends the run.
+//!
+//! Never in here: a measurement without what it is compared with, a number from another machine.
+
+mod ballots;
+mod bare;
+mod client;
+mod clip;
+mod contest;
+mod load;
+mod memory;
+mod pages;
+mod process;
+mod report;
+mod statistics;
+mod token;
+mod visible;
+mod votes;
+mod world;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand};
+use test_services::{OwnPostgres, variables};
+
+use report::Report;
+
+/// Measures `anb` against bare handlers.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Cli {
+    /// What to measure; everything if nothing is named
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Clone, Subcommand)]
+enum What {
+    /// Votes per second, verdict awaited, on each log
+    Votes,
+    /// From an accepted vote to the public ranking that shows it
+    Visible,
+    /// Pages of the ranking and of the public list per second
+    Pages,
+    /// Resident memory, idle and during uploads
+    Memory,
+    /// A contender: appends what a vote appends, and does nothing else
+    #[command(hide = true)]
+    BareAppend(bare::append::Args),
+    /// A contender: answers every request with the same bytes
+    #[command(hide = true)]
+    BarePage(bare::page::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse().what).await {
+        Ok(code) => code,
+        Err(error) => {
+            // Nobody may be reading; the exit status says it too.
+            let _ = writeln!(io::stderr(), "bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(what: Option<What>) -> anyhow::Result<ExitCode> {
+    match what {
+        Some(What::BareAppend(args)) => bare::append::serve(args).await?,
+        Some(What::BarePage(args)) => bare::page::serve(args).await?,
+        what => return measure(what).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn measure(what: Option<What>) -> anyhow::Result<ExitCode> {
+    if std::env::var_os(variables::KAFKA_BROKERS).is_none() {
+        bail!("there is no Kafka broker to measure with: run this through `make bench`");
+    }
+    // Not the runner's cluster: that one is told not to wait for the disk.
+    let postgres = OwnPostgres::start().await.context("PostgreSQL")?;
+    let mut report = Report::begin()?;
+    let all = what.is_none();
+    if all || matches!(what, Some(What::Votes)) {
+        votes::measure(&postgres, &mut report).await.context("votes")?;
+    }
+    if all || matches!(what, Some(What::Visible)) {
+        visible::measure(&postgres, &mut report).await.context("visible")?;
+    }
+    if all || matches!(what, Some(What::Pages)) {
+        pages::measure(&postgres, &mut report).await.context("pages")?;
+    }
+    if all || matches!(what, Some(What::Memory)) {
+        memory::measure(&postgres, &mut report).await.context("memory")?;
+    }
+    report.end()
+}

@@ -1,0 +1,118 @@
+//! The still picture: the most detailed of a few frames from the beginning, so that a clip that
+//! fades in from black does not get a black one.
+
+use ffmpeg_next::codec::{Context, encoder};
+use ffmpeg_next::format::Pixel;
+use ffmpeg_next::software::scaling;
+use ffmpeg_next::{Error, Packet, Rational, frame};
+
+use super::Failure;
+use super::clock::TICKS;
+
+/// A candidate every half second, ten of them.
+const STEP: i64 = TICKS / 2;
+const CANDIDATES: u32 = 10;
+/// The quantiser: 2 is the finest that makes sense, 31 the coarsest.
+const QUANTISER: i32 = 4;
+
+/// Looks for the best frame.
+#[derive(Default)]
+pub(super) struct Poster {
+    seen: u32,
+    next_at: i64,
+    best: Option<(f64, frame::Video)>,
+}
+
+impl Poster {
+    /// Looks at a frame that goes into the finished video.
+    pub(super) fn consider(&mut self, frame: &frame::Video) {
+        let time = frame.pts().unwrap_or(0);
+        if self.seen == CANDIDATES || time < self.next_at {
+            return;
+        }
+        self.seen += 1;
+        self.next_at = time + STEP;
+        let detail = detail(frame);
+        if self.best.as_ref().is_none_or(|(best, _)| detail > *best) {
+            self.best = Some((detail, frame.clone()));
+        }
+    }
+
+    /// The best frame as a JPEG.
+    pub(super) fn into_jpeg(self) -> Result<Vec<u8>, Failure> {
+        let (_, frame) = self.best.ok_or(Error::Bug)?;
+        let (width, height) = (frame.width(), frame.height());
+        // JPEG uses the whole range of a byte.
+        let mut full = frame::Video::empty();
+        let flags = scaling::Flags::BICUBIC;
+        scaling::Context::get(Pixel::YUV420P, width, height, Pixel::YUVJ420P, width, height, flags)?
+            .run(&frame, &mut full)?;
+        full.set_pts(Some(0));
+
+        let codec = encoder::find_by_name("mjpeg").ok_or(Error::EncoderNotFound)?;
+        let mut encoder = Context::new_with_codec(codec).encoder().video()?;
+        encoder.set_width(width);
+        encoder.set_height(height);
+        encoder.set_format(Pixel::YUVJ420P);
+        encoder.set_time_base(Rational(1, 25));
+        encoder.set_qmin(QUANTISER);
+        encoder.set_qmax(QUANTISER);
+        let mut encoder = encoder.open_as(codec)?;
+        encoder.send_frame(&full)?;
+        encoder.send_eof()?;
+        let mut packet = Packet::empty();
+        encoder.receive_packet(&mut packet)?;
+        Ok(packet.data().ok_or(Error::Bug)?.to_vec())
+    }
+}
+
+/// The variance of the brightness above the watermark: 0 for a black, white or plain frame.
+fn detail(frame: &frame::Video) -> f64 {
+    let (width, stride) = (frame.width() as usize, frame.stride(0));
+    let height = (frame.height() as usize * 4 / 5).max(1);
+    let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
+    for row in frame.data(0).chunks(stride).take(height).step_by(4) {
+        for pixel in row.iter().take(width).step_by(4) {
+            let value = f64::from(*pixel);
+            count += 1.0;
+            sum += value;
+            squares += value * value;
+        }
+    }
+    let mean = sum / count;
+    squares / count - mean * mean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame_at(time: i64, pixel: impl Fn(usize) -> u8) -> frame::Video {
+        let mut frame = frame::Video::new(Pixel::YUV420P, 64, 48);
+        frame.data_mut(0).iter_mut().enumerate().for_each(|(index, value)| *value = pixel(index));
+        frame.data_mut(1).fill(128);
+        frame.data_mut(2).fill(128);
+        frame.set_pts(Some(time));
+        frame
+    }
+
+    #[test]
+    fn the_frame_with_the_most_detail_wins() {
+        let mut poster = Poster::default();
+        poster.consider(&frame_at(0, |_| 16));
+        poster.consider(&frame_at(STEP, |index| (index % 64 * 3) as u8));
+        poster.consider(&frame_at(2 * STEP, |_| 235));
+        assert_eq!(poster.best.as_ref().map(|(_, frame)| frame.pts()), Some(Some(STEP)));
+        let jpeg = poster.into_jpeg().unwrap();
+        assert!(jpeg.starts_with(&[0xFF, 0xD8]) && jpeg.ends_with(&[0xFF, 0xD9]));
+    }
+
+    #[test]
+    fn only_some_frames_are_looked_at() {
+        let mut poster = Poster::default();
+        for index in 0..1000 {
+            poster.consider(&frame_at(index * TICKS / 60, |_| 16));
+        }
+        assert_eq!(poster.seen, CANDIDATES);
+    }
+}

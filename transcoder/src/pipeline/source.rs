@@ -1,0 +1,272 @@
+//! Opening what a stranger has uploaded: one of three demuxers, forced by the file's first bytes,
+//! decoders from a list, and limits before anything is decoded.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek};
+
+use domain::event::FailureReason;
+use ffmpeg_next::codec::{Context, Id, decoder, packet};
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::format::stream::{Disposition, Stream};
+use ffmpeg_next::{Dictionary, Error, Packet, Rational, media};
+
+use super::clock::Clock;
+use super::geometry::Orientation;
+use super::{Failure, sys};
+
+/// 8K video has 33 million.
+const MAX_PIXELS: i64 = 8192 * 4608;
+/// Telephones write half a dozen: picture, sound, and measurements.
+const MAX_STREAMS: u32 = 32;
+/// So much is read to find out what the streams are.
+const PROBE_BYTES: &str = "5000000";
+const PROBE_MICROSECONDS: &str = "5000000";
+/// Packets that make no sense, in a row, before the rest of the file is given up.
+const MAX_BROKEN_PACKETS: u32 = 100;
+
+/// What cameras, telephones and editors write, and no decoder beyond.
+const DECODERS: &str = "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,libaom-av1,mpeg4,\
+    msmpeg4,msmpeg4v2,mpeg1video,mpeg2video,h263,mjpeg,prores,dnxhd,ffv1,theora,rawvideo,\
+    aac,aac_latm,mp3,mp3float,mp2,mp2float,ac3,eac3,opus,libopus,vorbis,libvorbis,flac,alac,\
+    amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,\
+    pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,\
+    pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw";
+
+/// A container that the contest takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Container {
+    IsoMedia,
+    Matroska,
+    Avi,
+}
+
+impl Container {
+    /// By the first twelve bytes; the upload has looked more closely.
+    fn sniff(bytes: &[u8; 12]) -> Option<Self> {
+        match bytes {
+            [_, _, _, _, b'f', b't', b'y', b'p', ..]
+            | [_, _, _, _, b'm', b'o', b'o', b'v', ..]
+            | [_, _, _, _, b'm', b'd', b'a', b't', ..]
+            | [_, _, _, _, b'w', b'i', b'd', b'e', ..]
+            | [_, _, _, _, b'f', b'r', b'e', b'e', ..]
+            | [_, _, _, _, b's', b'k', b'i', b'p', ..] => Some(Self::IsoMedia),
+            [0x1A, 0x45, 0xDF, 0xA3, ..] => Some(Self::Matroska),
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' '] => Some(Self::Avi),
+            _ => None,
+        }
+    }
+
+    /// A name that FFmpeg finds its demuxer by, and the full name of that demuxer.
+    fn demuxer(self) -> (&'static CStr, &'static str) {
+        match self {
+            Self::IsoMedia => (c"mov", "mov,mp4,m4a,3gp,3g2,mj2"),
+            Self::Matroska => (c"matroska", "matroska,webm"),
+            Self::Avi => (c"avi", "avi"),
+        }
+    }
+}
+
+/// Where packets come from.
+pub(super) struct Source {
+    input: Input,
+    broken_packets: u32,
+}
+
+/// An opened source, and what of it is wanted.
+pub(super) struct Opened {
+    pub(super) source: Source,
+    pub(super) picture: PictureStream,
+    pub(super) sound: Option<SoundStream>,
+    pub(super) clock: Clock,
+}
+
+/// The video stream to be shown.
+pub(super) struct PictureStream {
+    pub(super) index: usize,
+    pub(super) time_base: Rational,
+    pub(super) frame_rate: f64,
+    pub(super) orientation: Orientation,
+    pub(super) pixel_aspect: f64,
+    pub(super) decoder: decoder::Video,
+}
+
+/// The audio stream to be heard.
+pub(super) struct SoundStream {
+    pub(super) index: usize,
+    pub(super) time_base: Rational,
+    pub(super) decoder: decoder::Audio,
+}
+
+impl Source {
+    pub(super) fn open(mut file: File) -> Result<Opened, Failure> {
+        let container = sniff(&mut file)?;
+        let mut input = open(file, container)?;
+        if input.nb_streams() > MAX_STREAMS {
+            return Err(Failure::too_large("too many streams"));
+        }
+        let index = picture_index(&input)
+            .ok_or_else(|| Failure::new(FailureReason::NoVideoStream, "no picture"))?;
+        let pixel_aspect = sys::pixel_aspect(&mut input, index);
+        let picture = match input.stream(index) {
+            Some(stream) => PictureStream::open(&stream, pixel_aspect)?,
+            None => return Err(Failure::new(FailureReason::NoVideoStream, "no picture")),
+        };
+        let sound = match input.streams().best(media::Type::Audio) {
+            Some(stream) if has_content(&stream) => Some(SoundStream::open(&stream)?),
+            _ => None,
+        };
+        let starts: Vec<_> = [Some(picture.index), sound.as_ref().map(|sound| sound.index)]
+            .into_iter()
+            .flatten()
+            .filter_map(|index| input.stream(index))
+            .map(|stream| (known(stream.start_time()), stream.time_base()))
+            .collect();
+        let clock = Clock::starting_at(&starts);
+        Ok(Opened { source: Self { input, broken_packets: 0 }, picture, sound, clock })
+    }
+
+    /// The next packet of any stream; `None` at the end, or where nothing more can be made of it.
+    pub(super) fn next_packet(&mut self) -> Option<Packet> {
+        let mut packet = Packet::empty();
+        while self.broken_packets < MAX_BROKEN_PACKETS {
+            match packet.read(&mut self.input) {
+                Ok(()) => {
+                    self.broken_packets = 0;
+                    return Some(packet);
+                }
+                Err(Error::InvalidData) => self.broken_packets += 1,
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+}
+
+fn sniff(file: &mut File) -> Result<Container, Failure> {
+    let unknown = || Failure::new(FailureReason::UnsupportedFormat, "no container that we know");
+    let mut first = [0; 12];
+    match file.read_exact(&mut first) {
+        Ok(()) => file.rewind().map_err(|error| Failure::internal(&error))?,
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(unknown()),
+        Err(error) => return Err(Failure::internal(&error)),
+    }
+    Container::sniff(&first).ok_or_else(unknown)
+}
+
+fn open(file: File, container: Container) -> Result<Input, Failure> {
+    let (demuxer, name) = container.demuxer();
+    let mut options = Dictionary::new();
+    options.set("format_whitelist", name);
+    options.set("codec_whitelist", DECODERS);
+    // There is no protocol of this name: the source is one file, and refers to no other.
+    options.set("protocol_whitelist", "none");
+    options.set("probesize", PROBE_BYTES);
+    options.set("analyzeduration", PROBE_MICROSECONDS);
+    sys::open(file, demuxer, options)
+        .map_err(|error| Failure::of_source("the container cannot be read", error))
+}
+
+/// The picture: what FFmpeg thinks best, but never the cover of a record.
+fn picture_index(input: &Input) -> Option<usize> {
+    let is_film = |stream: &Stream<'_>| {
+        stream.parameters().medium() == media::Type::Video
+            && !stream.disposition().contains(Disposition::ATTACHED_PIC)
+    };
+    let best = input.streams().best(media::Type::Video).filter(is_film);
+    best.or_else(|| input.streams().find(is_film)).map(|stream| stream.index())
+}
+
+/// An audio track without a single packet and without a codec is none: some telephones write one
+/// when the microphone is forbidden.
+fn has_content(stream: &Stream<'_>) -> bool {
+    stream.parameters().id() != Id::None && stream.duration() != 0
+}
+
+impl PictureStream {
+    fn open(stream: &Stream<'_>, pixel_aspect: Rational) -> Result<Self, Failure> {
+        let (width, height) = sys::claimed_size(stream);
+        if i64::from(width) * i64::from(height) > MAX_PIXELS {
+            return Err(Failure::new(
+                FailureReason::TooLarge,
+                format!("{width} by {height} pixels"),
+            ));
+        }
+        let decoder = decoder_for(stream)?.and_then(|opened| opened.video());
+        let matrix = stream.side_data().find(|data| data.kind() == packet::side_data::Type::DisplayMatrix);
+        Ok(Self {
+            index: stream.index(),
+            time_base: stream.time_base(),
+            frame_rate: f64::from(stream.avg_frame_rate()),
+            orientation: matrix
+                .and_then(|data| Orientation::from_display_matrix(data.data()))
+                .unwrap_or(Orientation::Upright),
+            pixel_aspect: match pixel_aspect {
+                Rational(width, height) if width > 0 && height > 0 => f64::from(pixel_aspect),
+                _ => 1.0,
+            },
+            decoder: decoder.map_err(|error| Failure::of_source("the picture's codec", error))?,
+        })
+    }
+}
+
+impl SoundStream {
+    fn open(stream: &Stream<'_>) -> Result<Self, Failure> {
+        let decoder = decoder_for(stream)?.and_then(|opened| opened.audio());
+        Ok(Self {
+            index: stream.index(),
+            time_base: stream.time_base(),
+            decoder: decoder.map_err(|error| Failure::of_source("the sound's codec", error))?,
+        })
+    }
+}
+
+/// The decoder of a stream, opened; or what FFmpeg says against it.
+fn decoder_for(stream: &Stream<'_>) -> Result<Result<decoder::Opened, Error>, Failure> {
+    let parameters = stream.parameters();
+    let id = parameters.id();
+    let unsupported =
+        || Failure::new(FailureReason::UnsupportedFormat, format!("no decoder for {id:?}"));
+    let codec = decoder::find(id).ok_or_else(unsupported)?;
+    if !DECODERS.split(',').any(|name| name.trim() == codec.name()) {
+        return Err(unsupported());
+    }
+    let context = Context::from_parameters(parameters)
+        .map_err(|error| Failure::of_source("the codec's parameters", error))?;
+    let mut decoder = context.decoder();
+    decoder.set_packet_time_base(stream.time_base());
+    let mut options = Dictionary::new();
+    options.set("threads", "auto");
+    options.set("codec_whitelist", DECODERS);
+    options.set("max_pixels", &MAX_PIXELS.to_string());
+    Ok(decoder.open_as_with(codec, options))
+}
+
+fn known(time: i64) -> Option<i64> {
+    (time != ffmpeg_next::ffi::AV_NOPTS_VALUE).then_some(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_is_known_by_its_first_bytes() {
+        assert_eq!(Container::sniff(b"\0\0\0\x18ftypisom"), Some(Container::IsoMedia));
+        assert_eq!(Container::sniff(b"\0\0\0\x08wide\0\0\0\x01"), Some(Container::IsoMedia));
+        assert_eq!(Container::sniff(b"\x1A\x45\xDF\xA3\x9F........"[..12].try_into().unwrap()), Some(Container::Matroska));
+        assert_eq!(Container::sniff(b"RIFF....AVI "), Some(Container::Avi));
+        assert_eq!(Container::sniff(b"RIFF....WAVE"), None);
+        assert_eq!(Container::sniff(b"#EXTM3U\n#EXT"), None);
+    }
+
+    #[test]
+    fn the_list_of_decoders_names_decoders() {
+        ffmpeg_next::init().unwrap();
+        assert!(!DECODERS.contains(' '), "{DECODERS}");
+        for name in ["h264", "hevc", "vp9", "aac", "opus", "pcm_s16le"] {
+            assert!(DECODERS.split(',').any(|known| known == name), "{name}");
+            assert!(decoder::find_by_name(name).is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The few calls into FFmpeg that its safe bindings lack. The only unsafe code of the pipeline.
+#![expect(unsafe_code, reason = "the bindings have no safe form of these calls")]
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::ptr;
+
+use ffmpeg_next::format::context::{Input, StreamIo};
+use ffmpeg_next::format::stream::Stream;
+use ffmpeg_next::{Dictionary, Error, Rational, ffi};
+
+/// Opens a source with this demuxer and no other, whatever its bytes look like. It reads from the
+/// file that is given, and opens none.
+pub(super) fn open(file: File, demuxer: &CStr, options: Dictionary<'_>) -> Result<Input, Error> {
+    let mut io = StreamIo::from_read_seek(file)?;
+    // SAFETY: every pointer is used as FFmpeg's documentation of these functions demands:
+    // `avformat_open_input` takes a context from `avformat_alloc_context` and frees it if it fails;
+    // `pb` outlives the context, because `Input` owns both from then on, and is not freed with it
+    // thanks to `AVFMT_FLAG_CUSTOM_IO`; what is left of `options` is taken back and freed.
+    unsafe {
+        let mut context = ffi::avformat_alloc_context();
+        if context.is_null() {
+            return Err(Error::Other { errno: ffmpeg_next::error::ENOMEM });
+        }
+        (*context).pb = io.as_mut_ptr();
+        (*context).flags |= ffi::AVFMT_FLAG_CUSTOM_IO;
+        let demuxer = ffi::av_find_input_format(demuxer.as_ptr());
+        if demuxer.is_null() {
+            ffi::avformat_free_context(context);
+            return Err(Error::DemuxerNotFound);
+        }
+        let mut options = options.disown();
+        let opened =
+            ffi::avformat_open_input(&raw mut context, ptr::null(), demuxer, &raw mut options);
+        drop(Dictionary::own(options));
+        checked(opened)?;
+        let input = Input::wrap_with_custom_io(context, io);
+        checked(ffi::avformat_find_stream_info(context, ptr::null_mut()))?;
+        Ok(input)
+    }
+}
+
+fn checked(result: i32) -> Result<(), Error> {
+    if result < 0 { Err(Error::from(result)) } else { Ok(()) }
+}
+
+/// The width of a pixel divided by its height, as container and codec say it; 0/1 if they don't.
+pub(super) fn pixel_aspect(input: &mut Input, stream: usize) -> Rational {
+    // SAFETY: the context is valid as long as `input` is, and `stream` is checked before it is used
+    // as an index. No frame (null) is allowed.
+    unsafe {
+        let context = input.as_mut_ptr();
+        if stream >= (*context).nb_streams as usize {
+            return Rational(0, 1);
+        }
+        let stream = *(*context).streams.add(stream);
+        ffi::av_guess_sample_aspect_ratio(context, stream, ptr::null_mut()).into()
+    }
+}
+
+/// Width times height of a video stream, as its container claims.
+pub(super) fn claimed_size(stream: &Stream<'_>) -> (i32, i32) {
+    let parameters = stream.parameters();
+    // SAFETY: the parameters are valid as long as the stream is.
+    unsafe { ((*parameters.as_ptr()).width, (*parameters.as_ptr()).height) }
+}

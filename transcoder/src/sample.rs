@@ -1,0 +1,165 @@
+//! Short clips that nobody had to film: what `anb demo` uploads.
+
+use std::path::Path;
+
+use ffmpeg_next::codec::{self, Context};
+use ffmpeg_next::filter::{self, Graph};
+use ffmpeg_next::format::context::Output;
+use ffmpeg_next::format::{self, Pixel, Sample, sample::Type};
+use ffmpeg_next::{
+    ChannelLayout, Dictionary, Error, Frame, Packet, Rational, encoder, error, frame,
+};
+
+/// Why there is no clip.
+#[derive(Debug, thiserror::Error)]
+pub enum SampleError {
+    /// FFmpeg cannot make it.
+    #[error("FFmpeg: {0}")]
+    Ffmpeg(#[from] Error),
+    /// There is no place for it.
+    #[error(transparent)]
+    Disk(#[from] std::io::Error),
+}
+
+const SECONDS: u32 = 2;
+const FRAME_RATE: i32 = 25;
+const SAMPLE_RATE: i32 = 44_100;
+const SINK: &str = "out";
+
+/// An MP4 of two seconds, with picture and sound; each `number` looks and sounds another way.
+///
+/// # Errors
+/// [`SampleError`]
+pub fn clip(number: u32) -> Result<Vec<u8>, SampleError> {
+    ffmpeg_next::init()?;
+    ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Error);
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("clip.mp4");
+    write(&path, number)?;
+    Ok(std::fs::read(path)?)
+}
+
+fn write(path: &Path, number: u32) -> Result<(), Error> {
+    let mut output = format::output_as(path, "mp4")?;
+    let mut picture = picture_encoder()?;
+    let mut sound = sound_encoder()?;
+    output.add_stream_with(picture.as_ref())?.set_time_base(Rational(1, FRAME_RATE));
+    output.add_stream_with(sound.as_ref())?.set_time_base(Rational(1, SAMPLE_RATE));
+    output.write_header()?;
+
+    let hue = number * 60 % 360;
+    let filters =
+        format!("testsrc2=size=640x360:rate={FRAME_RATE}:duration={SECONDS},hue=h={hue},format=yuv420p");
+    let mut frames = Frames::of("buffersink", &filters)?;
+    let mut frame = frame::Video::empty();
+    while frames.next(&mut frame)? {
+        picture.send_frame(&frame)?;
+        drain(&mut output, 0, Rational(1, FRAME_RATE), |packet| picture.receive_packet(packet))?;
+    }
+    picture.send_eof()?;
+    drain(&mut output, 0, Rational(1, FRAME_RATE), |packet| picture.receive_packet(packet))?;
+
+    let pitch = 220 + 55 * (number % 12);
+    let filters = format!(
+        "sine=frequency={pitch}:sample_rate={SAMPLE_RATE}:duration={SECONDS},\
+         aformat=sample_fmts=fltp:channel_layouts=mono"
+    );
+    let mut frames = Frames::of("abuffersink", &filters)?;
+    frames.set_size(sound.frame_size())?;
+    let mut frame = frame::Audio::empty();
+    while frames.next(&mut frame)? {
+        sound.send_frame(&frame)?;
+        drain(&mut output, 1, Rational(1, SAMPLE_RATE), |packet| sound.receive_packet(packet))?;
+    }
+    sound.send_eof()?;
+    drain(&mut output, 1, Rational(1, SAMPLE_RATE), |packet| sound.receive_packet(packet))?;
+    output.write_trailer()
+}
+
+fn picture_encoder() -> Result<encoder::video::Encoder, Error> {
+    let codec = encoder::find_by_name("libx264").ok_or(Error::EncoderNotFound)?;
+    let mut encoder = Context::new_with_codec(codec).encoder().video()?;
+    encoder.set_width(640);
+    encoder.set_height(360);
+    encoder.set_format(Pixel::YUV420P);
+    encoder.set_time_base(Rational(1, FRAME_RATE));
+    encoder.set_frame_rate(Some(Rational(FRAME_RATE, 1)));
+    encoder.set_flags(codec::Flags::GLOBAL_HEADER);
+    let options: Dictionary<'_> = [("preset", "ultrafast"), ("crf", "30")].iter().collect();
+    encoder.open_as_with(codec, options)
+}
+
+fn sound_encoder() -> Result<encoder::audio::Encoder, Error> {
+    let codec = encoder::find_by_name("aac").ok_or(Error::EncoderNotFound)?;
+    let mut encoder = Context::new_with_codec(codec).encoder().audio()?;
+    encoder.set_rate(SAMPLE_RATE);
+    encoder.set_channel_layout(ChannelLayout::MONO);
+    encoder.set_channels(1);
+    encoder.set_format(Sample::F32(Type::Planar));
+    encoder.set_bit_rate(64_000);
+    encoder.set_time_base(Rational(1, SAMPLE_RATE));
+    encoder.set_flags(codec::Flags::GLOBAL_HEADER);
+    encoder.open_as_with(codec, Dictionary::new())
+}
+
+/// Frames that filters make of nothing.
+struct Frames(Graph);
+
+impl Frames {
+    fn of(sink: &str, filters: &str) -> Result<Self, Error> {
+        let mut graph = Graph::new();
+        graph.add(&filter::find(sink).ok_or(Error::FilterNotFound)?, SINK, "")?;
+        graph.input(SINK, 0)?.parse(&format!("{filters}[{SINK}]"))?;
+        graph.validate()?;
+        Ok(Self(graph))
+    }
+
+    fn set_size(&mut self, samples: u32) -> Result<(), Error> {
+        self.0.get(SINK).ok_or(Error::Bug)?.sink().set_frame_size(samples);
+        Ok(())
+    }
+
+    fn next(&mut self, frame: &mut Frame) -> Result<bool, Error> {
+        or_no_more(self.0.get(SINK).ok_or(Error::Bug)?.sink().frame(frame))
+    }
+}
+
+fn drain(
+    output: &mut Output,
+    stream: usize,
+    time_base: Rational,
+    mut receive: impl FnMut(&mut Packet) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut packet = Packet::empty();
+    while or_no_more(receive(&mut packet))? {
+        packet.set_stream(stream);
+        packet.rescale_ts(time_base, output.stream(stream).ok_or(Error::Bug)?.time_base());
+        packet.write_interleaved(output)?;
+    }
+    Ok(())
+}
+
+fn or_no_more(result: Result<(), Error>) -> Result<bool, Error> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(Error::Eof | Error::Other { errno: error::EAGAIN }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clip_is_a_film_of_two_seconds_and_no_two_are_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.mp4");
+        let bytes = clip(3).unwrap();
+        assert_ne!(bytes, clip(4).unwrap());
+        std::fs::write(&path, bytes).unwrap();
+        let input = format::input(&path).unwrap();
+        assert_eq!(input.streams().count(), 2);
+        assert!((1_900_000..2_200_000).contains(&input.duration()), "{}", input.duration());
+    }
+}

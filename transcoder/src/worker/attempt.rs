@@ -1,0 +1,111 @@
+//! One attempt: fetch the original, have it processed, store the result.
+
+use std::fs::{self, File};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use domain::VideoId;
+use domain::event::{FailureReason, Processed};
+use futures_util::{StreamExt, TryStreamExt};
+use infra::object_storage::{ObjectKey, StorageError, content_type_of};
+use tokio::io::AsyncWriteExt;
+use tokio_util::io::ReaderStream;
+
+use super::{Worker, scratch};
+use crate::pipeline::{POSTER_FILE, VIDEO_FILE};
+use crate::queue::Job;
+use crate::report::Failure;
+
+/// Where the results of a video lie, whoever made them.
+pub(super) struct ResultKeys {
+    pub(super) video: ObjectKey,
+    pub(super) poster: ObjectKey,
+}
+
+impl ResultKeys {
+    pub(super) fn of(video: VideoId) -> Result<Self, Failure> {
+        Ok(Self {
+            video: parse(&format!("processed/{video}.mp4"))?,
+            poster: parse(&format!("posters/{video}.jpg"))?,
+        })
+    }
+}
+
+fn parse(key: &str) -> Result<ObjectKey, Failure> {
+    ObjectKey::parse(key).ok_or_else(|| Failure::internal(&format!("`{key}` is no object key")))
+}
+
+impl Worker {
+    /// Makes the video and stores it. Dropping the future ends everything that it has begun.
+    pub(super) async fn attempt(&self, job: &Job) -> Result<Processed, Failure> {
+        let folder = scratch::for_job(&self.parts.scratch);
+        let folder = folder.map_err(|error| Failure::of_disk(&error))?;
+        let original = self.fetch(&parse(&job.original_key)?).await?;
+        let finished = self.parts.child.run(original, folder.path()).await?;
+        let keys = ResultKeys::of(job.video)?;
+        self.store(&keys.poster, &folder.path().join(POSTER_FILE)).await?;
+        let bytes = self.store(&keys.video, &folder.path().join(VIDEO_FILE)).await?;
+        Ok(Processed {
+            processed_key: keys.video.to_string(),
+            poster_key: keys.poster.to_string(),
+            duration_ms: finished.duration_ms,
+            width: finished.width,
+            height: finished.height,
+            bytes,
+        })
+    }
+
+    /// The original as an open file without a name: the child can read it, and it is gone with the
+    /// last who has it open.
+    async fn fetch(&self, key: &ObjectKey) -> Result<File, Failure> {
+        let disk = |error| Failure::of_disk(&error);
+        let named = tempfile::NamedTempFile::new_in(&self.parts.scratch).map_err(disk)?;
+        let mut body = self.parts.storage.get(key).await.map_err(|error| of_storage(&error))?;
+        let mut file = tokio::fs::File::from_std(named.reopen().map_err(disk)?);
+        while let Some(chunk) = body.try_next().await.map_err(|error| unreadable(&error))? {
+            file.write_all(&chunk).await.map_err(disk)?;
+        }
+        file.flush().await.map_err(disk)?;
+        File::open(named.path()).map_err(disk)
+    }
+
+    async fn store(&self, key: &ObjectKey, path: &Path) -> Result<u64, Failure> {
+        let file = open_result(path)?;
+        let body = ReaderStream::new(tokio::fs::File::from_std(file)).boxed();
+        let stored = self.parts.storage.put(key, content_type_of(key), body).await;
+        stored.map_err(|error| of_storage(&error))
+    }
+
+    /// Removes results that nobody wants. What cannot be removed is left to the sweep.
+    pub(super) async fn remove_results(&self, video: VideoId) {
+        let Ok(keys) = ResultKeys::of(video) else { return };
+        for key in [keys.video, keys.poster] {
+            if let Err(error) = self.parts.storage.delete(&key).await {
+                tracing::warn!(%video, %key, %error, "an unwanted result remains for the sweep");
+            }
+        }
+    }
+}
+
+/// The child was alone with a stranger's file: what it left is not followed if it is a link, and not
+/// waited for if it is a pipe.
+fn open_result(path: &Path) -> Result<File, Failure> {
+    let disk = |error| Failure::of_disk(&error);
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+        .map_err(disk)?;
+    if !file.metadata().map_err(disk)?.is_file() {
+        return Err(Failure::internal(&"the child's result is no file"));
+    }
+    Ok(file)
+}
+
+fn of_storage(error: &StorageError) -> Failure {
+    Failure::new(FailureReason::StorageUnavailable, error.to_string())
+}
+
+fn unreadable(error: &std::io::Error) -> Failure {
+    Failure::new(FailureReason::StorageUnavailable, error.to_string())
+}

@@ -1,0 +1,112 @@
+//! Sound: with and without, early and late, many channels and one.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::clip::{Clip, H264, clip, plain, usual};
+use crate::finished::made;
+
+/// So far may picture and sound be apart before a person notices.
+const IN_STEP: f64 = 0.04;
+
+#[test]
+fn a_clip_without_sound_gets_none() {
+    let made = made(&clip("clip.mp4", &plain("red", "160x120", 1)));
+    assert!(made.stream("audio").is_none());
+}
+
+#[test]
+fn one_channel_stays_one_and_six_become_two() {
+    for (channels, wanted) in [(1, 1), (2, 2), (6, 2)] {
+        let arguments = format!("{} -ac {channels}", usual("160x120", "25", 1));
+        let made = made(&clip("clip.mp4", &arguments));
+        assert_eq!(made.stream("audio").unwrap()["channels"], wanted, "{channels}");
+    }
+}
+
+#[test]
+fn the_sampling_rate_is_one_that_everything_plays() {
+    for (rate, wanted) in [("8000", "48000"), ("22050", "44100"), ("44100", "44100"), ("96000", "48000")] {
+        let arguments = format!("{} -c:a pcm_s16le -ar {rate}", usual("160x120", "25", 1));
+        let made = made(&clip("clip.mov", &arguments));
+        assert_eq!(made.stream("audio").unwrap()["sample_rate"], wanted);
+    }
+}
+
+/// A white flash and a beep two seconds after the beginning, each track beginning when it is told to.
+fn flash_and_beep(name: &str, picture_from: f64, sound_from: f64, more: &str) -> Clip {
+    let (flash, beep) = (2.0 - picture_from, 2.0 - sound_from);
+    clip(
+        name,
+        &format!(
+            "-itsoffset {picture_from} -f lavfi -i \
+             color=black:size=160x120:rate=25:duration=3,drawbox=color=white:t=fill:enable=between(t\\,{flash}\\,{})\
+             \u{20}-itsoffset {sound_from} -f lavfi -i \
+             aevalsrc=if(between(t\\,{beep}\\,{})\\,sin(2*PI*880*t)\\,0):s=48000:d=3 {H264} {more}",
+            flash + 0.2,
+            beep + 0.2,
+        ),
+    )
+}
+
+#[test]
+fn picture_and_sound_stay_in_step_whichever_begins_late() {
+    for (name, picture_from, sound_from, more) in [
+        ("clip.mp4", 0.0, 0.0, "-c:a aac"),
+        ("clip.mp4", 0.0, 1.0, "-c:a aac"),
+        ("clip.mp4", 1.0, 0.0, "-c:a aac"),
+        ("clip.mkv", 0.0, 0.5, "-c:a libopus"),
+        ("clip.mkv", 0.6, 0.0, "-c:a pcm_s16le"),
+        ("clip.mkv", 0.0, 0.0, "-c:a aac -vf select=not(mod(n\\,3))+between(t\\,1.9\\,2.3) -vsync vfr"),
+    ] {
+        let source = flash_and_beep(name, picture_from, sound_from, more);
+        let made = made(&source);
+        let (flash, beep) = (flash(&made.video), beep(&made.video));
+        let about = format!("{name} {picture_from} {sound_from}: flash {flash}, beep {beep}");
+        assert!((flash - beep).abs() <= IN_STEP, "{about}");
+        assert!((flash - 2.0).abs() <= IN_STEP, "{about}");
+    }
+}
+
+#[test]
+fn a_gap_in_the_sound_does_not_shift_what_follows() {
+    let source = flash_and_beep(
+        "clip.mkv",
+        0.0,
+        0.0,
+        "-c:a pcm_s16le -bsf:a noise=drop=between(pts\\,500\\,1200)",
+    );
+    let made = made(&source);
+    let (flash, beep) = (flash(&made.video), beep(&made.video));
+    assert!((flash - beep).abs() <= IN_STEP, "flash {flash}, beep {beep}");
+}
+
+/// When the picture turns white.
+fn flash(path: &Path) -> f64 {
+    let graph = format!("movie={},signalstats", path.display());
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-f", "lavfi", "-i", &graph, "-of", "csv=p=0"])
+        .args(["-show_entries", "frame=pts_time:frame_tags=lavfi.signalstats.YMAX,lavfi.signalstats.YAVG"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let frame = |line: &str| -> Option<(f64, f64)> {
+        let mut numbers = line.split(',').map(|number| number.parse().unwrap());
+        Some((numbers.next()?, numbers.next()?))
+    };
+    let frames = text.lines().filter_map(frame);
+    frames.into_iter().find(|(_, average)| *average > 150.0).map(|(time, _)| time).expect(&text)
+}
+
+/// When the sound begins to be heard.
+fn beep(path: &Path) -> f64 {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(path)
+        .args(["-af", "aresample=48000:async=1:first_pts=0", "-ac", "1", "-f", "s16le", "-"])
+        .output()
+        .unwrap();
+    let samples = output.stdout.as_chunks::<2>().0.iter().map(|two| i16::from_le_bytes(*two));
+    let first = samples.into_iter().position(|sample| sample.unsigned_abs() > 3000).unwrap();
+    first as f64 / 48_000.0
+}

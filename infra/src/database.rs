@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection, PgPool};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
@@ -30,12 +30,22 @@ pub enum DatabaseError {
 /// [`DatabaseError`]
 pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, DatabaseError> {
     let options: PgConnectOptions = url.parse().map_err(DatabaseError::Url)?;
+    // The pool tries again and again, and in the end knows only that time ran out.
+    probe(&options).await.map_err(DatabaseError::Unreachable)?;
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_with(options.application_name("anb"))
         .await
         .map_err(DatabaseError::Unreachable)
+}
+
+async fn probe(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    let connecting = PgConnection::connect_with(options);
+    match tokio::time::timeout(ACQUIRE_TIMEOUT, connecting).await {
+        Ok(connection) => connection?.close().await,
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
+    }
 }
 
 /// Brings the schema up to date. Safe to run in several processes at once: they take turns.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use infra::config::{DatabaseArgs, ServeArgs, TelemetryArgs};
 
+use crate::dead_letters::DeadLettersArgs;
 use crate::demo::DemoArgs;
 use crate::log::LogArgs;
 use crate::rebuild::RebuildArgs;
@@ -53,6 +54,9 @@ pub(crate) enum Command {
 
     /// Print events as JSON lines
     Log(LogArgs),
+
+    /// List, show or append again records that could not be read
+    DeadLetters(DeadLettersArgs),
 
     /// Fill a running instance with artists, videos and votes
     ///

@@ -1,7 +1,7 @@
 //! `anb log`: prints events as JSON lines.
 
 mod filter;
-mod line;
+pub(crate) mod line;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};

@@ -4,6 +4,7 @@
 mod checksums;
 mod cli;
 mod data_dir;
+mod dead_letters;
 mod demo;
 mod dev;
 mod log;
@@ -58,6 +59,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Command::Rebuild(args) => return rebuild::run(&args).await,
             Command::Checksums(args) => checksums::run(&args).await?,
             Command::Log(args) => log::run(args).await?,
+            Command::DeadLetters(args) => dead_letters::run(args).await?,
             Command::Demo(args) => demo::run(args).await?,
             Command::TranscodeOne(_) => {}
         }

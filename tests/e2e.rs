@@ -13,6 +13,7 @@ mod e2e {
     mod kill;
     mod outage;
     mod pending;
+    mod poison;
     mod races;
     mod settings;
     mod story;

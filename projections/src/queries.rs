@@ -4,6 +4,7 @@
 //! and its generation belong together.
 
 mod accounts;
+mod dead_letters;
 mod generation;
 mod ranking;
 mod videos;
@@ -11,6 +12,7 @@ mod videos;
 use sqlx::PgPool;
 
 pub use accounts::{NEUTRAL_NAME, display_name};
+pub use dead_letters::{DeadLetter, dead_letters};
 pub use generation::Generation;
 pub use ranking::{Board, RankedArtist, RankingPage};
 pub use videos::{Direction, OrderBy, OwnVideo, PublicVideo, PublicVideos};

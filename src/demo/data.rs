@@ -172,4 +172,3 @@ pub(super) async fn clips() -> Result<Vec<Clip>> {
     })
     .await?
 }
-

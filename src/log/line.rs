@@ -6,7 +6,7 @@ use infra::event_log::Record;
 use serde_json::{Map, Value, json};
 
 /// The line. A record that is no event we can read is shown raw, with the reason.
-pub(super) fn of(record: &Record, partitions: u32) -> Value {
+pub(crate) fn of(record: &Record, partitions: u32) -> Value {
     let mut line = json!({
         "partition": record.position.partition,
         "offset": record.position.offset,

@@ -3,6 +3,7 @@
 pub(super) mod answer;
 pub(super) mod client;
 pub(super) mod clip;
+pub(super) mod raw;
 pub(super) mod seed;
 pub(super) mod server;
 pub(super) mod token;

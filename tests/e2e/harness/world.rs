@@ -24,11 +24,11 @@ pub(crate) struct World {
     database_url: String,
     pub(crate) pool: PgPool,
     pub(crate) log: Arc<dyn EventLog>,
-    cluster: Option<Cluster>,
+    pub(super) cluster: Option<Cluster>,
 }
 
-struct Cluster {
-    kafka: KafkaTopic,
+pub(super) struct Cluster {
+    pub(super) kafka: KafkaTopic,
     s3: S3Bucket,
 }
 

@@ -1,0 +1,42 @@
+//! Records that are no event this version can read.
+
+use domain::{Position, Timestamp};
+use sqlx::{PgPool, Row};
+
+use super::QueryError;
+
+/// Where such a record stands in the log, and why it could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its place.
+    pub position: Position,
+    /// When it was appended.
+    pub at: Timestamp,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// All dead letters, in the order of their positions.
+///
+/// # Errors
+/// [`QueryError`]
+pub async fn dead_letters(pool: &PgPool) -> Result<Vec<DeadLetter>, QueryError> {
+    let rows = sqlx::query(
+        r#"select partition, "offset", at, reason from dead_letters order by partition, "offset""#,
+    )
+    .fetch_all(pool)
+    .await?;
+    let letter = |row: &sqlx::postgres::PgRow| {
+        let number = |error: std::num::TryFromIntError| sqlx::Error::Decode(error.into());
+        Ok(DeadLetter {
+            position: Position {
+                partition: row.try_get::<i32, _>("partition")?.try_into().map_err(number)?,
+                offset: row.try_get::<i64, _>("offset")?.try_into().map_err(number)?,
+            },
+            at: row.try_get("at")?,
+            reason: row.try_get("reason")?,
+        })
+    };
+    let letters: Result<_, sqlx::Error> = rows.iter().map(letter).collect();
+    Ok(letters?)
+}

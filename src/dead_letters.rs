@@ -1,0 +1,125 @@
+//! `anb dead-letters`: records that are no event this version can read. What they are stands in the
+//! log; the read model only says where.
+
+use std::str::FromStr;
+
+use anyhow::{Context, Result, bail};
+use domain::Position;
+use infra::config::{DatabaseArgs, EventLogArgs};
+use infra::event_log::partition::partition_of;
+use infra::event_log::{EventLog, NewRecord, Record};
+use projections::queries::dead_letters;
+
+use crate::log::line;
+use crate::output::say;
+use crate::world::World;
+
+/// Flags of `dead-letters`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct DeadLettersArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+
+    #[command(flatten)]
+    event_log: EventLogArgs,
+
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+enum Action {
+    /// Where they stand, since when, and what is wrong with them
+    List,
+    /// The whole record, raw
+    Show {
+        /// Its place, as partition:offset
+        position: Place,
+    },
+    /// Append it again, in the partition of its key, once it can be read
+    ///
+    /// The record itself stays where it is: the log is never changed. Doing this twice does no harm,
+    /// since an event counts once.
+    Redrive {
+        /// Its place, as partition:offset
+        position: Place,
+    },
+}
+
+/// `partition:offset`.
+#[derive(Clone, Copy, Debug)]
+struct Place(Position);
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let place = || {
+            let (partition, offset) = text.split_once(':')?;
+            let (partition, offset) = (partition.parse().ok()?, offset.parse().ok()?);
+            Some(Self(Position { partition, offset }))
+        };
+        place().ok_or_else(|| "expected partition:offset, as in 3:141".to_owned())
+    }
+}
+
+pub(crate) async fn run(args: DeadLettersArgs) -> Result<()> {
+    let world = World::open(&args.database.parse()?, &args.event_log.parse()?).await?;
+    let done = match args.action {
+        Action::List => list(&world).await,
+        Action::Show { position } => show(world.log.as_ref(), position.0).await,
+        Action::Redrive { position } => redrive(world.log.as_ref(), position.0).await,
+    };
+    world.close().await;
+    done
+}
+
+async fn list(world: &World) -> Result<()> {
+    let letters = dead_letters(world.pool()).await?;
+    for letter in &letters {
+        let at = letter.at.format("%Y-%m-%dT%H:%M:%SZ");
+        say(format_args!("{:>10}  {at}  {}", letter.position.to_string(), letter.reason))?;
+    }
+    say(format_args!("{} dead letters", letters.len())).map_err(Into::into)
+}
+
+async fn show(log: &dyn EventLog, position: Position) -> Result<()> {
+    let record = read(log, position).await?;
+    say(line::of(&record, log.partitions())).map_err(Into::into)
+}
+
+async fn redrive(log: &dyn EventLog, position: Position) -> Result<()> {
+    let mut record = read(log, position).await?;
+    let Some(key) = record.key.clone() else { bail!("{position} has no key: it is no event") };
+    record.position.partition = partition_of(&key, log.partitions());
+    record.open(log.partitions()).with_context(|| format!("{position} still cannot be read"))?;
+    let appended = log.append(vec![copy(&record)?]).await.pop();
+    let appended = appended.context("the log gave no answer")??;
+    say(format_args!("{position} was appended again, at {appended}")).map_err(Into::into)
+}
+
+async fn read(log: &dyn EventLog, position: Position) -> Result<Record> {
+    let ends = log.end_offsets().await?;
+    let end = ends.get(position.partition as usize).copied().unwrap_or(0);
+    if position.offset >= end {
+        bail!("there is no record at {position}: partition {} ends at {end}", position.partition);
+    }
+    let mut reader = log.read(&[position]).await?;
+    let mut records = reader.next(1).await?;
+    let record = records.pop().filter(|record| record.position == position);
+    record.with_context(|| format!("there is no record at {position}"))
+}
+
+/// The same record once more. What can be opened is text.
+fn copy(record: &Record) -> Result<NewRecord> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).context("a header is no text");
+    Ok(NewRecord {
+        key: text(record.key.as_deref().unwrap_or_default())?,
+        headers: record
+            .headers
+            .iter()
+            .map(|(name, value)| Ok((name.clone(), text(value)?)))
+            .collect::<Result<_>>()?,
+        value: record.value.clone().unwrap_or_default(),
+    })
+}

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::transcoder::worker::Worker;
 use anyhow::{Context, Result, anyhow, bail};
 use api::App;
 use axum::Router;
@@ -28,7 +29,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-use ::transcoder::worker::Worker;
 
 use crate::shutdown;
 use crate::world::World;
@@ -111,7 +111,7 @@ impl Service {
         let storage = Storage::open(settings, &public_url).await?;
         if transcodes {
             let objects = Arc::clone(&storage.objects);
-            service.transcoder = Some(self::transcoder::worker(settings, world, &common, objects)?);
+            service.transcoder = Some(transcoder::worker(settings, world, &common, objects)?);
             let sweeper = common.sweeper(world, &storage);
             service.background.spawn(async move {
                 sweeper.run(CancellationToken::new()).await;

@@ -79,7 +79,8 @@ impl Failure {
 
     /// The disk of this machine did not do it.
     pub(crate) fn of_disk(error: &io::Error) -> Self {
-        let full = [io::ErrorKind::StorageFull, io::ErrorKind::FileTooLarge, io::ErrorKind::QuotaExceeded];
+        let full =
+            [io::ErrorKind::StorageFull, io::ErrorKind::FileTooLarge, io::ErrorKind::QuotaExceeded];
         let reason = if full.contains(&error.kind()) || error.kind() == io::ErrorKind::OutOfMemory {
             FailureReason::OutOfResources
         } else {
@@ -121,10 +122,8 @@ mod tests {
     #[test]
     fn a_report_survives_its_journey() {
         let failure = Failure::new(FailureReason::NoVideoStream, "\"no\npicture\"");
-        for result in [
-            Ok(Finished { duration_ms: 1, width: 2, height: 4, bytes: 5 }),
-            Err(failure),
-        ] {
+        for result in [Ok(Finished { duration_ms: 1, width: 2, height: 4, bytes: 5 }), Err(failure)]
+        {
             let report = Report { missing_walls: vec!["network".to_owned()], result };
             let line = serde_json::to_string(&report).unwrap();
             assert!(!line.contains('\n'));

@@ -48,8 +48,9 @@ fn write(path: &Path, number: u32) -> Result<(), Error> {
     output.write_header()?;
 
     let hue = number * 60 % 360;
-    let filters =
-        format!("testsrc2=size=640x360:rate={FRAME_RATE}:duration={SECONDS},hue=h={hue},format=yuv420p");
+    let filters = format!(
+        "testsrc2=size=640x360:rate={FRAME_RATE}:duration={SECONDS},hue=h={hue},format=yuv420p"
+    );
     let mut frames = Frames::of("buffersink", &filters)?;
     let mut frame = frame::Video::empty();
     while frames.next(&mut frame)? {

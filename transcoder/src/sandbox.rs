@@ -43,6 +43,8 @@ pub fn enter() -> Vec<String> {
     WALLS.into_iter().filter_map(build).collect()
 }
 
+/// The kernel watches the thread that has started us, not its process. The worker starts children from
+/// threads of the runtime, which live as long as it does.
 fn end_with_parent() -> Built {
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(boxed)
 }

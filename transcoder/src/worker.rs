@@ -245,7 +245,7 @@ async fn upkeep(queue: Queue) {
             Ok(depth) => metrics::gauge!("anb_transcode_queue_depth").set(depth as f64),
             Err(error) => tracing::debug!(%error, "the queue's depth is unknown"),
         }
-        if round % TIDY_EVERY == 0
+        if round.is_multiple_of(TIDY_EVERY)
             && let Err(error) = queue.tidy().await
         {
             tracing::warn!(%error, "leases cannot be tidied up");

@@ -77,7 +77,8 @@ impl Orientation {
 ///
 /// `pixel_aspect` is the width of a stored pixel divided by its height.
 pub(crate) fn finished_size(stored: Size, pixel_aspect: f64, orientation: Orientation) -> Size {
-    let sane = pixel_aspect.is_finite() && (1.0 / MAX_STRETCH..=MAX_STRETCH).contains(&pixel_aspect);
+    let sane =
+        pixel_aspect.is_finite() && (1.0 / MAX_STRETCH..=MAX_STRETCH).contains(&pixel_aspect);
     let pixel_aspect = if sane { pixel_aspect } else { 1.0 };
     let (columns, lines, stretch) = if orientation.swaps_axes() {
         (stored.height, stored.width, 1.0 / pixel_aspect)
@@ -152,7 +153,8 @@ mod tests {
         const ONE: i32 = 1 << 16;
         let read = |a, b, c, d| {
             let matrix = [a, b, 0, c, d, 0, 0, 0, 1 << 30];
-            let bytes: Vec<u8> = matrix.iter().flat_map(|number: &i32| number.to_ne_bytes()).collect();
+            let bytes: Vec<u8> =
+                matrix.iter().flat_map(|number: &i32| number.to_ne_bytes()).collect();
             Orientation::from_display_matrix(&bytes)
         };
         assert_eq!(read(ONE, 0, 0, ONE), Some(Orientation::Upright));

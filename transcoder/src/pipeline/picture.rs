@@ -158,8 +158,6 @@ impl Picture {
             }
         };
         frame.set_pts(Some(time));
-        // Otherwise the encoder would repeat the source's choice of key frames.
-        frame.set_kind(picture::Type::None);
         let fed = Fed::of(frame);
         let stage = match &mut self.stage {
             Some(stage) if stage.fed == fed => stage,
@@ -203,6 +201,7 @@ impl Stage {
         while self.chain.drain(&mut frame)? {
             let time = frame.pts().unwrap_or(0).rescale(base, TICK);
             frame.set_pts(Some(time));
+            // Otherwise the encoder would repeat the source's choice of key frames.
             frame.set_kind(picture::Type::None);
             poster.consider(&frame);
             self.encoder.send_frame(&frame)?;

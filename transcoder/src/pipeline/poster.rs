@@ -45,8 +45,16 @@ impl Poster {
         // JPEG uses the whole range of a byte.
         let mut full = frame::Video::empty();
         let flags = scaling::Flags::BICUBIC;
-        scaling::Context::get(Pixel::YUV420P, width, height, Pixel::YUVJ420P, width, height, flags)?
-            .run(&frame, &mut full)?;
+        scaling::Context::get(
+            Pixel::YUV420P,
+            width,
+            height,
+            Pixel::YUVJ420P,
+            width,
+            height,
+            flags,
+        )?
+        .run(&frame, &mut full)?;
         full.set_pts(Some(0));
 
         let codec = encoder::find_by_name("mjpeg").ok_or(Error::EncoderNotFound)?;

@@ -131,7 +131,8 @@ impl Sound {
             self.done = true;
             return Ok(());
         }
-        self.due = time + (frame.samples() as i64).rescale(Rational(1, fed.rate as i32), TICK);
+        let lasts = (frame.samples() as i64).rescale(Rational(1, fed.rate as i32), TICK);
+        self.due = time.saturating_add(lasts);
         frame.set_pts(Some(time.rescale(TICK, Rational(1, fed.rate as i32))));
         let stage = match &mut self.stage {
             Some(stage) if stage.fed == fed => stage,
@@ -165,7 +166,7 @@ impl Fed {
 
     /// The two rates that everything plays; those of the CD's family stay in it.
     fn finished_rate(self) -> u32 {
-        if self.rate % 11_025 == 0 { 44_100 } else { 48_000 }
+        if self.rate.is_multiple_of(11_025) { 44_100 } else { 48_000 }
     }
 }
 
@@ -211,11 +212,7 @@ impl Stage {
 /// Fills gaps, a late beginning too, with silence, and cuts overlaps, wherever sound and clock differ
 /// by more than 20 ms; so the sound can be played on without looking at its times. Then mixes down
 /// and cuts.
-fn chain(
-    fed: Fed,
-    encoder: &encoder::audio::Encoder,
-    from: i64,
-) -> Result<Chain, Failure> {
+fn chain(fed: Fed, encoder: &encoder::audio::Encoder, from: i64) -> Result<Chain, Failure> {
     let rate = encoder.rate();
     let first = from.rescale(TICK, Rational(1, rate as i32));
     let filters = format!(
@@ -230,13 +227,8 @@ fn chain(
         fed.format.name(),
         fed.layout.bits(),
     );
-    let mut chain = Chain::new(Parts {
-        source: "abuffer",
-        frames,
-        sink: "abuffersink",
-        filters,
-        mark: None,
-    })?;
+    let mut chain =
+        Chain::new(Parts { source: "abuffer", frames, sink: "abuffersink", filters, mark: None })?;
     chain.set_frame_size(encoder.frame_size())?;
     Ok(chain)
 }

@@ -193,7 +193,8 @@ impl PictureStream {
             ));
         }
         let decoder = decoder_for(stream)?.and_then(|opened| opened.video());
-        let matrix = stream.side_data().find(|data| data.kind() == packet::side_data::Type::DisplayMatrix);
+        let matrix =
+            stream.side_data().find(|data| data.kind() == packet::side_data::Type::DisplayMatrix);
         Ok(Self {
             index: stream.index(),
             time_base: stream.time_base(),
@@ -254,7 +255,10 @@ mod tests {
     fn a_container_is_known_by_its_first_bytes() {
         assert_eq!(Container::sniff(b"\0\0\0\x18ftypisom"), Some(Container::IsoMedia));
         assert_eq!(Container::sniff(b"\0\0\0\x08wide\0\0\0\x01"), Some(Container::IsoMedia));
-        assert_eq!(Container::sniff(b"\x1A\x45\xDF\xA3\x9F........"[..12].try_into().unwrap()), Some(Container::Matroska));
+        assert_eq!(
+            Container::sniff(b"\x1A\x45\xDF\xA3\x9F........"[..12].try_into().unwrap()),
+            Some(Container::Matroska)
+        );
         assert_eq!(Container::sniff(b"RIFF....AVI "), Some(Container::Avi));
         assert_eq!(Container::sniff(b"RIFF....WAVE"), None);
         assert_eq!(Container::sniff(b"#EXTM3U\n#EXT"), None);

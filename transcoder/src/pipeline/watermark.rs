@@ -35,7 +35,7 @@ impl Place {
         let margin = (picture.height / 36).min(picture.height - height);
         // Even places, because two pixels share their colour.
         Self {
-            left: (picture.width - width) / 2 & !1,
+            left: ((picture.width - width) / 2) & !1,
             top: (picture.height - height - margin) & !1,
             size: Size { width, height },
         }

@@ -76,14 +76,20 @@ const ALLOWED: &[libc::c_long] = &[
 
 /// Older forms of the above, on the machines that have them.
 #[cfg(target_arch = "x86_64")]
-const ALLOWED_HERE: &[libc::c_long] =
-    &[libc::SYS_access, libc::SYS_open, libc::SYS_readlink, libc::SYS_stat, libc::SYS_lstat, libc::SYS_time];
+const ALLOWED_HERE: &[libc::c_long] = &[
+    libc::SYS_access,
+    libc::SYS_open,
+    libc::SYS_readlink,
+    libc::SYS_stat,
+    libc::SYS_lstat,
+    libc::SYS_time,
+];
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_HERE: &[libc::c_long] = &[];
 
 /// Puts the list in force, for this thread and those that it starts.
 pub(super) fn deny() -> Result<(), seccompiler::Error> {
-    Ok(seccompiler::apply_filter(&program()?)?)
+    seccompiler::apply_filter(&program()?)
 }
 
 fn program() -> Result<BpfProgram, seccompiler::BackendError> {

@@ -72,10 +72,8 @@ fn sound_alone_is_no_video_with_a_cover_or_without() {
     let sound = clip("sound.m4a", "-f lavfi -i sine=duration=1 -c:a aac");
     assert_eq!(reason(&sound), FailureReason::NoVideoStream);
     let cover = clip("cover.png", "-f lavfi -i color=red:size=64x64 -frames:v 1");
-    let arguments = format!(
-        "-i {} -map 0 -map 1 -c copy -disposition:v:0 attached_pic",
-        cover.path.display()
-    );
+    let arguments =
+        format!("-i {} -map 0 -map 1 -c copy -disposition:v:0 attached_pic", cover.path.display());
     assert_eq!(reason(&sound.remade("covered.mp4", &arguments)), FailureReason::NoVideoStream);
 }
 
@@ -92,7 +90,8 @@ fn codecs_that_are_not_on_the_list_are_not_supported() {
 
 #[test]
 fn a_picture_of_absurd_size_is_too_large() {
-    let arguments = "-f lavfi -i color=red:size=16384x4096:rate=1:duration=1 -c:v mjpeg -pix_fmt yuvj420p";
+    let arguments =
+        "-f lavfi -i color=red:size=16384x4096:rate=1:duration=1 -c:v mjpeg -pix_fmt yuvj420p";
     assert_eq!(reason(&clip("clip.avi", arguments)), FailureReason::TooLarge);
 }
 

@@ -43,9 +43,10 @@ fn ffmpeg(arguments: &str, output: &Path) {
         .args(["-v", "error", "-y"])
         .args(arguments.split_whitespace())
         .arg(output)
-        .status()
+        .output()
         .unwrap();
-    assert!(made.success(), "ffmpeg {arguments}");
+    let complaint = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "ffmpeg {arguments}: {complaint}");
 }
 
 /// Moving picture and a tone, `seconds` long.

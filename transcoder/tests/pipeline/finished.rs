@@ -61,7 +61,7 @@ impl Made {
         assert_eq!(picture["sample_aspect_ratio"], "1:1");
         assert_eq!(picture["width"], self.report.width);
         assert_eq!(picture["height"], self.report.height);
-        assert!(self.report.width % 2 == 0 && self.report.height % 2 == 0);
+        assert_eq!((self.report.width | self.report.height) & 1, 0, "both are even");
         assert!(self.report.height <= 720);
         assert_eq!(picture.get("side_data_list"), None, "nothing is left to be turned");
         if let Some(sound) = self.stream("audio") {
@@ -117,7 +117,8 @@ impl Made {
     /// All that the file says about itself in words.
     pub(crate) fn tags(&self) -> String {
         let streams = self.probe["streams"].as_array().unwrap();
-        let tags = streams.iter().chain([&self.probe["format"]]).map(|part| part["tags"].to_string());
+        let tags =
+            streams.iter().chain([&self.probe["format"]]).map(|part| part["tags"].to_string());
         tags.collect()
     }
 
@@ -136,7 +137,17 @@ impl Picture {
         let output = Command::new("ffmpeg")
             .args(["-v", "error", "-i"])
             .arg(path)
-            .args(["-vf", &format!("select=gte(t\\,{seconds})"), "-frames:v", "1", "-f", "image2pipe", "-c:v", "ppm", "-"])
+            .args([
+                "-vf",
+                &format!("select=gte(t\\,{seconds})"),
+                "-frames:v",
+                "1",
+                "-f",
+                "image2pipe",
+                "-c:v",
+                "ppm",
+                "-",
+            ])
             .output()
             .unwrap();
         Self::from_ppm(&output.stdout)
@@ -145,9 +156,8 @@ impl Picture {
     fn from_ppm(bytes: &[u8]) -> Self {
         let mut parts = bytes.splitn(4, |byte| byte.is_ascii_whitespace());
         assert_eq!(parts.next(), Some(&b"P6"[..]));
-        let mut number = || -> usize {
-            std::str::from_utf8(parts.next().unwrap()).unwrap().parse().unwrap()
-        };
+        let mut number =
+            || -> usize { std::str::from_utf8(parts.next().unwrap()).unwrap().parse().unwrap() };
         let (width, height) = (number(), number());
         let rgb = parts.next().unwrap().strip_prefix(b"255\n").unwrap().to_vec();
         assert_eq!(rgb.len(), width * height * 3);

@@ -23,7 +23,8 @@ fn a_portrait_stays_one() {
 
 #[test]
 fn odd_sizes_become_even() {
-    let arguments = "-f lavfi -i testsrc2=size=321x181:rate=25:duration=1 -c:v libx264 -pix_fmt yuv444p";
+    let arguments =
+        "-f lavfi -i testsrc2=size=321x181:rate=25:duration=1 -c:v libx264 -pix_fmt yuv444p";
     let made = made(&clip("clip.mkv", arguments));
     assert_eq!(made.size(), (320, 180));
 }
@@ -41,7 +42,8 @@ fn a_picture_is_turned_as_its_container_says() {
     let upright = clip("upright.mp4", &corners());
     assert_eq!(made(&upright).frame_at(0.5).corners(), ["red", "lime", "blue", "white"]);
     for (angle, size) in [(90, (180, 320)), (180, (320, 180)), (270, (180, 320))] {
-        let turned = upright.remade("turned.mp4", &format!("-c copy -metadata:s:v:0 rotate={angle}"));
+        let turned =
+            upright.remade("turned.mp4", &format!("-c copy -metadata:s:v:0 rotate={angle}"));
         let seen = Picture::of(&turned.path, 0.5).corners();
         assert_ne!(seen, ["red", "lime", "blue", "white"], "the source is turned");
         let made = made(&turned);
@@ -116,7 +118,8 @@ fn a_tiny_picture_is_no_problem() {
 
 #[test]
 fn ten_bits_become_eight() {
-    let arguments = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=1 -c:v libx264 -pix_fmt yuv420p10le";
+    let arguments =
+        "-f lavfi -i testsrc2=size=320x180:rate=25:duration=1 -c:v libx264 -pix_fmt yuv420p10le";
     made(&clip("clip.mp4", arguments));
 }
 
@@ -130,9 +133,27 @@ fn the_whole_range_of_brightness_survives() {
 }
 
 #[test]
+fn greys_keep_their_brightness_whatever_range_they_came_in() {
+    for (name, more) in [
+        ("clip.avi", "-vf scale=out_range=pc,format=yuvj420p -c:v mjpeg"),
+        ("clip.webm", "-vf scale=out_range=pc -color_range pc -c:v libvpx-vp9 -deadline realtime"),
+        ("clip.mkv", "-vf scale=out_range=pc -color_range pc -c:v ffv1"),
+        ("clip.mp4", "-c:v libx264 -pix_fmt yuv420p"),
+        ("clip.mov", "-c:v rawvideo -pix_fmt rgb24"),
+    ] {
+        let grey = "-f lavfi -i color=0x404040:size=320x180:rate=25:duration=1";
+        let frame = made(&clip(name, &format!("{grey} {more}"))).frame_at(0.5);
+        let brightness = frame.brightness(160, 20);
+        assert!(brightness.abs_diff(0x40) <= 3, "{name} {more}: {brightness}");
+    }
+}
+
+#[test]
 fn a_size_that_changes_in_the_middle_is_survived() {
-    let first = clip("one.h264", &format!("-f lavfi -i color=red:size=320x180:rate=25:duration=1 {H264}"));
-    let second = clip("two.h264", &format!("-f lavfi -i color=blue:size=640x360:rate=25:duration=1 {H264}"));
+    let first =
+        clip("one.h264", &format!("-f lavfi -i color=red:size=320x180:rate=25:duration=1 {H264}"));
+    let second =
+        clip("two.h264", &format!("-f lavfi -i color=blue:size=640x360:rate=25:duration=1 {H264}"));
     let both = crate::clip::Clip::of_bytes(&[first.bytes(), second.bytes()].concat());
     let film = both.remade("film.mkv", "-c copy -bsf:v setts=ts=N*40");
     let made = made(&film);

@@ -28,7 +28,10 @@ fn a_short_clip_keeps_its_length() {
 
 #[test]
 fn a_single_frame_is_a_clip() {
-    let made = made(&clip("clip.mp4", &format!("-f lavfi -i color=red:size=160x120:rate=25:duration=0.04 {H264}")));
+    let made = made(&clip(
+        "clip.mp4",
+        &format!("-f lavfi -i color=red:size=160x120:rate=25:duration=0.04 {H264}"),
+    ));
     assert_eq!(made.frames(), 1);
     assert!(near(made.duration(), 0.04, 0.01), "{}", made.duration());
 }
@@ -58,15 +61,36 @@ fn more_than_sixty_frames_a_second_are_thinned_out() {
     assert!(near(made.duration(), 2.0, 0.03), "{}", made.duration());
 }
 
+#[test]
+fn a_player_can_jump_every_two_seconds_and_no_frame_more_is_a_key() {
+    let made = made(&clip("clip.mp4", &format!("{} -g 1", usual("160x120", "25", 5))));
+    let output = std::process::Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v", "-show_entries", "packet=flags"])
+        .args(["-of", "csv=p=0"])
+        .arg(&made.video)
+        .output()
+        .unwrap();
+    let keys = String::from_utf8(output.stdout).unwrap().matches('K').count();
+    assert!((3..=6).contains(&keys), "{keys}");
+}
+
 /// When each frame is shown.
 fn times(path: &std::path::Path) -> Vec<f64> {
     let output = std::process::Command::new("ffprobe")
-        .args(["-v", "error", "-select_streams", "v", "-show_entries", "frame=best_effort_timestamp_time"])
+        .args([
+            "-v",
+            "error",
+            "-select_streams",
+            "v",
+            "-show_entries",
+            "frame=best_effort_timestamp_time",
+        ])
         .args(["-of", "csv=p=0"])
         .arg(path)
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let numbers = text.lines().map(|line| line.trim_end_matches(',')).filter(|line| !line.is_empty());
+    let numbers =
+        text.lines().map(|line| line.trim_end_matches(',')).filter(|line| !line.is_empty());
     numbers.map(|number| number.parse().unwrap()).collect()
 }

@@ -1,0 +1,6 @@
+//! The queue and the worker on a real Postgres, with a log in memory and a child that is a script.
+#![expect(clippy::unwrap_used, reason = "what these helpers unwrap is part of the tests")]
+
+mod jobs;
+mod queue;
+mod world;

@@ -46,7 +46,7 @@ impl Report {
         say(format_args!("\n{title}"))?;
         say(format_args!("  {parameters}"))?;
         say(format_args!(
-            "  {:<56} {:>8} {:>8} {:>6} {:>8}",
+            "  {:<58} {:>8} {:>8} {:>6} {:>8}",
             "", "ours", "theirs", "ratio", "floor"
         ))
     }
@@ -70,7 +70,7 @@ impl Report {
         };
         self.missed += usize::from(met == Some(false));
         say(format_args!(
-            "  {:<56} {:>8} {:>8} {:>6} {floor:>8}  {verdict:<8} {}",
+            "  {:<58} {:>8} {:>8} {:>6} {floor:>8}  {verdict:<8} {}",
             format!("{}, {}", figure.what, figure.unit),
             number(figure.ours),
             figure.theirs.map(number).unwrap_or_default(),

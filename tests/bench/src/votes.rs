@@ -52,11 +52,11 @@ pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Resu
     let figure =
         |what, contender: &Contender, theirs| Figure::rate(what, contender.measured(), theirs);
     let lines = [
-        figure("votes on the Kafka log : bare append to Kafka", &ours_on_kafka, bare)
+        figure("votes, Kafka log (theirs: append to Kafka)", &ours_on_kafka, bare)
             .with_floor(Floor::Ratio(FLOOR_ON_KAFKA)),
-        figure("votes on the Postgres log : bare append to Kafka", &ours_on_postgres, bare)
+        figure("votes, Postgres log (theirs: append to Kafka)", &ours_on_postgres, bare)
             .with_floor(Floor::Ratio(FLOOR_ON_POSTGRES)),
-        figure("votes on the Postgres log : bare insert into Postgres", &ours_on_postgres, naive),
+        figure("votes, Postgres log (theirs: insert into Postgres)", &ours_on_postgres, naive),
     ];
     lines.iter().try_for_each(|line| report.figure(line))
 }

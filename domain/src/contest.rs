@@ -171,6 +171,9 @@ pub struct Changes {
     pub accounts: BTreeSet<EmailKey>,
     /// New or changed videos.
     pub videos: BTreeSet<VideoId>,
+    /// Those of them that are new or have come to another stage: of the others, only the count of
+    /// votes has changed.
+    pub stages: BTreeSet<VideoId>,
     /// New votes.
     pub votes: BTreeSet<(VideoId, AccountId)>,
     /// New rejections.

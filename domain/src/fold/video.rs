@@ -32,6 +32,7 @@ pub(super) fn fold(
     if outcome == accepted() {
         changes.artists.insert(video.owner);
         changes.videos.insert(video_id);
+        changes.stages.insert(video_id);
     }
     outcome
 }
@@ -67,6 +68,7 @@ fn upload(
     };
     contest.videos.insert(video_id, video);
     changes.videos.insert(video_id);
+    changes.stages.insert(video_id);
     accepted()
 }
 

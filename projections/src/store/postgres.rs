@@ -5,6 +5,7 @@
 
 mod load;
 mod ranking;
+mod recent;
 mod rows;
 mod write;
 
@@ -18,26 +19,44 @@ use sqlx::{Connection, Row};
 
 use super::{Advance, Batch, Committed, Store, StoreError};
 use crate::progress::Progress;
+use recent::RecentVideos;
 
 /// The first half of the advisory lock's key, so that it meets no other use: "anb1".
 const LOCK_SPACE: i32 = 0x616e_6231;
+
+/// How the projector's connection works.
+///
+/// The log is the truth: rows lost in a crash are folded again, so no commit waits for the disk. And
+/// every statement touches some rows by their keys: plans are made once, while tables are still
+/// empty, and must not read whole tables ever after.
+const SESSION: [(&str, &str); 5] = [
+    ("synchronous_commit", "off"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
 
 /// The store of one projector.
 pub struct PostgresStore {
     options: Arc<PgConnectOptions>,
     connection: Option<PgConnection>,
     owned: Vec<u32>,
+    recent: RecentVideos,
 }
 
 impl PostgresStore {
     /// A store that connects when it first claims partitions.
     pub fn new(options: Arc<PgConnectOptions>) -> Self {
-        Self { options, connection: None, owned: Vec::new() }
+        let options = Arc::unwrap_or_clone(options).options(SESSION);
+        let options = Arc::new(options);
+        Self { options, connection: None, owned: Vec::new(), recent: RecentVideos::default() }
     }
 
     async fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
         if self.connection.is_none() {
             self.owned.clear();
+            self.recent.forget();
             let connection = PgConnection::connect_with(&self.options).await.map_err(from_sqlx)?;
             self.connection = Some(connection);
         }
@@ -49,6 +68,7 @@ impl PostgresStore {
         if result.is_err() {
             self.connection = None;
             self.owned.clear();
+            self.recent.forget();
         }
         result
     }
@@ -91,6 +111,7 @@ impl PostgresStore {
     /// Empties every read model and sets every checkpoint to the beginning, in one transaction. All
     /// partitions must be owned.
     pub(crate) async fn truncate(&mut self) -> Result<(), StoreError> {
+        self.recent.forget();
         let result = self.try_truncate().await;
         self.forget(result)
     }
@@ -108,22 +129,25 @@ impl PostgresStore {
         tx.commit().await.map_err(from_sqlx)
     }
 
+    async fn try_load(&mut self, keys: &Keys) -> Result<Contest, StoreError> {
+        self.connection().await?;
+        let Self { connection: Some(connection), recent, .. } = self else {
+            return Err(StoreError::Unavailable("not connected".to_owned()));
+        };
+        load::working_set(connection, recent, keys).await.map_err(from_sqlx)
+    }
+
     async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<Committed, StoreError> {
         let mut tx = self.connection().await?.begin().await.map_err(from_sqlx)?;
-        // The log is the truth: rows lost in a crash are folded again, so nobody need wait for disk.
-        sqlx::query("set local synchronous_commit = off")
-            .execute(&mut *tx)
-            .await
-            .map_err(from_sqlx)?;
         advance(&mut tx, batch.advances).await?;
         write::dead_letters(&mut tx, batch.dead_letters).await.map_err(from_sqlx)?;
         write::accounts(&mut tx, batch).await.map_err(from_sqlx)?;
         write::videos(&mut tx, batch).await.map_err(from_sqlx)?;
+        write::counts(&mut tx, batch).await.map_err(from_sqlx)?;
         write::votes(&mut tx, batch).await.map_err(from_sqlx)?;
         write::rejections(&mut tx, batch).await.map_err(from_sqlx)?;
         write::transcode_jobs(&mut tx, batch).await.map_err(from_sqlx)?;
-        let generation =
-            ranking::update(&mut tx, &batch.changes.artists).await.map_err(from_sqlx)?;
+        let generation = ranking::update(&mut tx, batch.changes).await.map_err(from_sqlx)?;
         let progress = Progress {
             generation,
             checkpoints: batch
@@ -146,15 +170,15 @@ impl Store for PostgresStore {
     }
 
     async fn load(&mut self, keys: &Keys) -> Result<Contest, StoreError> {
-        let result = match self.connection().await {
-            Ok(connection) => load::working_set(connection, keys).await.map_err(from_sqlx),
-            Err(error) => Err(error),
-        };
+        let result = self.try_load(keys).await;
         self.forget(result)
     }
 
     async fn commit(&mut self, batch: &Batch<'_>) -> Result<Committed, StoreError> {
         let result = self.try_commit(batch).await;
+        if result.is_ok() {
+            self.recent.committed(batch);
+        }
         self.forget(result)
     }
 }

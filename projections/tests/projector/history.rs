@@ -63,7 +63,8 @@ fn random_event(rng: &mut StdRng) -> Event {
             is_final: rng.random_ratio(1, 3),
         }),
         10 => VideoEvent::Deleted(Deleted { by: person(rng.random_range(0..PEOPLE)) }),
-        11 => VideoEvent::Deleted(Deleted { by: owner(number) }),
+        // Rare: there is no more to be told of a video that is gone.
+        11 if rng.random_ratio(1, 8) => VideoEvent::Deleted(Deleted { by: owner(number) }),
         _ => VideoEvent::VoteCast(VoteCast { voter: person(rng.random_range(0..PEOPLE)) }),
     };
     Event::Video(id, event)

@@ -101,7 +101,7 @@ async fn a_rebuild_ends_with_the_same_checksums() {
     let log = filled(5);
     projector(&pool, &log).with_max_batch(11).catch_up().await.unwrap();
     let live = checksums(&pool).await.unwrap();
-    assert!(live["votes"].rows > 0 && live["ranking"].rows > 0);
+    assert!(live["votes"].rows > 0 && live["ranking"].rows > 0, "{live:?}");
 
     assert_eq!(rebuild(&pool, log.clone()).await.unwrap(), 400);
     assert_eq!(checksums(&pool).await.unwrap(), live);

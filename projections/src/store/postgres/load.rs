@@ -6,15 +6,17 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
+use super::recent::RecentVideos;
 use super::rows;
 
 pub(super) async fn working_set(
     connection: &mut PgConnection,
+    recent: &mut RecentVideos,
     keys: &Keys,
 ) -> Result<Contest, sqlx::Error> {
     let mut contest = Contest::default();
     accounts(connection, keys, &mut contest).await?;
-    videos(connection, keys, &mut contest).await?;
+    videos(connection, recent, keys, &mut contest).await?;
     votes(connection, keys, &mut contest).await?;
     rejections(connection, keys, &mut contest).await?;
     Ok(contest)
@@ -53,19 +55,29 @@ async fn accounts(
 
 async fn videos(
     connection: &mut PgConnection,
+    recent: &mut RecentVideos,
     keys: &Keys,
     contest: &mut Contest,
 ) -> Result<(), sqlx::Error> {
-    if keys.videos.is_empty() {
+    let mut ids: Vec<Uuid> = Vec::new();
+    for id in &keys.videos {
+        match recent.get(id) {
+            Some(video) => {
+                contest.videos.insert(*id, video.clone());
+            }
+            None => ids.push(id.0),
+        }
+    }
+    if ids.is_empty() {
         return Ok(());
     }
-    let ids: Vec<Uuid> = keys.videos.iter().map(|video| video.0).collect();
     let rows = sqlx::query("select * from videos where video_id = any($1)")
         .bind(ids)
         .fetch_all(connection)
         .await?;
     for row in &rows {
         let (id, video) = rows::video(row)?;
+        recent.remember(id, &video);
         contest.videos.insert(id, video);
     }
     Ok(())

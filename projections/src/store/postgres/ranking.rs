@@ -1,12 +1,10 @@
 //! The precomputed ranking: one row per artist, recomputed for the artists that a batch touched.
 
-use std::collections::BTreeSet;
-
-use domain::AccountId;
+use domain::Changes;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-/// Recomputes the standings of `artists`; returns the new generation if any row changed.
+/// Recomputes the standings of the artists that a batch touched; returns the new generation if any row changed.
 ///
 /// The score is a function of the artist's account and videos alone (`domain::ranking::standing`),
 /// so whichever partition is folded last completes the row. The lock on `ranking_head` makes the
@@ -14,18 +12,21 @@ use uuid::Uuid;
 /// committed, and generations grow in commit order.
 pub(super) async fn update(
     connection: &mut PgConnection,
-    artists: &BTreeSet<AccountId>,
+    changes: &Changes,
 ) -> Result<Option<u64>, sqlx::Error> {
-    if artists.is_empty() {
+    if changes.artists.is_empty() {
         return Ok(None);
     }
-    let artists: Vec<Uuid> = artists.iter().map(|artist| artist.0).collect();
+    let artists: Vec<Uuid> = changes.artists.iter().map(|artist| artist.0).collect();
     let current: i64 = sqlx::query_scalar("select generation from ranking_head for update")
         .fetch_one(&mut *connection)
         .await?;
     let next = current + 1;
-    let changed =
-        upsert(connection, &artists, next).await? + retire(connection, &artists, next).await?;
+    let mut changed = upsert(connection, &artists, next).await?;
+    // A vote takes nobody off the boards.
+    if !changes.stages.is_empty() {
+        changed += retire(connection, &artists, next).await?;
+    }
     if changed == 0 {
         return Ok(None);
     }

@@ -48,7 +48,7 @@ pub(super) async fn videos(
     connection: &mut PgConnection,
     batch: &Batch<'_>,
 ) -> Result<(), sqlx::Error> {
-    let videos = changed_videos(batch);
+    let videos = staged_videos(batch);
     if videos.is_empty() {
         return Ok(());
     }
@@ -103,9 +103,37 @@ const UPSERT_VIDEOS: &str = "
         width = excluded.width, height = excluded.height,
         processed_bytes = excluded.processed_bytes";
 
-fn changed_videos<'a>(batch: &Batch<'a>) -> Vec<(VideoId, &'a Video)> {
+/// Videos that are new or have come to another stage.
+fn staged_videos<'a>(batch: &Batch<'a>) -> Vec<(VideoId, &'a Video)> {
     let contest = batch.contest;
-    batch.changes.videos.iter().filter_map(|id| Some((*id, contest.videos.get(id)?))).collect()
+    batch.changes.stages.iter().filter_map(|id| Some((*id, contest.videos.get(id)?))).collect()
+}
+
+/// The counts of videos that were only voted for.
+pub(super) async fn counts(
+    connection: &mut PgConnection,
+    batch: &Batch<'_>,
+) -> Result<(), sqlx::Error> {
+    let counted: Vec<(VideoId, &Video)> = batch
+        .changes
+        .videos
+        .difference(&batch.changes.stages)
+        .filter_map(|id| Some((*id, batch.contest.videos.get(id)?)))
+        .collect();
+    if counted.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "update videos v set votes = c.votes, last_vote_at = c.last_vote_at
+         from unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) as c (id, votes, last_vote_at)
+         where v.video_id = c.id",
+    )
+    .bind(counted.iter().map(|(id, _)| id.0).collect::<Vec<Uuid>>())
+    .bind(counted.iter().map(|(_, v)| big(v.votes)).collect::<Vec<_>>())
+    .bind(counted.iter().map(|(_, v)| v.last_vote_at).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 fn published<'a, T>(
@@ -175,7 +203,7 @@ pub(super) async fn transcode_jobs(
     let open =
         |video: &Video| matches!(video.status, VideoStatus::Pending | VideoStatus::Processing);
     let (open, done): (Vec<_>, Vec<_>) =
-        changed_videos(batch).into_iter().partition(|(_, video)| open(video));
+        staged_videos(batch).into_iter().partition(|(_, video)| open(video));
     if !open.is_empty() {
         sqlx::query(
             "with queued as (

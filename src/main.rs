@@ -26,6 +26,9 @@ use infra::telemetry;
 
 use cli::{Cli, Command};
 
+/// Threads for files, passwords and whatever else blocks.
+const BLOCKING_THREADS: usize = 32;
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -49,6 +52,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
     install_logs(&cli)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // Each has a stack and a heap of its own; by default there may be 512.
+        .max_blocking_threads(BLOCKING_THREADS)
         .build()
         .context("no threads can be started")?;
     runtime.block_on(async {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection, PgPool};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
@@ -34,6 +34,8 @@ pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, Database
     probe(&options).await.map_err(DatabaseError::Unreachable)?;
     PgPoolOptions::new()
         .max_connections(max_connections)
+        // Opening one takes a while on a busy machine, and a burst does not wait.
+        .min_connections(max_connections.div_ceil(4))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_with(options.application_name("anb"))
         .await

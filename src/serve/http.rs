@@ -13,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 /// A client has so long to send the head of a request, and may keep a connection idle so long.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a connection may read ahead, in bytes; also the longest head of a request. By default it is
+/// 400 KiB, which a hundred uploads at a time turn into real memory.
+const READ_BUFFER: usize = 64 * 1024;
 /// Requests under way have so long to finish once we stop.
 const DRAIN: Duration = Duration::from_secs(15);
 /// Out of file descriptors: wait until some connection has gone.
@@ -21,7 +24,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves until `stop`, then lets requests under way finish, as long as [`DRAIN`] at most.
 pub(super) async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) {
     let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(READ_BUFFER);
     let service = TowerToHyperService::new(app);
     let connections = GracefulShutdown::new();
     loop {

@@ -12,12 +12,17 @@ use std::path::Path;
 use crate::report::{Failure, Finished, Report};
 use crate::{pipeline, sandbox};
 
+/// How far behind everything else on the machine the work stands: `nice(2)`.
+const NICENESS: i32 = 10;
+
 /// Enters the sandbox, processes the video, and prints the report. The process must have one thread
 /// only, and must end afterwards.
 ///
 /// # Errors
 /// If the report cannot be printed; then nobody is there to read it.
 pub fn run() -> io::Result<()> {
+    // Somebody waits for every answer, nobody for a film. If the kernel refuses, it is as before.
+    let _ = rustix::process::nice(NICENESS);
     let missing_walls = sandbox::enter();
     // A panic is a defect of ours, and an outcome like any other.
     let result = panic::catch_unwind(AssertUnwindSafe(process))

@@ -13,7 +13,7 @@ use crate::error::ApiError;
 
 const REMEMBERED: u64 = 100_000;
 /// How long a person who has just been forgotten may still act.
-const TTL: Duration = Duration::from_secs(10);
+const TTL: Duration = Duration::from_secs(60);
 
 /// The account that a request acts for.
 #[derive(Clone, Copy, Debug)]

@@ -19,19 +19,15 @@ pub struct Context {
 impl Context {
     /// The event's id. With an idempotency key it is the same for every retry: a UUIDv5 of the
     /// actor, the command, what it is about, and the key.
-    pub(crate) fn event_id(&self, actor: Uuid, command: &str, about: &str) -> EventId {
+    pub fn event_id(&self, actor: Uuid, command: &str, about: &str) -> EventId {
         match &self.idempotency_key {
             Some(key) => EventId::derived(actor, &format!("{command}\n{about}\n{key}")),
             None => EventId(Uuid::now_v7()),
         }
     }
 
-    pub(crate) fn envelope(
-        &self,
-        event_id: EventId,
-        actor: Option<AccountId>,
-        event: Event,
-    ) -> Envelope {
+    /// The event, with everything that this context knows about it.
+    pub fn envelope(&self, event_id: EventId, actor: Option<AccountId>, event: Event) -> Envelope {
         Envelope {
             event_id,
             event,

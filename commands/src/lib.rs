@@ -83,7 +83,7 @@ struct Inner {
     parts: Parts,
     verdict_deadline: Duration,
     email_secret: EmailSecret,
-    passwords: Passwords,
+    passwords: Arc<Passwords>,
     tokens: TokenKey,
     ballots: Ballots,
 }
@@ -104,15 +104,42 @@ impl Commands {
     /// [`CommandError`] if the database cannot be used.
     pub async fn new(parts: Parts, settings: CommandSettings) -> Result<Self, CommandError> {
         let email_secret = EmailSecret::load(&parts.pool).await?;
+        Self::with_email_secret(parts, settings, email_secret.0)
+    }
+
+    /// Puts the commands together around an email secret that is known already. Nothing but
+    /// registration and signing in will ask the database.
+    ///
+    /// # Errors
+    /// [`CommandError::Internal`] if passwords cannot be hashed.
+    pub fn with_email_secret(
+        parts: Parts,
+        settings: CommandSettings,
+        email_secret: [u8; 32],
+    ) -> Result<Self, CommandError> {
         let inner = Inner {
             parts,
             verdict_deadline: settings.verdict_deadline,
-            email_secret,
-            passwords: Passwords::new(settings.hash_parallelism)?,
+            email_secret: EmailSecret(email_secret),
+            passwords: Arc::new(Passwords::new(settings.hash_parallelism)?),
             tokens: TokenKey::derive(&settings.secret_key),
             ballots: Ballots::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The same commands as another process has them: same secrets, other parts, nothing remembered.
+    #[must_use]
+    pub fn elsewhere(&self, parts: Parts) -> Self {
+        let inner = Inner {
+            parts,
+            verdict_deadline: self.inner.verdict_deadline,
+            email_secret: self.inner.email_secret,
+            passwords: Arc::clone(&self.inner.passwords),
+            tokens: self.inner.tokens.clone(),
+            ballots: Ballots::default(),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Steps two to four: append, wait, verdict.

@@ -38,9 +38,14 @@ impl StoredOriginal {
         &self.facts
     }
 
-    /// An event speaks of it now, or may do so.
-    pub(crate) fn keep(mut self) {
+    /// An event may speak of it from now on: it stays, also if the request is dropped at any point.
+    pub(crate) fn keep(&mut self) {
         self.keep = true;
+    }
+
+    /// It is certain that no event will ever need it.
+    pub(crate) fn discard(mut self) {
+        self.keep = false;
     }
 }
 

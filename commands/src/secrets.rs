@@ -9,7 +9,8 @@ const NAME: &str = "email_hmac";
 
 /// The key of the email HMAC: made once, kept beside `personal_data`, never rotated with
 /// `SECRET_KEY`, because identities in the log depend on it.
-pub(crate) struct EmailSecret([u8; 32]);
+#[derive(Clone, Copy)]
+pub(crate) struct EmailSecret(pub(crate) [u8; 32]);
 
 impl EmailSecret {
     /// Reads the secret, making it if this is the first start. Processes that start at once agree.

@@ -25,21 +25,14 @@ impl Commands {
     /// [`CommandError::Unavailable`] if the read models cannot be asked.
     pub async fn status(&self, token: &str) -> Result<Option<CommandStatus>, CommandError> {
         let Some(promise) = self.inner.tokens.read(token) else { return Ok(None) };
-        let verdicts = &self.inner.parts.verdicts;
-        let checkpoints = verdicts.checkpoints().await?;
-        let folded = checkpoints.iter().any(|checkpoint| {
-            checkpoint.partition == promise.position.partition
-                && checkpoint.offset > promise.position.offset
-        });
-        if !folded {
-            return Ok(Some(CommandStatus::Pending));
-        }
-        let mut verdict = verdicts.verdicts(&[promise.awaited]).await?;
-        let status = match verdict.remove(&promise.awaited.event_id) {
-            Some(Verdict::Accepted { total_votes }) => CommandStatus::Accepted { total_votes },
-            Some(Verdict::Rejected(rejection)) => CommandStatus::Rejected(rejection),
-            None => return Err(CommandError::Internal("a verdict is missing".to_owned())),
-        };
-        Ok(Some(status))
+        let appended = (promise.position, promise.awaited);
+        let verdicts = self.inner.parts.verdicts.verdicts(&[appended]).await?;
+        Ok(Some(match verdicts.get(&promise.awaited.event_id) {
+            None => CommandStatus::Pending,
+            Some(Verdict::Accepted { total_votes }) => {
+                CommandStatus::Accepted { total_votes: *total_votes }
+            }
+            Some(Verdict::Rejected(rejection)) => CommandStatus::Rejected(*rejection),
+        }))
     }
 }

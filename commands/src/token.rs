@@ -33,6 +33,7 @@ pub(crate) struct Promise {
 }
 
 /// Issues and reads tokens.
+#[derive(Clone)]
 pub(crate) struct TokenKey(Hmac<Sha256>);
 
 impl TokenKey {

@@ -39,7 +39,7 @@ impl Commands {
     ) -> Result<Answer<UploadedVideo>, CommandError> {
         let event_id = context.event_id(actor.0, "upload", "");
         let video_id = VideoId(Uuid::new_v5(&event_id.0, b"video"));
-        let NewVideo { title, description, original } = new;
+        let NewVideo { title, description, mut original } = new;
         let facts = original.facts();
         let uploaded = Uploaded {
             video_id,
@@ -52,19 +52,20 @@ impl Commands {
             sha256: facts.sha256.clone(),
         };
         let event = Event::Video(video_id, VideoEvent::Uploaded(uploaded));
+        // A client that hangs up drops this request where it stands, but not the event on its way.
+        original.keep();
         let verdict = match self.decide(context.envelope(event_id, Some(actor), event)).await {
             Ok(Answer::Done(verdict)) => verdict,
-            Ok(Answer::Pending(token)) => {
-                original.keep();
-                return Ok(Answer::Pending(token));
+            Ok(Answer::Pending(token)) => return Ok(Answer::Pending(token)),
+            // If the event never made it, the sweep finds the object.
+            Err(AppendError::Unknown(reason)) => return Err(AppendError::Unknown(reason).into()),
+            Err(error) => {
+                original.discard();
+                return Err(error.into());
             }
-            Err(AppendError::Unknown(reason)) => {
-                original.keep(); // If the event never made it, the sweep finds the object.
-                return Err(AppendError::Unknown(reason).into());
-            }
-            Err(error) => return Err(error.into()),
         };
         if let Verdict::Rejected(rejection) = verdict {
+            original.discard();
             return Err(rejection.into());
         }
         self.accepted(video_id, original).await.map(Answer::Done)
@@ -76,19 +77,11 @@ impl Commands {
         video_id: VideoId,
         original: StoredOriginal,
     ) -> Result<UploadedVideo, CommandError> {
-        let facts = match self.inner.parts.read_models.video(video_id).await {
-            Ok(facts) => facts,
-            Err(error) => {
-                original.keep();
-                return Err(error.into());
-            }
-        };
-        let Some(facts) = facts else {
-            original.keep();
-            return Err(CommandError::Unavailable("the read models are being rebuilt".to_owned()));
-        };
-        if facts.original_key == original.key().as_str() {
-            original.keep();
+        let facts = self.inner.parts.read_models.video(video_id).await?.ok_or_else(|| {
+            CommandError::Unavailable("the read models are being rebuilt".to_owned())
+        })?;
+        if facts.original_key != original.key().as_str() {
+            original.discard();
         }
         Ok(UploadedVideo { video_id, uploaded_at: facts.uploaded_at })
     }

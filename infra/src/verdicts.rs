@@ -39,9 +39,14 @@ pub struct LookupError(pub String);
 /// What the desk asks the projection. Implemented by `projections`, used by everybody else.
 #[async_trait]
 pub trait VerdictLookup: Send + Sync + 'static {
-    /// The verdicts of events that lie below the checkpoint of their partition: rejected if there is
-    /// a rejection row, accepted if there is none. One query, however many events.
-    async fn verdicts(&self, events: &[Awaited]) -> Result<HashMap<EventId, Verdict>, LookupError>;
+    /// The verdicts of those of these events that lie below the checkpoint of their partition:
+    /// rejected if there is a rejection row, accepted if there is none. An event that is not folded,
+    /// or not again since the read models were emptied for a rebuild, has none. One query, and one
+    /// snapshot of checkpoints and rows, however many events.
+    async fn verdicts(
+        &self,
+        events: &[(Position, Awaited)],
+    ) -> Result<HashMap<EventId, Verdict>, LookupError>;
 
     /// For each partition, the first offset that the projection has not folded yet.
     async fn checkpoints(&self) -> Result<Vec<Position>, LookupError>;

@@ -27,25 +27,44 @@ fn unavailable(error: sqlx::Error) -> LookupError {
     LookupError(error.to_string())
 }
 
+fn small(partition: u32) -> i32 {
+    i32::try_from(partition).unwrap_or(i32::MAX)
+}
+
+fn big(offset: u64) -> i64 {
+    i64::try_from(offset).unwrap_or(i64::MAX)
+}
+
 fn unsigned(number: i64) -> Result<u64, LookupError> {
     u64::try_from(number).map_err(|_| LookupError("a negative count".to_owned()))
 }
 
 #[async_trait]
 impl VerdictLookup for PostgresLookup {
-    async fn verdicts(&self, events: &[Awaited]) -> Result<HashMap<EventId, Verdict>, LookupError> {
+    async fn verdicts(
+        &self,
+        events: &[(Position, Awaited)],
+    ) -> Result<HashMap<EventId, Verdict>, LookupError> {
         let (ids, counted): (Vec<Uuid>, Vec<Option<Uuid>>) = events
             .iter()
-            .map(|awaited| (awaited.event_id.0, awaited.counts.map(|video| video.0)))
+            .map(|(_, awaited)| (awaited.event_id.0, awaited.counts.map(|video| video.0)))
             .unzip();
+        let (partitions, offsets): (Vec<i32>, Vec<i64>) =
+            events.iter().map(|(at, _)| (small(at.partition), big(at.offset))).unzip();
+        // One statement, one snapshot: a rebuild cannot empty the rows between the question whether
+        // an event is folded and the question whether it was rejected.
         let rows = sqlx::query(
             "select e.event_id, r.reason, r.votes as rejected_votes, v.votes as total_votes
-             from unnest($1::uuid[], $2::uuid[]) as e (event_id, video_id)
+             from unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[])
+                 as e (event_id, video_id, partition, place)
+             join checkpoints c on c.partition = e.partition and c.next_offset > e.place
              left join rejections r on r.event_id = e.event_id
              left join videos v on v.video_id = e.video_id",
         )
         .bind(ids)
         .bind(counted)
+        .bind(partitions)
+        .bind(offsets)
         .fetch_all(&self.pool)
         .await
         .map_err(unavailable)?;
@@ -119,8 +138,7 @@ impl ReadModels for PostgresLookup {
         keys: &[String],
         ends: &[u64],
     ) -> Result<Vec<String>, LookupError> {
-        let ends: Vec<i64> =
-            ends.iter().map(|end| i64::try_from(*end).unwrap_or(i64::MAX)).collect();
+        let ends: Vec<i64> = ends.iter().copied().map(big).collect();
         // One statement, one snapshot: a rebuild that begins meanwhile cannot come between the
         // question whether the projection is complete and the answer.
         sqlx::query_scalar(

@@ -112,6 +112,7 @@ impl VerdictDesk {
                 continue;
             }
             match lookup.verdicts(&batch).await {
+                // Those without a verdict wait until a checkpoint passes them once more.
                 Ok(verdicts) => self.publish(verdicts),
                 Err(error) => {
                     tracing::warn!(%error, waiting = batch.len(), "verdicts cannot be looked up");
@@ -123,7 +124,7 @@ impl VerdictDesk {
     }
 
     /// Takes the due tickets that still wait.
-    fn due_batch(&self) -> Vec<Awaited> {
+    fn due_batch(&self) -> Vec<(Position, Awaited)> {
         let mut waiting = self.lock();
         let mut batch = Vec::new();
         while batch.len() < LOOKUP_BATCH {
@@ -131,21 +132,16 @@ impl VerdictDesk {
             if let Some(awaited) = waiting.positions.get(&position).copied()
                 && waiting.tickets.contains_key(&awaited.event_id)
             {
-                batch.push(awaited);
+                batch.push((position, awaited));
             }
         }
         batch
     }
 
-    fn make_due_again(&self, batch: &[Awaited]) {
+    fn make_due_again(&self, batch: &[(Position, Awaited)]) {
         let mut waiting = self.lock();
-        let positions: Vec<Position> = waiting
-            .positions
-            .iter()
-            .filter(|(_, awaited)| batch.contains(awaited))
-            .map(|(position, _)| *position)
-            .collect();
-        waiting.due.extend(positions);
+        let Waiting { positions, due, .. } = &mut *waiting;
+        due.extend(batch.iter().map(|(at, _)| *at).filter(|at| positions.contains_key(at)));
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -214,18 +210,20 @@ mod tests {
         Position { partition: 0, offset }
     }
 
-    /// Rejects everything, and remembers how it was asked; fails `failures` times first.
+    /// Rejects everything, and remembers how it was asked; fails `failures` times first, and knows
+    /// nothing the next time if it was emptied.
     #[derive(Default)]
     struct Lookup {
         asked: Mutex<Vec<usize>>,
         failures: Mutex<usize>,
+        emptied: Mutex<bool>,
     }
 
     #[async_trait]
     impl VerdictLookup for Lookup {
         async fn verdicts(
             &self,
-            events: &[Awaited],
+            events: &[(Position, Awaited)],
         ) -> Result<HashMap<EventId, Verdict>, LookupError> {
             let mut failures = self.failures.lock().unwrap();
             if *failures > 0 {
@@ -233,8 +231,10 @@ mod tests {
                 return Err(LookupError("not now".to_owned()));
             }
             self.asked.lock().unwrap().push(events.len());
+            let emptied = std::mem::take(&mut *self.emptied.lock().unwrap());
             let verdict = Verdict::Rejected(Rejection::AlreadyVoted);
-            Ok(events.iter().map(|awaited| (awaited.event_id, verdict)).collect())
+            let known = events.iter().filter(|_| !emptied);
+            Ok(known.map(|(_, awaited)| (awaited.event_id, verdict)).collect())
         }
 
         async fn checkpoints(&self) -> Result<Vec<Position>, LookupError> {
@@ -298,6 +298,24 @@ mod tests {
         });
         let verdict = ticket.verdict(at(6), SOON).await;
         assert_eq!(verdict, Some(Verdict::Rejected(Rejection::AlreadyVoted)));
+        serving.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_a_rebuild_has_yet_to_reach_waits_on() {
+        let desk = VerdictDesk::new(8);
+        let ticket = desk.expect(awaited(1)).unwrap();
+        desk.advance(0, 7);
+        let lookup = Arc::new(Lookup { emptied: Mutex::new(true), ..Lookup::default() });
+        let serving = tokio::spawn({
+            let (desk, lookup) = (Arc::clone(&desk), Arc::clone(&lookup));
+            async move { desk.serve(lookup).await }
+        });
+        let waiting = tokio::spawn(ticket.verdict(at(6), SOON));
+        tokio::time::sleep(SOON / 2).await;
+        assert_eq!(*lookup.asked.lock().unwrap(), [1], "asked once, not again and again");
+        desk.advance(0, 7);
+        assert_eq!(waiting.await.unwrap(), Some(Verdict::Rejected(Rejection::AlreadyVoted)));
         serving.abort();
     }
 

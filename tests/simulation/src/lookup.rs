@@ -1,0 +1,143 @@
+//! The simulated read models, as those who only ask see them through the ports.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{AccountId, EmailKey, EventId, Position, Verdict, Video, VideoId, VideoStatus};
+use infra::read_models::{AccountFacts, ReadModels, Stage, VideoFacts};
+use infra::verdicts::{Awaited, LookupError, VerdictLookup};
+
+use crate::log::ends;
+use crate::plant::Plant;
+use crate::world::World;
+
+/// A pool of connections that only read.
+pub(crate) struct SimLookup {
+    world: Arc<World>,
+}
+
+impl SimLookup {
+    pub(crate) fn new(world: &Arc<World>) -> Arc<Self> {
+        Arc::new(Self { world: Arc::clone(world) })
+    }
+
+    async fn round_trip(&self) -> Result<(), LookupError> {
+        self.world.delay().await;
+        if self.world.fault(0.3) {
+            return Err(LookupError("connection lost".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl VerdictLookup for SimLookup {
+    async fn verdicts(
+        &self,
+        events: &[(Position, Awaited)],
+    ) -> Result<HashMap<EventId, Verdict>, LookupError> {
+        self.round_trip().await?;
+        let stale = self.world.has(Plant::StaleLookup);
+        let ends = ends(&self.world);
+        let verdicts = {
+            let tables = self.world.tables();
+            let folded = |at: &Position| {
+                let next = tables.checkpoints.get(&at.partition).copied().unwrap_or(0);
+                let next = match self.world.plant {
+                    Some(Plant::EndTakenForCheckpoint) => ends[at.partition as usize],
+                    Some(Plant::VerdictApartFromCheckpoint) => u64::MAX,
+                    _ => next,
+                };
+                at.offset < next
+            };
+            let rejection = |event: &EventId| match stale {
+                true => tables.stale_rejections.get(event).copied(),
+                false => tables.rows.rejections.get(event).copied(),
+            };
+            let verdict = |awaited: &Awaited| {
+                let video = awaited.counts.and_then(|video| tables.rows.videos.get(&video));
+                let accepted = Verdict::Accepted { total_votes: video.map(|video| video.votes) };
+                let rejected = rejection(&awaited.event_id).map(|(why, _)| Verdict::Rejected(why));
+                (awaited.event_id, rejected.unwrap_or(accepted))
+            };
+            events.iter().filter(|(at, _)| folded(at)).map(|(_, of)| verdict(of)).collect()
+        };
+        self.world.delay().await;
+        Ok(verdicts)
+    }
+
+    async fn checkpoints(&self) -> Result<Vec<Position>, LookupError> {
+        self.round_trip().await?;
+        let mut checkpoints = self.world.tables().checkpoints.clone();
+        if self.world.has(Plant::EndTakenForCheckpoint) {
+            checkpoints = (0..).zip(ends(&self.world)).collect::<BTreeMap<u32, u64>>();
+        }
+        self.world.delay().await;
+        let position = |(partition, offset)| Position { partition, offset };
+        Ok(checkpoints.into_iter().map(position).collect())
+    }
+}
+
+#[async_trait]
+impl ReadModels for SimLookup {
+    async fn account_by_email(
+        &self,
+        email: &EmailKey,
+    ) -> Result<Option<AccountFacts>, LookupError> {
+        self.round_trip().await?;
+        let facts =
+            self.world.tables().rows.accounts.get(email).map(|account| AccountFacts {
+                id: account.id,
+                registered_by: account.registered_by,
+            });
+        self.world.delay().await;
+        Ok(facts)
+    }
+
+    async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError> {
+        self.round_trip().await?;
+        let facts = self.world.tables().rows.videos.get(&video).map(facts);
+        self.world.delay().await;
+        Ok(facts)
+    }
+
+    async fn orphaned_keys(
+        &self,
+        _keys: &[String],
+        _ends: &[u64],
+    ) -> Result<Vec<String>, LookupError> {
+        // No sweeper runs in here.
+        Err(LookupError("not simulated".to_owned()))
+    }
+}
+
+fn facts(video: &Video) -> VideoFacts {
+    let (stage, ended_by) = match &video.status {
+        VideoStatus::Pending => (Stage::Pending, None),
+        VideoStatus::Processing => (Stage::Processing, None),
+        VideoStatus::Processed(published) => (Stage::Processed, Some(published.by)),
+        VideoStatus::Failed(failure) => (Stage::Failed, Some(failure.by)),
+        VideoStatus::Deleted { by, .. } => (Stage::Deleted, Some(*by)),
+    };
+    VideoFacts {
+        owner: video.owner,
+        stage,
+        votes: video.votes,
+        uploaded_by: video.uploaded_by,
+        uploaded_at: video.uploaded_at,
+        ended_by,
+        original_key: video.original_key.clone(),
+        processed_key: None,
+        poster_key: None,
+    }
+}
+
+/// Artists and videos that the rows know, in a fixed order.
+pub(crate) fn known_videos(world: &World) -> Vec<(VideoId, AccountId)> {
+    let tables = world.tables();
+    let mut videos: Vec<_> =
+        tables.rows.videos.iter().map(|(id, video)| (*id, video.owner)).collect();
+    videos.sort();
+    videos
+}

@@ -1,11 +1,12 @@
 # make run    set up what is missing, build, and hold a contest on http://127.0.0.1:8080
 # make test   set up what is missing, and run every test, Kafka and S3 included
+# make soak   simulate faults for MINUTES, and show that planted bugs are found
 # make bench  set up what is missing, and measure against bare handlers; ONLY=votes|visible|pages|memory
 # make lint   formatting, clippy, and licences and advisories where cargo-deny is installed
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build run test bench lint clean-dev
+.PHONY: help setup setup-test build run test soak bench lint clean-dev
 
 # A Rust that scripts/setup.sh has just installed is not on the caller's PATH yet.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
@@ -15,6 +16,7 @@ DATA_DIR ?= .anb
 help:
 	@echo 'make run        set up what is missing, build, and serve on http://127.0.0.1:8080'
 	@echo 'make test       set up what is missing, and run every test, Kafka and S3 included'
+	@echo 'make soak       simulate faults for MINUTES (30), and show that planted bugs are found'
 	@echo 'make bench      measure it against bare handlers (ONLY=votes|visible|pages|memory)'
 	@echo 'make lint       formatting, clippy, licences and advisories'
 	@echo 'make build      build the release binary: target/release/anb'
@@ -35,6 +37,11 @@ run: build
 
 test: setup-test
 	@cargo run --quiet --locked --package test-services -- run cargo test --quiet --locked --workspace
+
+# As long as one likes: MINUTES of seeds, then every planted bug, each of which must be found.
+soak: setup-test
+	@cargo run --quiet --locked --package simulation -- --minutes $(or $(MINUTES),30)
+	@scripts/plant.sh
 
 # The binary is the one that `make build` makes: other packages would change the features of its crates.
 bench: setup-test build

@@ -45,6 +45,8 @@ fn shares(videos: usize, voters: usize, wanted: usize) -> Vec<usize> {
         left -= share;
         weight_left -= weight(rank);
     }
+    // Rounding may lift a share above the one before it.
+    shares.sort_unstable_by(|a, b| b.cmp(a));
     shares
 }
 

@@ -174,7 +174,10 @@ mod tests {
 
     #[test]
     fn an_age_is_a_number_and_a_unit() {
-        let ago = |text: &str| (Utc::now() - text.parse::<Moment>().unwrap().0).num_minutes();
+        let ago = |text: &str| {
+            let Moment(moment) = text.parse().unwrap();
+            (Utc::now() - moment).num_minutes()
+        };
         assert_eq!(ago("90m"), 90);
         assert_eq!(ago("2h"), 120);
         for bad in ["", "m", "-5m", "5", "5 weeks", "99999999999999d", "5ñ"] {

@@ -90,7 +90,11 @@ impl Worker {
         let reason = failure.reason;
         let is_final = failure.is_of_file() || job.attempt >= self.settings.attempts;
         let failed = ProcessingFailed { attempt: job.attempt, reason, is_final };
-        let step = format!("processing_failed {}", job.attempt);
+        // Two events, two ids: an attempt that is handed back may fail once more, and for good.
+        let step = match is_final {
+            true => "failed".to_owned(),
+            false => format!("processing_failed {}", job.attempt),
+        };
         let envelope = envelope(job, &step, VideoEvent::ProcessingFailed(failed));
         let decision = self.submit(job, envelope, stop).await?;
         if !is_final {

@@ -244,11 +244,15 @@ impl ObjectStorage for S3Storage {
 }
 
 fn chunks(body: SdkStream) -> ByteStream {
-    let next = |mut body: SdkStream| async move {
-        let chunk = body.next().await?;
-        Some((chunk.map_err(std::io::Error::other), body))
+    // A body that broke off says so again and again: once is enough.
+    let next = |body: Option<SdkStream>| async move {
+        let mut body = body?;
+        match body.next().await? {
+            Ok(chunk) => Some((Ok(chunk), Some(body))),
+            Err(error) => Some((Err(std::io::Error::other(error)), None)),
+        }
     };
-    stream::unfold(body, next).boxed()
+    stream::unfold(Some(body), next).boxed()
 }
 
 /// `None` for what others put into the bucket under names that are not ours.

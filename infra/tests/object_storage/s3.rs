@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use infra::object_storage::{ObjectStorage, StorageError};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use test_services::S3Bucket;
 
 use crate::bodies::{bytes, digest, digest_of, whole};
 use crate::fixture::{Store, key, s3_in};
@@ -28,19 +29,17 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) async fn new() -> Self {
-        let endpoint = "http://127.0.0.1:18099".to_owned();
-        let (access_key, secret_key) = ("test-id".to_owned(), "test-secret".to_owned());
+        let S3Bucket { endpoint, bucket: name, region, access_key, secret_key } =
+            test_services::s3().await;
         let credentials = Credentials::new(&access_key, &secret_key, None, None, "tests");
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(&endpoint)
-            .region(Region::new("us-east-1"))
+            .region(Region::new(region))
             .credentials_provider(credentials)
             .force_path_style(true)
             .build();
         let client = Client::from_conf(config);
-        let name = format!("b-{}", uuid::Uuid::new_v4());
-        client.create_bucket().bucket(&name).send().await.unwrap();
         Self { name, endpoint, access_key, secret_key, client }
     }
 

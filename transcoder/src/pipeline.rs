@@ -72,7 +72,7 @@ fn finish(picture: Picture, sound: Option<Sound>, folder: &Path) -> Result<Finis
 }
 
 /// What FFmpeg answers when it wants more input first, or has no more output.
-fn or_not_yet(result: Result<(), Error>) -> Result<bool, Error> {
+pub(crate) fn or_not_yet(result: Result<(), Error>) -> Result<bool, Error> {
     match result {
         Ok(()) => Ok(true),
         Err(Error::Eof | Error::Other { errno: error::EAGAIN }) => Ok(false),

@@ -6,9 +6,9 @@ use ffmpeg_next::codec::{self, Context};
 use ffmpeg_next::filter::{self, Graph};
 use ffmpeg_next::format::context::Output;
 use ffmpeg_next::format::{self, Pixel, Sample, sample::Type};
-use ffmpeg_next::{
-    ChannelLayout, Dictionary, Error, Frame, Packet, Rational, encoder, error, frame,
-};
+use ffmpeg_next::{ChannelLayout, Dictionary, Error, Frame, Packet, Rational, encoder, frame};
+
+use crate::pipeline::or_not_yet;
 
 /// Why there is no clip.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +121,7 @@ impl Frames {
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<bool, Error> {
-        or_no_more(self.0.get(SINK).ok_or(Error::Bug)?.sink().frame(frame))
+        or_not_yet(self.0.get(SINK).ok_or(Error::Bug)?.sink().frame(frame))
     }
 }
 
@@ -132,20 +132,12 @@ fn drain(
     mut receive: impl FnMut(&mut Packet) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut packet = Packet::empty();
-    while or_no_more(receive(&mut packet))? {
+    while or_not_yet(receive(&mut packet))? {
         packet.set_stream(stream);
         packet.rescale_ts(time_base, output.stream(stream).ok_or(Error::Bug)?.time_base());
         packet.write_interleaved(output)?;
     }
     Ok(())
-}
-
-fn or_no_more(result: Result<(), Error>) -> Result<bool, Error> {
-    match result {
-        Ok(()) => Ok(true),
-        Err(Error::Eof | Error::Other { errno: error::EAGAIN }) => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]

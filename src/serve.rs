@@ -36,6 +36,8 @@ use storage::Storage;
 
 /// Commands that may wait for their verdict at the same time; further ones are refused (503).
 const DESK_PLACES: usize = 20_000;
+/// How long verdicts are left to the projector in the same process, before the database is asked.
+const GRACE: Duration = Duration::from_millis(5);
 /// Histograms grow between two scrapes, unless they are drained.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -96,7 +98,8 @@ impl Service {
         let metrics = telemetry::install_metrics()?;
         let common = Common::of(world);
         let mut background = JoinSet::new();
-        common.spawn_into(&mut background, world);
+        let grace = if settings.roles.contains(Role::Projector) { GRACE } else { Duration::ZERO };
+        common.spawn_into(&mut background, world, grace);
         spawn_upkeep(&mut background, metrics.clone());
 
         let projector = settings.roles.contains(Role::Projector).then(|| common.projector(world));
@@ -201,10 +204,15 @@ impl Common {
     }
 
     /// Verdicts and progress, for whatever role wants them.
-    fn spawn_into(&self, background: &mut JoinSet<&'static str>, world: &World) {
+    fn spawn_into(
+        &self,
+        background: &mut JoinSet<&'static str>,
+        world: &World,
+        grace: Duration,
+    ) {
         let (desk, lookup) = (Arc::clone(&self.desk), Arc::clone(&self.lookup));
         background.spawn(async move {
-            desk.serve(lookup).await;
+            desk.serve(lookup, grace).await;
             "the verdict desk"
         });
         let (desk, lookup) = (Arc::clone(&self.desk), Arc::clone(&self.lookup));

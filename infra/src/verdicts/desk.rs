@@ -104,11 +104,18 @@ impl VerdictDesk {
     }
 
     /// Serves due tickets for ever. Every process that waits for verdicts runs this once.
-    pub async fn serve(&self, lookup: Arc<dyn VerdictLookup>) {
+    ///
+    /// Tickets that have just become due are left alone for `grace`: a projector in this process
+    /// publishes their verdicts itself, but its `NOTIFY` is often faster, and asking the database then
+    /// would be for nothing.
+    pub async fn serve(&self, lookup: Arc<dyn VerdictLookup>, grace: Duration) {
         loop {
+            self.wait_for_due().await;
+            if !grace.is_zero() {
+                tokio::time::sleep(grace).await;
+            }
             let batch = self.due_batch();
             if batch.is_empty() {
-                self.due.notified().await;
                 continue;
             }
             match lookup.verdicts(&batch).await {
@@ -120,6 +127,12 @@ impl VerdictDesk {
                     tokio::time::sleep(LOOKUP_RETRY).await;
                 }
             }
+        }
+    }
+
+    async fn wait_for_due(&self) {
+        while self.lock().due.is_empty() {
+            self.due.notified().await;
         }
     }
 
@@ -276,7 +289,7 @@ mod tests {
         let lookup = Arc::new(Lookup::default());
         let serving = tokio::spawn({
             let (desk, lookup) = (Arc::clone(&desk), Arc::clone(&lookup));
-            async move { desk.serve(lookup).await }
+            async move { desk.serve(lookup, Duration::ZERO).await }
         });
         for task in waiting.into_iter().take(40) {
             assert!(task.await.unwrap().is_some());
@@ -294,10 +307,30 @@ mod tests {
         let lookup = Arc::new(Lookup { failures: Mutex::new(2), ..Lookup::default() });
         let serving = tokio::spawn({
             let desk = Arc::clone(&desk);
-            async move { desk.serve(lookup).await }
+            async move { desk.serve(lookup, Duration::ZERO).await }
         });
         let verdict = ticket.verdict(at(6), SOON).await;
         assert_eq!(verdict, Some(Verdict::Rejected(Rejection::AlreadyVoted)));
+        serving.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_published_within_the_grace_is_not_looked_up() {
+        let desk = VerdictDesk::new(8);
+        let ticket = desk.expect(awaited(1)).unwrap();
+        let lookup = Arc::new(Lookup::default());
+        let serving = tokio::spawn({
+            let (desk, lookup) = (Arc::clone(&desk), Arc::clone(&lookup));
+            async move { desk.serve(lookup, Duration::from_millis(5)).await }
+        });
+        let waiting = tokio::spawn(ticket.verdict(at(6), SOON));
+        tokio::task::yield_now().await;
+        desk.advance(0, 7);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        desk.publish([(awaited(1).event_id, Verdict::ACCEPTED)]);
+        assert_eq!(waiting.await.unwrap(), Some(Verdict::ACCEPTED));
+        tokio::time::sleep(SOON).await;
+        assert!(lookup.asked.lock().unwrap().is_empty());
         serving.abort();
     }
 
@@ -309,7 +342,7 @@ mod tests {
         let lookup = Arc::new(Lookup { emptied: Mutex::new(true), ..Lookup::default() });
         let serving = tokio::spawn({
             let (desk, lookup) = (Arc::clone(&desk), Arc::clone(&lookup));
-            async move { desk.serve(lookup).await }
+            async move { desk.serve(lookup, Duration::ZERO).await }
         });
         let waiting = tokio::spawn(ticket.verdict(at(6), SOON));
         tokio::time::sleep(SOON / 2).await;

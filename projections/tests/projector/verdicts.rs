@@ -73,7 +73,7 @@ async fn from_the_rows_of_another_process() {
     let mut seen = generation.subscribe();
     tokio::spawn(progress::follow(pool.clone(), lookup.clone(), desk.clone(), generation));
     let serving = desk.clone();
-    tokio::spawn(async move { serving.serve(lookup).await });
+    tokio::spawn(async move { serving.serve(lookup, Duration::ZERO).await });
     thirty_votes(log, desk).await;
     let arrived = tokio::time::timeout(SOON, seen.wait_for(|generation| *generation > 0)).await;
     arrived.expect("the generation moved").unwrap();

@@ -25,6 +25,8 @@ use crate::world::World;
 /// Longer than most steps take, and shorter than some.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(4);
 const DESK_PLACES: usize = 64;
+/// As in production.
+const GRACE: Duration = Duration::from_millis(5);
 
 /// What a process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +94,7 @@ impl Process {
         let [serving, following, projecting] = &self.lanes;
         if self.roles.api {
             let (serves, asked): (_, Arc<dyn VerdictLookup>) = (desk.clone(), lookup.clone());
-            tasks.spawn(serving.run(async move { serves.serve(asked).await }));
+            tasks.spawn(serving.run(async move { serves.serve(asked, GRACE).await }));
             tasks.spawn(following.run(follow::follow(self.world.clone(), lookup, desk.clone())));
         }
         if self.roles.projector {

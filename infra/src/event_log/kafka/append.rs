@@ -28,8 +28,9 @@ impl Appender {
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            // Long enough to fill a batch under load, too short to notice without.
-            .set("linger.ms", "1")
+            // Long enough to fill a batch under load, too short to notice without: what a broker does
+            // for a request costs more than what it does for a record.
+            .set("linger.ms", "5")
             // After this long the outcome is unknown, and the caller is told so.
             .set("message.timeout.ms", "5000")
             .set("queue.buffering.max.messages", "16384")

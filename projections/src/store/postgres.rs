@@ -265,8 +265,9 @@ async fn advance(connection: &mut PgConnection, advances: &[Advance]) -> Result<
 fn from_sqlx(error: sqlx::Error) -> StoreError {
     let broken = match &error {
         sqlx::Error::Database(database) => !database.code().is_some_and(|code| {
-            // Connection, transaction rollback, resources, operator intervention, system error.
-            ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+            // Connection, transaction rollback, resources, operator intervention, system error; and a
+            // transaction that stood idle for too long.
+            ["08", "40", "53", "57", "58", "25P03"].iter().any(|class| code.starts_with(class))
         }),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)

@@ -68,6 +68,39 @@ async fn who_gives_no_sign_of_life_loses_its_partitions_and_can_commit_nothing()
     advance(&mut other, 3, 5).await.unwrap();
 }
 
+/// Frozen between two statements of a transaction, which is worse: it holds row locks, too.
+#[tokio::test]
+async fn who_hangs_in_the_middle_of_a_batch_is_cut_and_may_try_again() {
+    let pool = test_services::database().await;
+    let (mut frozen, mut other) = (store(&pool), store(&pool));
+    frozen.claim(4).await.unwrap();
+    let mut obstacle = pool.begin().await.unwrap();
+    sqlx::query("select from checkpoints for update").execute(&mut *obstacle).await.unwrap();
+    let mut hanging = Box::pin(advance(&mut frozen, 0, 3));
+    tokio::select! {
+        _ = &mut hanging => panic!("it did not wait for the row"),
+        () = somebody_waits(&pool) => {}
+    }
+    // From here on nobody looks after it: the row is free, and the transaction stays open.
+    obstacle.rollback().await.unwrap();
+
+    let owned = take_over(&mut other).await;
+    assert_eq!(owned[0], Position { partition: 0, offset: 0 });
+    advance(&mut other, 0, 5).await.unwrap();
+    let cut = hanging.as_mut().await;
+    drop(hanging);
+    assert!(matches!(cut, Err(StoreError::Unavailable(_))), "{cut:?}");
+    assert_eq!(frozen.claim(4).await.unwrap(), []);
+}
+
+async fn somebody_waits(pool: &PgPool) {
+    let sql = "select exists (select from pg_locks where not granted and pid in
+               (select pid from pg_stat_activity where datname = current_database()))";
+    while !sqlx::query_scalar::<_, bool>(sql).fetch_one(pool).await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test]
 async fn who_gives_signs_of_life_keeps_its_partitions() {
     let pool = test_services::database().await;

@@ -22,10 +22,10 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<()> {
     let address = listener.local_addr()?;
     say(format_args!("ANB Rising Stars Showcase {}", env!("CARGO_PKG_VERSION")))?;
     let world = World::start_private(lock, &settings).await?;
-    let ran = match Service::start(&settings, &world, listener).await {
+    let ran = match Service::start(&settings, &world, listener, stop).await {
         Ok(service) => {
             introduce(&settings, &world, address)?;
-            let ran = service.run(stop).await;
+            let ran = service.run().await;
             say("stopping")?;
             ran
         }

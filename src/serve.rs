@@ -21,7 +21,7 @@ use infra::telemetry;
 use infra::verdicts::{Decisions, VerdictDesk};
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::lookup::PostgresLookup;
-use projections::projector::{Projector, ProjectorState};
+use projections::projector::Projector;
 use projections::queries::{Generation, Queries};
 use projections::store::postgres::PostgresStore;
 use projections::{ProjectionError, progress};
@@ -47,10 +47,10 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<()> {
     let listener = bind(settings.http.addr).await?;
     let address = listener.local_addr()?;
     let world = World::open_migrated(&settings).await?;
-    let ran = match Service::start(&settings, &world, listener).await {
+    let ran = match Service::start(&settings, &world, listener, stop).await {
         Ok(service) => {
             tracing::info!(%address, roles = %settings.roles, "serving");
-            service.run(stop).await
+            service.run().await
         }
         Err(error) => Err(error),
     };
@@ -77,6 +77,8 @@ pub(crate) struct Service {
     transcoder: Option<Worker>,
     /// What serves the others and never ends by itself.
     background: JoinSet<&'static str>,
+    stop: CancellationToken,
+    grace: Duration,
 }
 
 /// What several roles need.
@@ -88,11 +90,12 @@ struct Common {
 }
 
 impl Service {
-    /// Puts the roles together.
+    /// Puts the roles together. They end in order once `stop` is cancelled.
     pub(crate) async fn start(
         settings: &Settings,
         world: &World,
         listener: TcpListener,
+        stop: CancellationToken,
     ) -> Result<Self> {
         limits::raise_open_files();
         let metrics = telemetry::install_metrics()?;
@@ -106,7 +109,8 @@ impl Service {
         let state = projector.as_ref().map(Projector::state);
         let serves = settings.roles.contains(Role::Api);
         let transcodes = settings.roles.contains(Role::Transcoder);
-        let mut service = Self { http: None, projector, transcoder: None, background };
+        let grace = settings.shutdown_grace;
+        let mut service = Self { http: None, projector, transcoder: None, background, stop, grace };
         if !serves && !transcodes {
             return Ok(service);
         }
@@ -122,16 +126,23 @@ impl Service {
             });
         }
         if serves {
-            let router = common.router(settings, world, storage, state, metrics).await?;
+            let health = health::Parts {
+                pool: world.pool().clone(),
+                log: Arc::clone(&world.log),
+                storage: Arc::clone(&storage.objects),
+                projector: state,
+                stop: service.stop.clone(),
+            };
+            let router = common.router(settings, world, storage, metrics, health).await?;
             service.http = Some((listener, router));
         }
         Ok(service)
     }
 
-    /// Runs until `stop`, then ends in order: no new requests and jobs, those under way finish, the
-    /// projector ends after its batch.
-    pub(crate) async fn run(self, stop: CancellationToken) -> Result<()> {
-        let Self { http, projector, transcoder, mut background } = self;
+    /// Runs until it is told to stop, then ends in order: no new jobs, and after the grace no new
+    /// requests; those under way finish; the projector ends after its batch.
+    pub(crate) async fn run(self) -> Result<()> {
+        let Self { http, projector, transcoder, mut background, stop, grace } = self;
         let serves = http.is_some();
         let projecting = projector.map(|projector| {
             let last = CancellationToken::new();
@@ -139,7 +150,7 @@ impl Service {
         });
         let transcoding = transcoder.map(|worker| tokio::spawn(worker.run(stop.clone())));
         let failed = tokio::select! {
-            () = serve_http(http, stop.clone()) => None,
+            () = serve_http(http, stop.clone(), grace) => None,
             ended = background.join_next() => Some(ended),
         };
         stop.cancel();
@@ -158,9 +169,9 @@ impl Service {
 }
 
 /// Answers requests until `stop`; without the role, just waits for it.
-async fn serve_http(http: Option<(TcpListener, Router)>, stop: CancellationToken) {
+async fn serve_http(http: Option<(TcpListener, Router)>, stop: CancellationToken, grace: Duration) {
     match http {
-        Some((listener, router)) => http::serve(listener, router, stop).await,
+        Some((listener, router)) => http::serve(listener, router, stop, grace).await,
         None => stop.cancelled().await,
     }
 }
@@ -247,8 +258,8 @@ impl Common {
         settings: &Settings,
         world: &World,
         storage: Storage,
-        projector: Option<watch::Receiver<ProjectorState>>,
         metrics: PrometheusHandle,
+        health: health::Parts,
     ) -> Result<Router> {
         let pool = world.pool().clone();
         let parts = commands::Parts {
@@ -263,12 +274,6 @@ impl Common {
             verdict_deadline: settings.verdict_deadline,
             secret_key: settings.secret_key.expose().to_vec(),
             hash_parallelism: std::thread::available_parallelism().map_or(1, Into::into),
-        };
-        let health = health::Parts {
-            pool: pool.clone(),
-            log: Arc::clone(&world.log),
-            storage: Arc::clone(&storage.objects),
-            projector,
         };
         let app = App {
             commands: Commands::new(parts, behaviour).await?,

@@ -15,6 +15,7 @@ mod e2e {
     mod pending;
     mod poison;
     mod races;
+    mod scale_out;
     mod settings;
     mod story;
 }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 /// One part of the system that requests depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// What it is: `database`, `log`, `projection`, `storage`.
+    /// What it is: `database`, `log`, `projection`, `storage`, `process`.
     pub name: &'static str,
     /// What is wrong with it, in a few words without secrets; `None` if nothing is.
     pub problem: Option<String>,

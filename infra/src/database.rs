@@ -10,6 +10,10 @@ static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A process that hangs in the middle of a transaction keeps its row locks, and everybody else
+/// waiting: Postgres ends that transaction. In milliseconds; no transaction of ours ever pauses.
+const SESSION: [(&str, &str); 1] = [("idle_in_transaction_session_timeout", "2500")];
+
 /// Why the database cannot be used; one line for a person.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -37,7 +41,7 @@ pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, Database
         // Opening one takes a while on a busy machine, and a burst does not wait.
         .min_connections(max_connections.div_ceil(4))
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options.application_name("anb"))
+        .connect_with(options.application_name("anb").options(SESSION))
         .await
         .map_err(DatabaseError::Unreachable)
 }

@@ -12,6 +12,9 @@ use tokio::sync::watch;
 
 const CHANNEL: &str = "anb_projection";
 const RECONNECT: Duration = Duration::from_millis(500);
+/// A connection may be dead without a word. After so long without a notification we look for
+/// ourselves whether there was nothing to be told.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// What a committed batch tells the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +26,16 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// What is known once `news` has come, too.
+    fn learn(&mut self, news: Self) {
+        self.generation = news.generation.or(self.generation);
+        for new in news.checkpoints {
+            self.checkpoints.retain(|old| old.partition != new.partition);
+            self.checkpoints.push(new);
+        }
+        self.checkpoints.sort_unstable();
+    }
+
     /// Tells everybody once the transaction has committed.
     pub(crate) async fn notify(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let payload = serde_json::to_string(self).map_err(|e| sqlx::Error::Encode(e.into()))?;
@@ -60,22 +73,41 @@ async fn listen(
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(CHANNEL).await?;
     // Whatever was committed before we listened would otherwise go unnoticed.
-    for checkpoint in lookup.checkpoints().await? {
+    let mut known = standing(pool, lookup).await?;
+    pass_on(&known, desk, generation);
+    loop {
+        let Ok(notification) = tokio::time::timeout(QUIET, listener.try_recv()).await else {
+            let now = standing(pool, lookup).await?;
+            if now != known {
+                return Err("the projection has moved, and no notification came".into());
+            }
+            continue;
+        };
+        let Some(notification) = notification? else { return Ok(()) };
+        let progress: Progress = serde_json::from_str(notification.payload())?;
+        pass_on(&progress, desk, generation);
+        known.learn(progress);
+    }
+}
+
+/// Where the projection stands now.
+async fn standing(
+    pool: &PgPool,
+    lookup: &dyn VerdictLookup,
+) -> Result<Progress, Box<dyn std::error::Error + Send + Sync>> {
+    let checkpoints = lookup.checkpoints().await?;
+    let generation: i64 =
+        sqlx::query_scalar("select generation from ranking_head").fetch_one(pool).await?;
+    Ok(Progress { generation: Some(u64::try_from(generation)?), checkpoints })
+}
+
+fn pass_on(progress: &Progress, desk: &VerdictDesk, generation: &watch::Sender<u64>) {
+    for checkpoint in &progress.checkpoints {
         desk.advance(checkpoint.partition, checkpoint.offset);
     }
-    let current: i64 =
-        sqlx::query_scalar("select generation from ranking_head").fetch_one(pool).await?;
-    raise(generation, u64::try_from(current)?);
-    while let Some(notification) = listener.try_recv().await? {
-        let progress: Progress = serde_json::from_str(notification.payload())?;
-        for checkpoint in progress.checkpoints {
-            desk.advance(checkpoint.partition, checkpoint.offset);
-        }
-        if let Some(new) = progress.generation {
-            raise(generation, new);
-        }
+    if let Some(new) = progress.generation {
+        raise(generation, new);
     }
-    Ok(())
 }
 
 /// Notifications of different projectors may arrive late: the newest generation stands.

@@ -14,6 +14,7 @@ use domain::Position;
 use infra::event_log::{EventLog, LogReader, ReadError};
 use infra::verdicts::VerdictDesk;
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 pub use health::ProjectorState;
@@ -25,8 +26,8 @@ use step::Checkpoints;
 
 /// At most so many records are folded into one transaction.
 const MAX_BATCH: usize = 4096;
-/// How often a projector without all partitions tries to get the others, and how often the lag is
-/// measured.
+/// How often a projector shows that it lives and measures its lag, and one without all partitions
+/// tries to get the others.
 const TICK: Duration = Duration::from_secs(1);
 /// How long to wait after a fault that passes.
 const RETRY: Duration = Duration::from_millis(250);
@@ -137,6 +138,7 @@ impl<S: Store> Projector<S> {
     async fn session(&mut self, shutdown: &CancellationToken) -> Result<(), ProjectionError> {
         let partitions = self.log.partitions();
         let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let owned = self.store.claim(partitions).await?;
             self.checkpoints = Checkpoints::new(&owned);
@@ -155,6 +157,7 @@ impl<S: Store> Projector<S> {
                     biased;
                     () = shutdown.cancelled() => return Ok(()),
                     _ = tick.tick() => {
+                        self.store.keep_alive().await?;
                         self.measure_lag().await?;
                         if !complete {
                             break; // Claim again: an owner may have gone.
@@ -180,15 +183,26 @@ impl<S: Store> Projector<S> {
         let mut reader: Box<dyn LogReader> = self.log.read(&owned).await?;
         let mut folded = 0;
         while self.checkpoints.lag(&ends) > 0 {
-            let records = reader.next(self.max_batch).await?;
+            let records = tokio::select! {
+                records = reader.next(self.max_batch) => records?,
+                () = tokio::time::sleep(TICK) => {
+                    self.store.keep_alive().await?;
+                    continue;
+                }
+            };
             folded += records.len() as u64;
             self.step(records).await?;
         }
         Ok(folded)
     }
 
+    /// A log that does not answer at once must not keep us from the next sign of life.
     async fn measure_lag(&self) -> Result<(), ProjectionError> {
-        let lag = self.checkpoints.lag(&self.log.end_offsets().await?);
+        let Ok(ends) = tokio::time::timeout(TICK, self.log.end_offsets()).await else {
+            tracing::debug!("the log does not say where it ends");
+            return Ok(());
+        };
+        let lag = self.checkpoints.lag(&ends?);
         metrics::gauge!("anb_projection_lag_events").set(lag as f64);
         self.state.send_if_modified(|state| {
             let new = ProjectorState::Running { lag };

@@ -15,6 +15,9 @@ pub trait Store: Send {
     /// owns, keeping those already owned. Returns the checkpoint of each owned partition.
     async fn claim(&mut self, partitions: u32) -> Result<Vec<Position>, StoreError>;
 
+    /// A sign of life, due every second: an owner that gives none for long has lost its partitions.
+    async fn keep_alive(&mut self) -> Result<(), StoreError>;
+
     /// Loads every row that `keys` names, as far as it exists.
     async fn load(&mut self, keys: &Keys) -> Result<Contest, StoreError>;
 

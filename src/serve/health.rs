@@ -12,6 +12,7 @@ use infra::object_storage::ObjectStorage;
 use projections::projector::ProjectorState;
 use sqlx::PgPool;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// A part that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,11 +24,17 @@ pub(super) struct Parts {
     pub(super) storage: Arc<dyn ObjectStorage>,
     /// The projector, if it runs in this process.
     pub(super) projector: Option<watch::Receiver<ProjectorState>>,
+    /// Cancelled once this process has been told to stop.
+    pub(super) stop: CancellationToken,
 }
 
 #[async_trait]
 impl Health for Parts {
     async fn checks(&self) -> Vec<Check> {
+        if self.stop.is_cancelled() {
+            let problem = Some("this process is about to stop".to_owned());
+            return vec![Check { name: "process", problem }];
+        }
         let database = sqlx::query("select 1").execute(&self.pool);
         let (database, log, storage) = tokio::join!(
             within_patience(database),

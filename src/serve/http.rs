@@ -1,15 +1,20 @@
 //! The HTTP server: accepts connections, and lets requests finish when it stops.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
+use axum::response::Response;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tower::util::MapResponseLayer;
 
 /// A client has so long to send the head of a request, and may keep a connection idle so long.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -21,19 +26,30 @@ const DRAIN: Duration = Duration::from_secs(15);
 /// Out of file descriptors: wait until some connection has gone.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop`, then lets requests under way finish, as long as [`DRAIN`] at most.
-pub(super) async fn serve(listener: TcpListener, app: Router, stop: CancellationToken) {
+/// Serves until `stop` and for `grace` longer, then closes the port and lets requests under way
+/// finish, as long as [`DRAIN`] at most.
+pub(super) async fn serve(
+    listener: TcpListener,
+    app: Router,
+    stop: CancellationToken,
+    grace: Duration,
+) {
     let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
     server
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(READ_BUFFER);
-    let service = TowerToHyperService::new(app);
+    let service = TowerToHyperService::new(app.layer(farewell(stop.clone())));
     let connections = GracefulShutdown::new();
+    let closing = async {
+        stop.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    let mut closing = pin!(closing);
     loop {
         let stream = tokio::select! {
-            () = stop.cancelled() => break,
+            () = &mut closing => break,
             stream = accept(&listener) => stream,
         };
         let connection = server.serve_connection(TokioIo::new(stream), service.clone());
@@ -49,6 +65,17 @@ pub(super) async fn serve(listener: TcpListener, app: Router, stop: Cancellation
     if tokio::time::timeout(DRAIN, connections.shutdown()).await.is_err() {
         tracing::warn!(open, "some requests did not finish in time");
     }
+}
+
+/// Once we stop, no answer invites another request on its connection: whoever would send one the
+/// moment that we close it could not know whether it was heard.
+fn farewell(stop: CancellationToken) -> MapResponseLayer<impl Fn(Response) -> Response + Clone> {
+    MapResponseLayer::new(move |mut response: Response| {
+        if stop.is_cancelled() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    })
 }
 
 /// The next connection, whatever it takes.

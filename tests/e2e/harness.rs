@@ -1,6 +1,8 @@
 //! What scenarios are made of: a world (database, log, storage), servers in it, clients of those.
 
 pub(super) mod answer;
+pub(super) mod balancer;
+pub(super) mod ballot;
 pub(super) mod client;
 pub(super) mod clip;
 pub(super) mod raw;

@@ -26,6 +26,12 @@ pub struct HttpArgs {
     /// Origins whose pages may call the API, joined by commas, or * for all
     #[arg(long, env, hide_env_values = true, value_name = "CORS_ORIGINS", default_value = "*")]
     pub cors_origins: String,
+
+    /// How long to go on serving after /ready says no and before the port closes, in milliseconds
+    /// [default: 5000; dev: 0]
+    #[arg(long, env, hide_env_values = true, value_name = "SHUTDOWN_GRACE_MS",
+          value_parser = clap::value_parser!(u64).range(..=60_000))]
+    pub shutdown_grace_ms: Option<u64>,
 }
 
 /// Where and for whom to answer.
@@ -108,6 +114,7 @@ mod tests {
             http_addr: SocketAddr::from(([0, 0, 0, 0], 0)),
             public_url: None,
             cors_origins: "*".to_owned(),
+            shutdown_grace_ms: None,
         }
     }
 

@@ -79,6 +79,8 @@ pub struct Settings {
     pub roles: Roles,
     /// Where and for whom it answers.
     pub http: HttpSettings,
+    /// Told to stop, it serves on for so long, so that balancers notice before the port closes.
+    pub shutdown_grace: Duration,
     /// Its database.
     pub database: DatabaseSettings,
     /// Its log.
@@ -142,7 +144,9 @@ impl ServeArgs {
         database: DatabaseSettings,
         secret_key: SecretKey,
     ) -> Result<Settings, SettingError> {
+        let grace = self.http.shutdown_grace_ms.map(Duration::from_millis);
         Ok(Settings {
+            shutdown_grace: grace.unwrap_or(default_grace(&database)),
             roles: self.roles.clone(),
             http: self.http.parse()?,
             database,
@@ -155,6 +159,14 @@ impl ServeArgs {
             transcode_workers: self.transcode_workers.unwrap_or_else(default_workers),
             data_dir: self.database.data_dir.clone(),
         })
+    }
+}
+
+/// Nobody balances between processes that bring their own database.
+fn default_grace(database: &DatabaseSettings) -> Duration {
+    match database {
+        DatabaseSettings::Url(_) => Duration::from_secs(5),
+        DatabaseSettings::Private { .. } => Duration::ZERO,
     }
 }
 
@@ -193,6 +205,7 @@ mod tests {
         assert_eq!(settings.roles, Roles::all());
         assert_eq!(settings.access_token_ttl, Duration::from_secs(86_400));
         assert_eq!(settings.max_video_size, 10_485_760);
+        assert_eq!(settings.shutdown_grace, Duration::from_secs(5));
         assert_eq!(settings.event_log, EventLogSettings::Postgres { partitions: 8 });
         assert_eq!(settings.storage, StorageSettings::Local { root: ".anb/media".into() });
     }
@@ -210,7 +223,9 @@ mod tests {
         let own = || SecretKey::parse(Secret::new("m".repeat(64))).unwrap();
         let settings = args(&[]).unwrap().parse_dev(own()).unwrap();
         assert_eq!(settings.secret_key.expose(), "m".repeat(64).as_bytes());
-        let given = args(&[KEY]).unwrap().parse_dev(own()).unwrap();
+        assert_eq!(settings.shutdown_grace, Duration::ZERO);
+        let given = args(&[KEY, "--shutdown-grace-ms=70"]).unwrap().parse_dev(own()).unwrap();
+        assert_eq!(given.shutdown_grace, Duration::from_millis(70));
         assert_eq!(given.secret_key.expose(), b"0123456789abcdef0123456789abcdef");
         let error = args(&[URL]).unwrap().parse_dev(own()).unwrap_err().to_string();
         assert!(error.starts_with("DATABASE_URL is set, but `anb dev`"), "{error}");
@@ -223,6 +238,7 @@ mod tests {
             ("--log-partitions=0", "LOG_PARTITIONS"),
             ("--max-video-size=ten", "MAX_VIDEO_SIZE"),
             ("--access-token-expire-minutes=0", "ACCESS_TOKEN_EXPIRE_MINUTES"),
+            ("--shutdown-grace-ms=60001", "SHUTDOWN_GRACE_MS"),
             ("--verdict-deadline-ms=60001", "VERDICT_DEADLINE_MS"),
             ("--transcode-workers=0", "TRANSCODE_WORKERS"),
             ("--event-log=redis", "EVENT_LOG"),

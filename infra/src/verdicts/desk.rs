@@ -118,6 +118,7 @@ impl VerdictDesk {
             if batch.is_empty() {
                 continue;
             }
+            metrics::counter!("anb_command_lookups_total").increment(1);
             match lookup.verdicts(&batch).await {
                 // Those without a verdict wait until a checkpoint passes them once more.
                 Ok(verdicts) => self.publish(verdicts),

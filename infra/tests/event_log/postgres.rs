@@ -20,6 +20,18 @@ async fn another_number_of_partitions_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_hangs_in_the_middle_of_an_append_does_not_stop_the_others() {
+    let url = test_services::database_url().await;
+    let pool = infra::database::connect(&url, 4).await.unwrap();
+    let log = PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap();
+    let mut hanging = pool.begin().await.unwrap();
+    sqlx::query("select from event_log_heads for update").execute(&mut *hanging).await.unwrap();
+
+    append(&log, vec![record("video-1", 0)]).await;
+    assert!(hanging.commit().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_was_cut_is_noticed_before_and_during_reading() {
     let pool = test_services::database().await;
     let log = PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap();

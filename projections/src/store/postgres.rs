@@ -10,6 +10,7 @@ mod rows;
 mod write;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::contest::Keys;
@@ -24,12 +25,29 @@ use recent::RecentVideos;
 /// The first half of the advisory lock's key, so that it meets no other use: "anb1".
 const LOCK_SPACE: i32 = 0x616e_6231;
 
+/// In milliseconds: two signs of life may be missed, and another owner is at work within five seconds.
+const NO_SIGN_OF_LIFE: &str = "2500";
+
+/// An answer that takes longer will not come: the network has forgotten the connection.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A crash of Postgres takes back the transactions that had not reached the disk: less than a second
+/// of them, so far fewer generations than this.
+const LEAP: i64 = 1 << 20;
+
 /// How the projector's connection works.
 ///
 /// The log is the truth: rows lost in a crash are folded again, so no commit waits for the disk. And
 /// every statement touches some rows by their keys: plans are made once, while tables are still
 /// empty, and must not read whole tables ever after.
-const SESSION: [(&str, &str); 5] = [
+///
+/// A process that is frozen keeps its connection, and with it its locks. So Postgres itself cuts an
+/// owner that gives no sign of life, also one that takes no answer: its locks are free then, and what
+/// it had not committed is gone.
+const SESSION: [(&str, &str); 8] = [
+    ("idle_session_timeout", NO_SIGN_OF_LIFE),
+    ("idle_in_transaction_session_timeout", NO_SIGN_OF_LIFE),
+    ("tcp_user_timeout", NO_SIGN_OF_LIFE),
     ("synchronous_commit", "off"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
@@ -94,6 +112,9 @@ impl PostgresStore {
         .execute(&mut *connection)
         .await
         .map_err(from_sqlx)?;
+        if !won.is_empty() {
+            leap(connection).await.map_err(from_sqlx)?;
+        }
         self.owned.extend(won.into_iter().filter_map(|p| u32::try_from(p).ok()));
         self.owned.sort_unstable();
         let owned: Vec<i32> = self.owned.iter().copied().map(rows::partition).collect();
@@ -127,6 +148,14 @@ impl PostgresStore {
             sqlx::query(statement).execute(&mut *tx).await.map_err(from_sqlx)?;
         }
         tx.commit().await.map_err(from_sqlx)
+    }
+
+    /// A connection that is gone is not made again here: the locks went with it.
+    async fn try_keep_alive(&mut self) -> Result<(), StoreError> {
+        match &mut self.connection {
+            Some(connection) => connection.ping().await.map_err(from_sqlx),
+            None => Err(StoreError::Unavailable("not connected".to_owned())),
+        }
     }
 
     async fn try_load(&mut self, keys: &Keys) -> Result<Contest, StoreError> {
@@ -165,22 +194,49 @@ impl PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn claim(&mut self, partitions: u32) -> Result<Vec<Position>, StoreError> {
-        let result = self.try_claim(partitions).await;
+        let result = patiently(self.try_claim(partitions)).await;
+        self.forget(result)
+    }
+
+    async fn keep_alive(&mut self) -> Result<(), StoreError> {
+        let result = patiently(self.try_keep_alive()).await;
         self.forget(result)
     }
 
     async fn load(&mut self, keys: &Keys) -> Result<Contest, StoreError> {
-        let result = self.try_load(keys).await;
+        let result = patiently(self.try_load(keys)).await;
         self.forget(result)
     }
 
     async fn commit(&mut self, batch: &Batch<'_>) -> Result<Committed, StoreError> {
-        let result = self.try_commit(batch).await;
+        let result = patiently(self.try_commit(batch)).await;
         if result.is_ok() {
             self.recent.committed(batch);
         }
         self.forget(result)
     }
+}
+
+async fn patiently<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let late = |_| StoreError::Unavailable(format!("no answer within {} s", PATIENCE.as_secs()));
+    tokio::time::timeout(PATIENCE, work).await.map_err(late)?
+}
+
+/// Leaves behind every generation that readers may have seen, also those that a crash has taken back:
+/// a new owner must not give one of those numbers to other rows, because pages are known by it.
+/// Unlike a batch's, this commit waits for the disk.
+async fn leap(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let mut tx = connection.begin().await?;
+    sqlx::query("set local synchronous_commit = on").execute(&mut *tx).await?;
+    let generation: i64 = sqlx::query_scalar(
+        "update ranking_head set generation = generation + $1 returning generation",
+    )
+    .bind(LEAP)
+    .fetch_one(&mut *tx)
+    .await?;
+    let progress = Progress { generation: u64::try_from(generation).ok(), checkpoints: Vec::new() };
+    progress.notify(&mut tx).await?;
+    tx.commit().await
 }
 
 /// Moves the checkpoints, each only from where this owner left it.
@@ -209,8 +265,9 @@ async fn advance(connection: &mut PgConnection, advances: &[Advance]) -> Result<
 fn from_sqlx(error: sqlx::Error) -> StoreError {
     let broken = match &error {
         sqlx::Error::Database(database) => !database.code().is_some_and(|code| {
-            // Connection, transaction rollback, resources, operator intervention, system error.
-            ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+            // Connection, transaction rollback, resources, operator intervention, system error; and a
+            // transaction that stood idle for too long.
+            ["08", "40", "53", "57", "58", "25P03"].iter().any(|class| code.starts_with(class))
         }),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)

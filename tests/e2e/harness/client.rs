@@ -122,11 +122,11 @@ impl Api {
     }
 
     pub(crate) async fn upload(&self, owner: &Person, upload: Upload) -> Answer {
-        self.post("/api/videos/upload")
-            .bearer_auth(&owner.token)
-            .multipart(upload.form())
-            .answer()
-            .await
+        self.upload_request(owner, upload).answer().await
+    }
+
+    pub(crate) fn upload_request(&self, owner: &Person, upload: Upload) -> RequestBuilder {
+        self.post("/api/videos/upload").bearer_auth(&owner.token).multipart(upload.form())
     }
 }
 

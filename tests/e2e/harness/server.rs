@@ -20,6 +20,7 @@ pub(crate) enum Roles {
     NoTranscoder,
     Api,
     Projector,
+    Transcoder,
 }
 
 impl Roles {
@@ -29,6 +30,7 @@ impl Roles {
             Self::NoTranscoder => "api,projector",
             Self::Api => "api",
             Self::Projector => "projector",
+            Self::Transcoder => "transcoder",
         }
     }
 }
@@ -101,9 +103,44 @@ impl Server {
     }
 
     /// What Ctrl-C does.
-    pub(crate) async fn interrupt(mut self) -> ExitStatus {
+    pub(crate) async fn interrupt(self) -> ExitStatus {
+        self.signal("-INT").await;
+        self.ended().await
+    }
+
+    /// What a service manager does.
+    pub(crate) async fn terminate(self) -> ExitStatus {
+        self.signal("-TERM").await;
+        self.ended().await
+    }
+
+    /// It hangs from now on: its connections stay, and nothing happens on them.
+    pub(crate) async fn freeze(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// It goes on as if nothing had happened.
+    pub(crate) async fn thaw(&self) {
+        self.signal("-CONT").await;
+    }
+
+    /// Waits until it says that it serves, whatever its roles.
+    pub(crate) async fn serving(&self) {
+        eventually("the server serves", async || {
+            let log = std::fs::read_to_string(&self.log).unwrap();
+            let (started, stopped) =
+                (log.matches(" serving ").count(), log.matches(" stopped").count());
+            (started > stopped).then_some(())
+        })
+        .await;
+    }
+
+    async fn signal(&self, signal: &str) {
         let pid = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().await.unwrap().success());
+    }
+
+    async fn ended(mut self) -> ExitStatus {
         tokio::time::timeout(super::PATIENCE, self.child.wait()).await.unwrap().unwrap()
     }
 }

@@ -80,6 +80,7 @@ impl World {
             .env("DATABASE_URL", &self.database_url)
             .env("SECRET_KEY", SECRET_KEY)
             .env("LOG_PARTITIONS", PARTITIONS.to_string())
+            .env("SHUTDOWN_GRACE_MS", "0")
             .env("RUST_LOG", "info");
         if let Some(Cluster { kafka, s3 }) = &self.cluster {
             command

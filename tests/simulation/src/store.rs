@@ -174,6 +174,13 @@ impl Store for SimStore {
         Ok(positions)
     }
 
+    async fn keep_alive(&mut self) -> Result<(), StoreError> {
+        match self.connection {
+            Some(connection) => self.alive(connection),
+            None => Err(self.lost()),
+        }
+    }
+
     async fn load(&mut self, keys: &Keys) -> Result<Contest, StoreError> {
         self.round_trip().await?;
         let connection = self.connection();

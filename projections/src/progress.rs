@@ -65,7 +65,8 @@ async fn listen(
     }
     let current: i64 =
         sqlx::query_scalar("select generation from ranking_head").fetch_one(pool).await?;
-    raise(generation, u64::try_from(current)?);
+    // Not raised: after a crash the database may have gone back, and then somebody must look.
+    generation.send_replace(u64::try_from(current)?);
     while let Some(notification) = listener.try_recv().await? {
         let progress: Progress = serde_json::from_str(notification.payload())?;
         for checkpoint in progress.checkpoints {

@@ -4,6 +4,8 @@ use domain::Changes;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
+use super::changes;
+
 /// Recomputes the standings of the artists that a batch touched; returns the new generation if any row changed.
 ///
 /// The score is a function of the artist's account and videos alone (`domain::ranking::standing`),
@@ -30,7 +32,7 @@ pub(super) async fn update(
     if changed == 0 {
         return Ok(None);
     }
-    sqlx::query("update ranking_head set generation = $1").bind(next).execute(connection).await?;
+    changes::publish(connection, next, &artists).await?;
     Ok(u64::try_from(next).ok())
 }
 

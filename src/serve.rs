@@ -22,7 +22,8 @@ use infra::verdicts::{Decisions, VerdictDesk};
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::lookup::PostgresLookup;
 use projections::projector::{Projector, ProjectorState};
-use projections::queries::{Generation, Queries};
+use projections::queries::Queries;
+use projections::rankings::{Follower, Rankings};
 use projections::store::postgres::PostgresStore;
 use projections::{ProjectionError, progress};
 use tokio::net::TcpListener;
@@ -119,7 +120,8 @@ impl Service {
             });
         }
         if serves {
-            let router = common.router(settings, world, storage, state, metrics).await?;
+            let rankings = common.rankings(world, &mut service.background);
+            let router = common.router(settings, world, storage, state, metrics, rankings).await?;
             service.http = Some((listener, router));
         }
         Ok(service)
@@ -224,6 +226,18 @@ impl Common {
         )
     }
 
+    /// The boards, and what keeps them in step.
+    fn rankings(&self, world: &World, background: &mut JoinSet<&'static str>) -> Arc<Rankings> {
+        let rankings = Arc::new(Rankings::default());
+        let follower = Follower::new(world.pool().clone(), Arc::clone(&rankings));
+        let generation = self.generation.subscribe();
+        background.spawn(async move {
+            follower.run(generation).await;
+            "the follower of the ranking"
+        });
+        rankings
+    }
+
     fn sweeper(&self, world: &World, storage: &Storage) -> Sweeper {
         Sweeper {
             log: Arc::clone(&world.log),
@@ -241,6 +255,7 @@ impl Common {
         storage: Storage,
         projector: Option<watch::Receiver<ProjectorState>>,
         metrics: PrometheusHandle,
+        rankings: Arc<Rankings>,
     ) -> Result<Router> {
         let pool = world.pool().clone();
         let parts = commands::Parts {
@@ -261,10 +276,11 @@ impl Common {
             log: Arc::clone(&world.log),
             storage: Arc::clone(&storage.objects),
             projector,
+            rankings: Arc::clone(&rankings),
         };
         let app = App {
             commands: Commands::new(parts, behaviour).await?,
-            queries: Queries::new(pool, Generation::watched(self.generation.subscribe())),
+            queries: Queries::new(pool, rankings),
             storage: storage.objects,
             media: storage.media,
             health: Arc::new(health),

@@ -10,3 +10,5 @@ create unlogged table ranking_changes (
 );
 -- Ids do not compress.
 alter table ranking_changes alter column artists set storage external;
+-- The generation that there is now has a trail as well: an empty one.
+insert into ranking_changes (generation, artists) select generation, '{}' from ranking_head;

@@ -104,7 +104,7 @@ impl Gathering {
     /// The boards of all that was gathered.
     pub fn into_boards(self, generation: u64) -> Boards {
         let Self { origins, mut artists } = self;
-        artists.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        artists.sort_unstable_by_key(|(standing, _)| *standing);
         let artists = Artists::of(artists);
         let mut slots: Vec<Vec<Slot>> = vec![Vec::new(); origins.boards_len()];
         for slot in artists.slots() {
@@ -197,9 +197,8 @@ impl Boards {
     pub fn page(&self, board: &Board, skip: u64, limit: u32) -> Page {
         let Some(order) = self.order(board) else { return Page { total: 0, artists: Vec::new() } };
         let from = usize::try_from(skip).unwrap_or(usize::MAX);
-        let slots = order.from(from).take(limit as usize);
-        let artists = (skip.saturating_add(1)..).zip(slots);
-        let artists = artists.map(|(position, slot)| self.ranked(position, slot)).collect();
+        let slots = order.from(from).take(limit as usize).enumerate();
+        let artists = slots.map(|(n, slot)| self.ranked(skip + n as u64 + 1, slot)).collect();
         Page { total: order.len() as u64, artists }
     }
 

@@ -27,6 +27,16 @@ pub struct Edition {
 }
 
 impl Edition {
+    /// One that has just begun.
+    pub fn new(number: u64) -> Self {
+        Self::since(number, Instant::now())
+    }
+
+    /// One that began then.
+    pub fn since(number: u64, since: Instant) -> Self {
+        Self { number, since }
+    }
+
     /// How long ago it replaced the one before.
     pub fn age(&self) -> Duration {
         self.since.elapsed()
@@ -88,6 +98,6 @@ impl Rankings {
     }
 
     fn announce(&self, number: u64) {
-        self.edition.send_replace(Some(Edition { number, since: Instant::now() }));
+        self.edition.send_replace(Some(Edition::new(number)));
     }
 }

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use infra::event_log::EventLog;
 use infra::object_storage::ObjectStorage;
 use projections::projector::ProjectorState;
+use projections::rankings::Rankings;
 use sqlx::PgPool;
 use tokio::sync::watch;
 
@@ -23,6 +24,8 @@ pub(super) struct Parts {
     pub(super) storage: Arc<dyn ObjectStorage>,
     /// The projector, if it runs in this process.
     pub(super) projector: Option<watch::Receiver<ProjectorState>>,
+    /// The boards that rankings are served from.
+    pub(super) rankings: Arc<Rankings>,
 }
 
 #[async_trait]
@@ -39,6 +42,9 @@ impl Health for Parts {
             Check::of("log", log),
             Check::of("storage", storage),
         ];
+        let loading = self.rankings.edition().is_none();
+        let problem = loading.then(|| "the boards are being loaded".to_owned());
+        checks.push(Check { name: "rankings", problem });
         if let Some(state) = &self.projector {
             checks.push(Check { name: "projection", problem: problem_of(&state.borrow()) });
         }

@@ -100,6 +100,8 @@ impl Contest {
                 assert_eq!(page.total, expected.len() as u64);
                 paged.extend(rows(&page));
             }
+            let beyond = boards.page(&board, u64::MAX, 100);
+            assert_eq!((beyond.total, beyond.artists.len()), (expected.len() as u64, 0));
             let numbered: Vec<(u64, Standing)> = (1..).zip(expected.iter().copied()).collect();
             assert!(paged == numbered, "{board:?} is paged wrongly");
             for (position, standing) in numbered.iter().step_by(every) {

@@ -22,7 +22,8 @@ use infra::verdicts::{Decisions, VerdictDesk};
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::lookup::PostgresLookup;
 use projections::projector::Projector;
-use projections::queries::{Generation, Queries};
+use projections::queries::Queries;
+use projections::rankings::{Follower, Rankings};
 use projections::store::postgres::PostgresStore;
 use projections::{ProjectionError, progress};
 use tokio::net::TcpListener;
@@ -126,14 +127,17 @@ impl Service {
             });
         }
         if serves {
+            let rankings = common.rankings(world, &mut service.background);
             let health = health::Parts {
                 pool: world.pool().clone(),
                 log: Arc::clone(&world.log),
                 storage: Arc::clone(&storage.objects),
                 projector: state,
                 stop: service.stop.clone(),
+                rankings: Arc::clone(&rankings),
             };
-            let router = common.router(settings, world, storage, metrics, health).await?;
+            let router =
+                common.router(settings, world, storage, metrics, health, rankings).await?;
             service.http = Some((listener, router));
         }
         Ok(service)
@@ -243,6 +247,18 @@ impl Common {
         )
     }
 
+    /// The boards, and what keeps them in step.
+    fn rankings(&self, world: &World, background: &mut JoinSet<&'static str>) -> Arc<Rankings> {
+        let rankings = Arc::new(Rankings::default());
+        let follower = Follower::new(world.pool().clone(), Arc::clone(&rankings));
+        let generation = self.generation.subscribe();
+        background.spawn(async move {
+            follower.run(generation).await;
+            "the follower of the ranking"
+        });
+        rankings
+    }
+
     fn sweeper(&self, world: &World, storage: &Storage) -> Sweeper {
         Sweeper {
             log: Arc::clone(&world.log),
@@ -260,6 +276,7 @@ impl Common {
         storage: Storage,
         metrics: PrometheusHandle,
         health: health::Parts,
+        rankings: Arc<Rankings>,
     ) -> Result<Router> {
         let pool = world.pool().clone();
         let parts = commands::Parts {
@@ -277,7 +294,7 @@ impl Common {
         };
         let app = App {
             commands: Commands::new(parts, behaviour).await?,
-            queries: Queries::new(pool, Generation::watched(self.generation.subscribe())),
+            queries: Queries::new(pool, rankings),
             storage: storage.objects,
             media: storage.media,
             health: Arc::new(health),

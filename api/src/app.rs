@@ -10,7 +10,7 @@ use infra::config::CorsOrigins;
 use infra::object_storage::ObjectStorage;
 use infra::object_storage::local::LocalStorage;
 use metrics_exporter_prometheus::PrometheusHandle;
-use projections::queries::{Board, PublicVideos, Queries};
+use projections::queries::{PublicVideos, Queries};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
 
@@ -20,6 +20,7 @@ use crate::health::Health;
 use crate::middleware::{cors, drain, observe, secure};
 use crate::pages::Pages;
 use crate::routes;
+use crate::routes::public::rankings::View;
 use crate::token::Tokens;
 
 /// Bytes of finished pages that are kept, per kind.
@@ -28,7 +29,7 @@ const VIDEOS_BYTES: u64 = 8 * 1024 * 1024;
 /// How long a ranking may show the name of a person who has been forgotten.
 const RANKING_TTL: Duration = Duration::from_secs(5);
 /// How long a list may lack a video that was published without moving the ranking.
-pub(crate) const VIDEOS_TTL: Duration = Duration::from_millis(250);
+const VIDEOS_TTL: Duration = Duration::from_millis(250);
 
 /// What the API needs of the world.
 pub struct App {
@@ -81,7 +82,7 @@ pub(crate) struct AppState {
     pub(crate) app: App,
     pub(crate) tokens: Tokens,
     pub(crate) people: People,
-    pub(crate) rankings: Pages<(Board, u64, u32)>,
+    pub(crate) rankings: Pages<View>,
     pub(crate) public_videos: Pages<PublicVideos>,
 }
 
@@ -98,8 +99,8 @@ pub fn router(app: App) -> Result<Router, StartError> {
         app,
         tokens,
         people: People::default(),
-        rankings: Pages::new(RANKING_BYTES, RANKING_TTL),
-        public_videos: Pages::new(VIDEOS_BYTES, VIDEOS_TTL),
+        rankings: Pages::new("rankings", RANKING_BYTES, RANKING_TTL),
+        public_videos: Pages::new("videos", VIDEOS_BYTES, VIDEOS_TTL),
     });
     let (mut routes, document) = routes::all().split_for_parts();
     if docs {

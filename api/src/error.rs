@@ -44,6 +44,8 @@ pub(crate) enum ApiError {
 
     VideoNotFound,
     NotYourVideo,
+    ArtistUnknown,
+    NotRanked,
     CommandUnknown,
     MediaForbidden,
     MediaGone,
@@ -90,6 +92,15 @@ impl ApiError {
         Self::Validation(vec![problem])
     }
 
+    /// The same, for another one of those who waited for one answer.
+    pub(crate) fn shared(&self) -> Self {
+        match self {
+            Self::Unavailable(cause) => Self::Unavailable(cause.clone()),
+            Self::ArtistUnknown => Self::ArtistUnknown,
+            other => Self::Internal(format!("an answer that several wait for: {other:?}")),
+        }
+    }
+
     /// The table: status, detail, code.
     fn parts(self) -> (StatusCode, Detail, &'static str) {
         use StatusCode as S;
@@ -121,6 +132,10 @@ impl ApiError {
             Self::VideoNotFound => (S::NOT_FOUND, "Video not found".into(), "video_unknown"),
             Self::NotYourVideo => {
                 (S::FORBIDDEN, "Forbidden: this video does not belong to you".into(), "not_owner")
+            }
+            Self::ArtistUnknown => (S::NOT_FOUND, "Artista no encontrado".into(), "artist_unknown"),
+            Self::NotRanked => {
+                (S::NOT_FOUND, "Aún no tienes videos publicados".into(), "not_ranked")
             }
             Self::CommandUnknown => (S::NOT_FOUND, "Command not found".into(), "command_unknown"),
             Self::MediaForbidden => {

@@ -4,12 +4,12 @@ mod actor;
 mod body;
 mod circumstances;
 mod fields;
+mod path_id;
 mod query;
-mod video_id;
 
 pub(crate) use actor::{Actor, People};
 pub(crate) use body::JsonObject;
 pub(crate) use circumstances::Circumstances;
 pub(crate) use fields::Fields;
+pub(crate) use path_id::{ArtistPath, VideoPath};
 pub(crate) use query::QueryFields;
-pub(crate) use video_id::VideoPath;

@@ -1,152 +1,246 @@
-//! Finished pages: rendered once per generation of the ranking, then served as bytes.
+//! Finished pages: rendered once per edition of the boards, then served as bytes.
 //!
-//! The generation is part of the key, so that a load that began before a change cannot put an old
-//! page in a new one's place; concurrent requests for a missing page wait for one load. What changes
-//! without a new generation (a person is forgotten, a second video of an artist is published) shows
-//! when the page's time is up.
+//! A page knows the edition it shows. While the newest one is being rendered, by one task however
+//! many ask, readers get the one before, for 50 ms at most: nobody waits for a page that is in
+//! demand. What changes without a new edition (a person is forgotten, a second video of an artist is
+//! published) shows when the page's time is up.
+
+mod encoding;
+mod page;
 
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use metrics::Counter;
 use moka::future::Cache;
-use serde::Serialize;
-use sha2::{Digest, Sha256};
+use projections::rankings::Edition;
 
 use crate::error::ApiError;
 
-/// A page as it goes out.
-#[derive(Clone, Debug)]
-pub(crate) struct Page {
-    body: Bytes,
-    etag: HeaderValue,
+pub(crate) use page::{Audience, Page};
+
+/// How long readers get a page that does not hold any more, while the next one is being rendered.
+const GRACE: Duration = Duration::from_millis(50);
+/// What an entry weighs beyond its page: key, tags and the cache's own records.
+const OVERHEAD: usize = 768;
+
+/// The pages of one kind. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Pages<K> {
+    cache: Cache<K, Entry>,
+    ttl: Duration,
+    counters: Counters,
 }
 
-impl Page {
-    /// The entity tag is strong: it names the generation and the bytes themselves.
-    pub(crate) fn render(generation: u64, content: &impl Serialize) -> Result<Self, ApiError> {
-        let internal = |error: &dyn std::fmt::Display| ApiError::Internal(error.to_string());
-        let body = serde_json::to_vec(content).map_err(|error| internal(&error))?;
-        let digest: String =
-            Sha256::digest(&body).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let etag = HeaderValue::try_from(format!("\"{generation}-{digest}\""))
-            .map_err(|error| internal(&error))?;
-        Ok(Self { body: body.into(), etag })
-    }
+/// A page, or why there is none; those who waited for one load share its error.
+type Entry = Result<Arc<Kept>, Arc<ApiError>>;
 
-    /// The page, or 304 if the client has it.
-    pub(crate) fn answer(&self, request: &HeaderMap) -> Response {
-        // `no-cache`: keep it, but ask each time whether it still holds.
-        let headers =
-            [(ETAG, self.etag.clone()), (CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
-        if self.matches(request) {
-            return (StatusCode::NOT_MODIFIED, headers).into_response();
-        }
-        let content_type = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-        (headers, content_type, self.body.clone()).into_response()
-    }
-
-    /// RFC 9110, section 13.1.2: weak comparison, any of a list, or `*`.
-    fn matches(&self, request: &HeaderMap) -> bool {
-        request
-            .get_all(IF_NONE_MATCH)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
-            .any(|tag| tag == "*" || self.etag == tag.strip_prefix("W/").unwrap_or(tag))
-    }
+struct Kept {
+    page: Arc<Page>,
+    rendered: Instant,
+    /// Whether somebody renders the next one.
+    renewing: AtomicBool,
 }
 
-/// The pages of one kind.
-pub(crate) struct Pages<K>(Cache<(u64, K), Page>);
+#[derive(Clone)]
+struct Counters {
+    hit: Counter,
+    stale: Counter,
+    loaded: Counter,
+    waited: Counter,
+}
 
-/// What an entry weighs beyond its body: key, tag and the cache's own records.
-const OVERHEAD: usize = 512;
-
-impl<K: Hash + Eq + Send + Sync + 'static> Pages<K> {
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
     /// At most so many bytes, each page for `ttl` at most.
-    pub(crate) fn new(max_bytes: u64, ttl: Duration) -> Self {
-        let weigh = |_: &(u64, K), page: &Page| {
-            u32::try_from(page.body.len() + OVERHEAD).unwrap_or(u32::MAX)
+    pub(crate) fn new(kind: &'static str, max_bytes: u64, ttl: Duration) -> Self {
+        let weigh = |_: &K, entry: &Entry| {
+            let page = entry.as_ref().map_or(0, |kept| kept.page.bytes());
+            u32::try_from(page + OVERHEAD).unwrap_or(u32::MAX)
         };
-        Self(Cache::builder().max_capacity(max_bytes).weigher(weigh).time_to_live(ttl).build())
+        let evicted = metrics::counter!("anb_pages_evicted_total", "kind" => kind);
+        let cache = Cache::builder()
+            .max_capacity(max_bytes)
+            .weigher(weigh)
+            .time_to_live(ttl + GRACE)
+            .eviction_listener(move |_, _, cause| {
+                if cause == moka::notification::RemovalCause::Size {
+                    evicted.increment(1);
+                }
+            })
+            .build();
+        Self { cache, ttl, counters: Counters::of(kind) }
     }
 
-    /// The page under this key, rendered by `load` if it is not there.
-    pub(crate) async fn get(
+    /// The page under this key as of `edition`, rendered by `load` if it is not there.
+    pub(crate) async fn get<L, F>(
         &self,
-        generation: u64,
+        edition: Edition,
         key: K,
-        load: impl Future<Output = Result<Page, ApiError>>,
-    ) -> Result<Page, ApiError> {
-        let loaded = self.0.try_get_with((generation, key), load).await;
-        // Those who waited for one load share its error.
-        loaded.map_err(|error: Arc<ApiError>| match error.as_ref() {
-            ApiError::Unavailable(cause) => ApiError::Unavailable(cause.clone()),
-            other => ApiError::Internal(format!("a page cannot be rendered: {other:?}")),
-        })
+        load: L,
+    ) -> Result<Arc<Page>, ApiError>
+    where
+        L: FnOnce() -> F + Send + 'static,
+        F: Future<Output = Result<Page, ApiError>> + Send + 'static,
+    {
+        let Some(Ok(kept)) = self.cache.get(&key).await else {
+            return self.load(edition, key, load).await;
+        };
+        if kept.holds(edition, self.ttl) {
+            self.counters.hit.increment(1);
+            return Ok(Arc::clone(&kept.page));
+        }
+        if !kept.held_lately(edition, self.ttl) {
+            return self.load(edition, key, load).await;
+        }
+        self.counters.stale.increment(1);
+        if !kept.renewing.swap(true, Ordering::Relaxed) {
+            let pages = self.clone();
+            // An error is met again by the next one who asks.
+            tokio::spawn(async move { pages.load(edition, key, load).await.is_ok() });
+        }
+        Ok(Arc::clone(&kept.page))
+    }
+
+    /// Renders the page, or waits for whoever does.
+    async fn load<L, F>(&self, edition: Edition, key: K, load: L) -> Result<Arc<Page>, ApiError>
+    where
+        L: FnOnce() -> F,
+        F: Future<Output = Result<Page, ApiError>>,
+    {
+        let render = async {
+            // Taken before the page's content: it is at least as new as this.
+            let rendered = Instant::now();
+            let page = Arc::new(load().await.map_err(Arc::new)?);
+            Ok(Arc::new(Kept { page, rendered, renewing: AtomicBool::new(false) }))
+        };
+        let outlived =
+            |entry: &Entry| entry.as_ref().map_or(true, |kept| !kept.holds(edition, self.ttl));
+        let entry = self.cache.entry_by_ref(&key).or_insert_with_if(render, outlived).await;
+        let rendered_here = entry.is_fresh();
+        if rendered_here { &self.counters.loaded } else { &self.counters.waited }.increment(1);
+        match entry.into_value() {
+            Ok(kept) => Ok(Arc::clone(&kept.page)),
+            Err(error) => {
+                if rendered_here {
+                    self.cache.invalidate(&key).await;
+                }
+                Err(error.shared())
+            }
+        }
+    }
+}
+
+impl Kept {
+    fn holds(&self, edition: Edition, ttl: Duration) -> bool {
+        self.page.edition >= edition.number && self.rendered.elapsed() < ttl
+    }
+
+    /// Whether it stopped to hold a moment ago.
+    fn held_lately(&self, edition: Edition, ttl: Duration) -> bool {
+        let superseded = self.page.edition < edition.number;
+        let lately = self.page.edition + 1 == edition.number && edition.age() < GRACE;
+        (!superseded || lately) && self.rendered.elapsed() < ttl + GRACE
+    }
+}
+
+impl Counters {
+    fn of(kind: &'static str) -> Self {
+        let counter =
+            |result| metrics::counter!("anb_pages_total", "kind" => kind, "result" => result);
+        Self {
+            hit: counter("hit"),
+            stale: counter("stale"),
+            loaded: counter("loaded"),
+            waited: counter("waited"),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
-    fn asking(tag: &str) -> HeaderMap {
-        HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_str(tag).unwrap())])
+    const TTL: Duration = Duration::from_secs(60);
+
+    fn pages(ttl: Duration) -> Pages<&'static str> {
+        Pages::new("test", 1 << 20, ttl)
     }
 
-    #[test]
-    fn a_page_is_sent_once() {
-        let page = Page::render(7, &"content").unwrap();
-        let tag = page.etag.to_str().unwrap().to_owned();
-        assert!(tag.starts_with("\"7-"));
-        assert_eq!(page.answer(&HeaderMap::new()).status(), 200);
-        for asked in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
-            let answer = page.answer(&asking(&asked));
-            assert_eq!(answer.status(), 304, "{asked}");
-            assert_eq!(answer.headers()[ETAG], tag);
+    /// Counts what it renders.
+    #[derive(Clone, Default)]
+    struct Renderer(Arc<AtomicUsize>);
+
+    impl Renderer {
+        async fn render(self, edition: u64) -> Result<Page, ApiError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            Page::render(edition, &"content")
         }
-        assert_eq!(page.answer(&asking("\"7-other\"")).status(), 200);
-    }
 
-    #[test]
-    fn other_bytes_have_another_tag() {
-        let tag = |content: &str| Page::render(7, &content).unwrap().etag;
-        assert_ne!(tag("Ana Díaz"), tag("Artista anónimo"));
+        async fn get(&self, pages: &Pages<&'static str>, edition: Edition) -> u64 {
+            let renderer = self.clone();
+            let load = move || renderer.render(edition.number);
+            pages.get(edition, "board", load).await.unwrap().edition
+        }
+
+        fn rendered(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
     }
 
     #[tokio::test]
-    async fn a_page_is_rendered_once_per_generation() {
-        let pages = Pages::new(1 << 20, Duration::from_secs(60));
-        let rendered = AtomicUsize::new(0);
-        let get = |generation| {
-            let rendered = &rendered;
-            pages.get(generation, "board", async move {
-                rendered.fetch_add(1, Ordering::Relaxed);
-                tokio::task::yield_now().await;
-                Page::render(generation, &"content")
-            })
-        };
-        let (first, second) = tokio::join!(get(1), get(1));
-        assert_eq!(first.unwrap().etag, second.unwrap().etag);
-        assert_eq!(rendered.load(Ordering::Relaxed), 1);
-        get(2).await.unwrap();
-        assert_eq!(rendered.load(Ordering::Relaxed), 2);
+    async fn a_page_is_rendered_once_per_edition() {
+        let (pages, renderer) = (pages(TTL), Renderer::default());
+        let first = Edition::new(1);
+        let (one, other) = tokio::join!(renderer.get(&pages, first), renderer.get(&pages, first));
+        assert_eq!((one, other, renderer.rendered()), (1, 1, 1));
+        assert_eq!(renderer.get(&pages, first).await, 1);
+        assert_eq!(renderer.rendered(), 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_page_that_is_in_demand() {
+        let (pages, renderer) = (pages(TTL), Renderer::default());
+        renderer.get(&pages, Edition::new(1)).await;
+        let second = Edition::new(2);
+        assert_eq!(renderer.get(&pages, second).await, 1, "the one before, at once");
+        assert_eq!(renderer.get(&pages, second).await, 1);
+        while renderer.rendered() < 2 || renderer.get(&pages, second).await < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(renderer.rendered(), 2, "rendered once, however many asked");
+    }
+
+    #[tokio::test]
+    async fn an_older_page_is_not_shown() {
+        let (pages, renderer) = (pages(TTL), Renderer::default());
+        renderer.get(&pages, Edition::new(1)).await;
+        assert_eq!(renderer.get(&pages, Edition::new(3)).await, 3);
+        let long_ago = Edition::since(4, Instant::now() - GRACE);
+        assert_eq!(renderer.get(&pages, long_ago).await, 4);
+    }
+
+    #[tokio::test]
+    async fn a_page_has_its_time() {
+        let (pages, renderer) = (pages(Duration::ZERO), Renderer::default());
+        let edition = Edition::new(1);
+        renderer.get(&pages, edition).await;
+        while renderer.rendered() < 3 {
+            renderer.get(&pages, edition).await;
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]
     async fn an_outage_is_not_kept() {
-        let pages = Pages::new(1 << 20, Duration::from_secs(60));
-        let failed = pages.get(1, "board", async { Err(ApiError::Unavailable("down".into())) });
-        assert!(matches!(failed.await, Err(ApiError::Unavailable(_))));
-        assert!(pages.get(1, "board", async { Page::render(1, &"content") }).await.is_ok());
+        let pages = pages(TTL);
+        let down = || async { Err(ApiError::Unavailable("down".into())) };
+        let failed = pages.get(Edition::new(1), "board", down).await;
+        assert!(matches!(failed, Err(ApiError::Unavailable(_))));
+        Renderer::default().get(&pages, Edition::new(1)).await;
     }
 }

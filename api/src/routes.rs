@@ -8,7 +8,8 @@ mod home;
 mod media;
 mod metrics;
 mod pending;
-mod public;
+pub(crate) mod public;
+mod rankings;
 mod ready;
 mod videos;
 
@@ -28,7 +29,11 @@ pub(crate) fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(videos::show::show, videos::delete::delete))
         .routes(routes!(public::videos::videos))
         .routes(routes!(public::vote::vote))
-        .routes(routes!(public::rankings::rankings))
+        .routes(routes!(public::rankings::board::rankings))
+        .routes(routes!(public::rankings::boards::boards))
+        .routes(routes!(public::rankings::artist::artist))
+        .routes(routes!(public::rankings::around::around))
+        .routes(routes!(rankings::me::me))
         .routes(routes!(commands::status::status))
         .routes(routes!(health::health))
         .routes(routes!(ready::ready))

@@ -6,11 +6,13 @@
 //! Never in here: a rule (those are `domain`'s), an append to the log, HTTP. Nobody else writes a
 //! read-model table.
 
+pub mod boards;
 pub mod checksum;
 pub mod lookup;
 pub mod progress;
 pub mod projector;
 pub mod queries;
+pub mod rankings;
 pub mod rebuild;
 pub mod store;
 

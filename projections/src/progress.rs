@@ -74,6 +74,8 @@ async fn listen(
     listener.listen(CHANNEL).await?;
     // Whatever was committed before we listened would otherwise go unnoticed.
     let mut known = standing(pool, lookup).await?;
+    // Not raised: after a crash the database may have gone back, and then somebody must look.
+    generation.send_replace(known.generation.unwrap_or_default());
     pass_on(&known, desk, generation);
     loop {
         let Ok(notification) = tokio::time::timeout(QUIET, listener.try_recv()).await else {

@@ -1,41 +1,35 @@
 //! Reads for the API: what a page of the contest shows.
 //!
-//! Every answer comes from one statement, and therefore from one snapshot: a page's rows, its total
-//! and its generation belong together.
+//! Every answer comes from one state of the boards, or from one statement and therefore one snapshot:
+//! a page's rows, its total and its edition belong together.
 
 mod accounts;
 mod dead_letters;
-mod generation;
 mod ranking;
 mod videos;
 
+use std::sync::Arc;
+
 use sqlx::PgPool;
+
+use crate::rankings::Rankings;
 
 pub use accounts::{NEUTRAL_NAME, display_name};
 pub use dead_letters::{DeadLetter, dead_letters};
-pub use generation::Generation;
-pub use ranking::{Board, RankedArtist, RankingPage};
+pub use ranking::{ArtistStanding, RankedArtist, RankingPage};
 pub use videos::{Direction, OrderBy, OwnVideo, PublicVideo, PublicVideos};
 
 /// The read side. Cheap to clone.
 #[derive(Clone)]
 pub struct Queries {
     pool: PgPool,
-    generation: Generation,
+    rankings: Arc<Rankings>,
 }
 
 impl Queries {
-    /// Asks through `pool`; `generation` knows how new the ranking is.
-    pub fn new(pool: PgPool, generation: Generation) -> Self {
-        Self { pool, generation }
-    }
-
-    /// The newest generation of the ranking that this process knows of.
-    ///
-    /// # Errors
-    /// [`QueryError`] if it has to ask the database, and cannot.
-    pub async fn generation(&self) -> Result<u64, QueryError> {
-        self.generation.current(&self.pool).await
+    /// Asks through `pool`; positions come from `rankings`.
+    pub fn new(pool: PgPool, rankings: Arc<Rankings>) -> Self {
+        Self { pool, rankings }
     }
 }
 
@@ -71,7 +65,7 @@ impl From<sqlx::Error> for QueryError {
 }
 
 /// A count as it stands in a `bigint` column.
-fn unsigned(number: i64) -> Result<u64, QueryError> {
+pub(crate) fn unsigned(number: i64) -> Result<u64, QueryError> {
     u64::try_from(number).map_err(|_| QueryError::Broken("a negative count".to_owned()))
 }
 

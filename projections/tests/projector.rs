@@ -5,6 +5,7 @@ mod projector {
     mod history;
     mod memory_log;
     mod ownership;
+    mod rankings;
     mod read_models;
     mod verdicts;
 }

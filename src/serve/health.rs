@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use infra::event_log::EventLog;
 use infra::object_storage::ObjectStorage;
 use projections::projector::ProjectorState;
+use projections::rankings::Rankings;
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,8 @@ pub(super) struct Parts {
     pub(super) projector: Option<watch::Receiver<ProjectorState>>,
     /// Cancelled once this process has been told to stop.
     pub(super) stop: CancellationToken,
+    /// The boards that rankings are served from.
+    pub(super) rankings: Arc<Rankings>,
 }
 
 #[async_trait]
@@ -46,6 +49,9 @@ impl Health for Parts {
             Check::of("log", log),
             Check::of("storage", storage),
         ];
+        let loading = self.rankings.edition().is_none();
+        let problem = loading.then(|| "the boards are being loaded".to_owned());
+        checks.push(Check { name: "rankings", problem });
         if let Some(state) = &self.projector {
             checks.push(Check { name: "projection", problem: problem_of(&state.borrow()) });
         }

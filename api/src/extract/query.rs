@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use axum::extract::Query;
 use http::Uri;
+use projections::boards::Board;
 use serde_json::Value;
 
 use crate::error::{ApiError, Place, Problem};
@@ -63,6 +64,12 @@ impl QueryFields {
                 None
             }
         }
+    }
+
+    /// The board of a city, a country, or both.
+    pub(crate) fn board(&mut self) -> Board {
+        let (city, country) = (self.place("city"), self.place("country"));
+        Board::of(city.as_deref(), country.as_deref())
     }
 
     /// One of some words, the first being the default.

@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    LOCATION, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    LOCATION, ORIGIN, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, Method};
 use infra::config::CorsOrigins;
@@ -27,9 +27,15 @@ pub(crate) fn cors(origins: &CorsOrigins) -> Result<CorsLayer, StartError> {
             AllowOrigin::list(origins.iter().map(parse).collect::<Result<Vec<_>, _>>()?)
         }
     };
+    // An answer that is the same for every page must not be kept once for each.
+    let vary = match origins {
+        CorsOrigins::Any => Vec::new(),
+        CorsOrigins::Only(_) => vec![ORIGIN],
+    };
     let request_id = HeaderName::from_static("x-request-id");
     Ok(CorsLayer::new()
         .allow_origin(allowed)
+        .vary(vary)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE, Method::OPTIONS])
         // `*` would not cover `Authorization` (Fetch standard, CORS-preflight fetch).
         .allow_headers(AllowHeaders::mirror_request())

@@ -1,5 +1,5 @@
 //! What everybody sees.
 
-pub(super) mod rankings;
+pub(crate) mod rankings;
 pub(super) mod videos;
 pub(super) mod vote;

@@ -1,148 +1,140 @@
-//! One page of a board.
+//! Boards: pages of them, artists on them. Positions come from memory, names from the database.
+
+use std::collections::HashMap;
 
 use domain::AccountId;
-use domain::text::place_key;
 use sqlx::Row;
-use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
-use super::{Queries, QueryError, display_name, offset, unsigned};
-
-/// Which artists compete with each other: all of them, those of a country, of a city, or of a city
-/// in a country. Holds the keys under which places compare.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Board {
-    city: Option<String>,
-    country: Option<String>,
-}
-
-impl Board {
-    /// The board of a city or a country, in any spelling; a blank one means any.
-    pub fn of(city: Option<&str>, country: Option<&str>) -> Self {
-        let key = |place: Option<&str>| place.map(place_key).filter(|key| !key.is_empty());
-        Self { city: key(city), country: key(country) }
-    }
-
-    /// The city's key.
-    pub fn city(&self) -> Option<&str> {
-        self.city.as_deref()
-    }
-
-    /// The country's key.
-    pub fn country(&self) -> Option<&str> {
-        self.country.as_deref()
-    }
-}
+use super::{NEUTRAL_NAME, Queries, QueryError, display_name};
+use crate::boards::{Board, BoardSize, Boards, Page, Place, Ranked};
+use crate::rankings::Edition;
 
 /// An artist on a board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RankedArtist {
-    /// The artist.
-    pub artist: AccountId,
+    /// Their place, their score, and where they are from.
+    pub ranked: Ranked,
     /// Their name, or a neutral one.
     pub name: String,
-    /// Their city, as they spelled it.
-    pub city: String,
-    /// Their country, as they spelled it.
-    pub country: String,
-    /// Votes over all their published videos.
-    pub votes: u64,
 }
 
 /// Some consecutive rows of a board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RankingPage {
-    /// The generation of the ranking that the page shows.
-    pub generation: u64,
+    /// The edition of the boards that the page shows.
+    pub edition: u64,
     /// Artists on the whole board.
     pub total: u64,
     /// The rows, in rank order.
     pub artists: Vec<RankedArtist>,
 }
 
-/// One statement per combination of filters, so that each can use the index made for it.
-macro_rules! page_of {
-    ($filter:literal) => {
-        concat!(
-            "select head.generation, board.total, page.*
-             from ranking_head head
-             cross join (
-                 select count(*) as total from ranking r where r.votes is not null",
-            $filter,
-            ") board
-             left join lateral (
-                 select r.artist_id, r.city, r.country, r.votes, r.reached_at,
-                        p.first_name, p.last_name
-                 from ranking r left join personal_data p on p.account_id = r.artist_id
-                 where r.votes is not null",
-            $filter,
-            "    order by r.votes desc, r.reached_at, r.artist_id
-                 limit $1 offset $2
-             ) page on true
-             order by page.votes desc, page.reached_at, page.artist_id"
-        )
-    };
+/// Where an artist stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArtistStanding {
+    /// The edition of the boards that this shows.
+    pub edition: u64,
+    /// The artist, on the board of everybody.
+    pub artist: RankedArtist,
+    /// Their place on each of their boards.
+    pub places: Vec<Place>,
 }
 
 impl Queries {
+    /// The newest edition of the boards.
+    ///
+    /// # Errors
+    /// [`QueryError::Unavailable`] until they are loaded.
+    pub fn edition(&self) -> Result<Edition, QueryError> {
+        self.rankings.edition().ok_or_else(not_loaded)
+    }
+
     /// The rows of `board` after the first `skip`, at most `limit`.
     ///
     /// # Errors
-    /// [`QueryError`] if the database gives no answer.
+    /// [`QueryError`] if the boards are not loaded, or the database gives no answer.
     pub async fn ranking(
         &self,
         board: &Board,
         skip: u64,
         limit: u32,
     ) -> Result<RankingPage, QueryError> {
-        let query = match (&board.city, &board.country) {
-            (None, None) => sqlx::query(page_of!("")),
-            (Some(_), None) => sqlx::query(page_of!(" and r.city_key = $3")),
-            (None, Some(_)) => sqlx::query(page_of!(" and r.country_key = $3")),
-            (Some(_), Some(_)) => {
-                sqlx::query(page_of!(" and r.city_key = $3 and r.country_key = $4"))
-            }
-        };
-        let mut query = query.bind(i64::from(limit)).bind(offset(skip));
-        for key in [&board.city, &board.country].into_iter().flatten() {
-            query = query.bind(key);
+        let (edition, page) = self.look(|boards| boards.page(board, skip, limit))?;
+        self.name_page(edition, page).await
+    }
+
+    /// The `size` rows of `board` around an artist; `None` if they are not on it.
+    ///
+    /// # Errors
+    /// [`QueryError`] if the boards are not loaded, or the database gives no answer.
+    pub async fn ranking_around(
+        &self,
+        board: &Board,
+        artist: AccountId,
+        size: u32,
+    ) -> Result<Option<RankingPage>, QueryError> {
+        match self.look(|boards| boards.around(board, artist, size))? {
+            (edition, Some(page)) => self.name_page(edition, page).await.map(Some),
+            (_, None) => Ok(None),
         }
-        let rows = query.fetch_all(&self.pool).await?;
-        let Some(first) = rows.first() else {
-            return Err(QueryError::Broken("ranking_head is empty".to_owned()));
+    }
+
+    /// Where an artist stands on all of their boards; `None` if they do not rank.
+    ///
+    /// # Errors
+    /// [`QueryError`] if the boards are not loaded, or the database gives no answer.
+    pub async fn standing(&self, artist: AccountId) -> Result<Option<ArtistStanding>, QueryError> {
+        let (edition, Some((ranked, places))) = self.look(|boards| boards.standing(artist))? else {
+            return Ok(None);
         };
-        Ok(RankingPage {
-            generation: unsigned(first.try_get("generation")?)?,
-            total: unsigned(first.try_get("total")?)?,
-            artists: rows
-                .iter()
-                .filter_map(|row| artist(row).transpose())
-                .collect::<Result<Vec<_>, _>>()?,
-        })
+        let artist = self.name(vec![ranked]).await?.pop();
+        Ok(artist.map(|artist| ArtistStanding { edition, artist, places }))
+    }
+
+    /// All boards that have artists, and the edition that this shows.
+    ///
+    /// # Errors
+    /// [`QueryError::Unavailable`] until they are loaded.
+    pub fn boards(&self) -> Result<(u64, Vec<BoardSize>), QueryError> {
+        self.look(Boards::directory)
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Boards) -> T) -> Result<(u64, T), QueryError> {
+        self.rankings.read(look).ok_or_else(not_loaded)
+    }
+
+    async fn name_page(&self, edition: u64, page: Page) -> Result<RankingPage, QueryError> {
+        let artists = self.name(page.artists).await?;
+        Ok(RankingPage { edition, total: page.total, artists })
+    }
+
+    /// Asks for the names of all artists at once.
+    async fn name(&self, artists: Vec<Ranked>) -> Result<Vec<RankedArtist>, QueryError> {
+        if artists.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<Uuid> = artists.iter().map(|ranked| ranked.standing.artist.0).collect();
+        let rows = sqlx::query(
+            "select account_id, first_name, last_name from personal_data
+             where account_id = any($1)",
+        )
+        .bind(ids)
+        .fetch_all(&self.pool)
+        .await?;
+        let name = |row: &sqlx::postgres::PgRow| -> Result<(Uuid, String), sqlx::Error> {
+            let name = display_name(row.try_get("first_name")?, row.try_get("last_name")?);
+            Ok((row.try_get("account_id")?, name))
+        };
+        let mut names: HashMap<Uuid, String> = rows.iter().map(name).collect::<Result<_, _>>()?;
+        let named = |ranked: Ranked| {
+            let name = names.remove(&ranked.standing.artist.0);
+            RankedArtist { ranked, name: name.unwrap_or_else(|| NEUTRAL_NAME.to_owned()) }
+        };
+        Ok(artists.into_iter().map(named).collect())
     }
 }
 
-/// `None` for the lone row of an empty page.
-fn artist(row: &PgRow) -> Result<Option<RankedArtist>, QueryError> {
-    let Some(artist) = row.try_get::<Option<uuid::Uuid>, _>("artist_id")? else {
-        return Ok(None);
-    };
-    Ok(Some(RankedArtist {
-        artist: AccountId(artist),
-        name: display_name(row.try_get("first_name")?, row.try_get("last_name")?),
-        city: row.try_get("city")?,
-        country: row.try_get("country")?,
-        votes: unsigned(row.try_get("votes")?)?,
-    }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_board_is_one_in_every_spelling() {
-        let board = Board::of(Some("BOGOTÁ"), None);
-        assert_eq!(board, Board::of(Some(" bogota "), Some("  ")));
-        assert_ne!(board, Board::of(None, Some("bogota")));
-    }
+fn not_loaded() -> QueryError {
+    QueryError::Unavailable("the boards are being loaded".to_owned())
 }

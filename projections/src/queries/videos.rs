@@ -6,7 +6,8 @@ use infra::read_models::Stage;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::{Board, Queries, QueryError, display_name, offset, unsigned};
+use super::{Queries, QueryError, display_name, offset, unsigned};
+use crate::boards::Board;
 
 /// A video as its owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! One connection does it all: it holds the advisory locks of the owned partitions, and every batch
 //! commits on it. Losing the connection therefore loses the locks and the batch together.
 
+mod changes;
 mod load;
 mod ranking;
 mod recent;
@@ -140,13 +141,22 @@ impl PostgresStore {
     async fn try_truncate(&mut self) -> Result<(), StoreError> {
         let mut tx = self.connection().await?.begin().await.map_err(from_sqlx)?;
         for statement in [
-            "truncate accounts, videos, votes, rejections, ranking, transcode_jobs, dead_letters",
+            "truncate accounts, videos, votes, rejections, ranking, ranking_changes, transcode_jobs,
+                      dead_letters",
             "update checkpoints set next_offset = 0",
-            // Never back to an old number: pages are cached by generation.
-            "update ranking_head set generation = generation + 1",
         ] {
             sqlx::query(statement).execute(&mut *tx).await.map_err(from_sqlx)?;
         }
+        // Never back to an old number: whoever has seen that one would not look.
+        let generation: i64 = sqlx::query_scalar(
+            "update ranking_head set generation = generation + 1 returning generation",
+        )
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(from_sqlx)?;
+        let generation = u64::try_from(generation).ok();
+        let progress = Progress { generation, checkpoints: Vec::new() };
+        progress.notify(&mut tx).await.map_err(from_sqlx)?;
         tx.commit().await.map_err(from_sqlx)
     }
 

@@ -87,6 +87,10 @@ async fn its_interface_is_described(stage: &Stage) {
         "/api/public/videos",
         "/api/public/videos/{id}/vote",
         "/api/public/rankings",
+        "/api/public/rankings/boards",
+        "/api/public/rankings/artists/{artist_id}",
+        "/api/public/rankings/around/{artist_id}",
+        "/api/rankings/me",
         "/api/commands/{token}",
     ] {
         let described = document["paths"].as_object().unwrap().keys();
@@ -131,6 +135,7 @@ async fn head_works_wherever_get_does(stage: &Stage) {
         "/openapi.json",
         "/api/public/videos",
         "/api/public/rankings",
+        "/api/public/rankings/boards",
         "/api/videos",
     ] {
         let ask = |method| stage.api().request(method, path).bearer_auth(&somebody.token).answer();
@@ -234,6 +239,9 @@ async fn no_input_is_an_error_of_the_server(stage: &Stage) {
             ),
             format!("/api/public/rankings?page={value}&page_size={value}"),
             format!("/api/public/rankings?city={value}&country={value}"),
+            format!("/api/public/rankings/artists/{value}"),
+            format!("/api/public/rankings/around/{value}?size={value}"),
+            format!("/api/public/rankings/boards?page={value}&page_size={value}"),
         ] {
             let answer = stage.api().get(&path).bearer_auth(&somebody.token).answer().await;
             assert!(answer.status < 500, "GET {path}: {} {}", answer.status, answer.text());

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Stage;
 use crate::e2e::harness::answer::assert_problems;
-use crate::e2e::harness::{Person, Roles, Upload, World, clip};
+use crate::e2e::harness::{Person, Roles, Upload, World, clip, eventually};
 
 on_both!(public_list);
 
@@ -13,6 +13,13 @@ async fn public_list(world: World) {
     assert_eq!(stage.api().fetch("/api/public/videos").await.ok(200), json!([]));
     let cast = Cast::enter(&stage).await;
     let scene = &Scene { stage, cast };
+    // A verdict does not wait for the list: it follows within moments.
+    eventually("the list shows all votes", async || {
+        let list = scene.list("").await;
+        let votes: u64 = list.iter().map(|video| video["votes"].as_u64().unwrap()).sum();
+        (list.len() == 5 && votes == 3).then_some(())
+    })
+    .await;
     hold!(scene;
         only_published_videos_are_shown_newest_first,
         each_says_who_plays_and_where_they_come_from,

@@ -2,9 +2,14 @@
 
 use serde_json::{Value, json};
 
+mod kept;
+mod standings;
+
+use kept::*;
+use standings::*;
+
 use super::Stage;
 use crate::e2e::harness::answer::assert_problems;
-use crate::e2e::harness::client::Ask;
 use crate::e2e::harness::{Answer, Person, Roles, World, eventually};
 
 on_both!(ranking);
@@ -26,7 +31,14 @@ async fn ranking(world: World) {
         a_page_past_the_end_is_empty_with_the_true_total,
         boards_match_regardless_of_case_and_accents,
         what_is_out_of_range_is_refused_all_at_once,
+        an_artist_stands_somewhere_on_each_of_their_boards,
+        who_does_not_rank_stands_nowhere,
+        the_rows_around_an_artist_are_those_of_the_page,
+        boards_are_listed_with_their_sizes,
+        caches_may_keep_a_page_for_a_second,
+        a_page_is_sent_in_the_encoding_that_the_client_takes,
         an_unchanged_ranking_is_not_sent_again,
+        a_ranking_that_changed_is_sent,
     );
 }
 
@@ -140,25 +152,4 @@ async fn what_is_out_of_range_is_refused_all_at_once(scene: &Scene) {
         &scene.ask("?page=uno&page_size=").await.problems(),
         &[("int_parsing", "query.page"), ("int_parsing", "query.page_size")],
     );
-}
-
-async fn an_unchanged_ranking_is_not_sent_again(scene: &Scene) {
-    let first = scene.ask("").await;
-    let tag = first.header("etag").unwrap().to_owned();
-    assert!(tag.starts_with('"'), "a strong tag: {tag}");
-    let again = scene.stage.api().get("/api/public/rankings").header("if-none-match", &tag);
-    let again = again.answer().await;
-    assert_eq!((again.status, again.body.len()), (304, 0));
-    assert_eq!(again.header("etag"), Some(tag.as_str()));
-    let other = scene.stage.api().get("/api/public/rankings").header("if-none-match", "\"x\"");
-    assert_eq!(other.answer().await.status, 200);
-
-    let voter = scene.stage.api().somebody("Fito").await;
-    let doras = scene.stage.world.published(&scene.artists[3], 1).await;
-    scene.stage.api().vote(&voter, doras[0]).await.ok(200);
-    eventually("the tag changes with the ranking", async || {
-        let request = scene.stage.api().get("/api/public/rankings").header("if-none-match", &tag);
-        (request.answer().await.status == 200).then_some(())
-    })
-    .await;
 }

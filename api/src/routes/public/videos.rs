@@ -1,19 +1,24 @@
 //! `GET /api/public/videos`
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Uri};
-use projections::queries::{Board, Direction, OrderBy, PublicVideos};
+use projections::queries::{Direction, OrderBy, PublicVideos};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::{AppState, Shared, VIDEOS_TTL};
+use crate::app::{AppState, Shared};
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::QueryFields;
-use crate::pages::Page;
+use crate::pages::{Audience, Page};
 use crate::routes::media::{URL_VALID_FOR, signed_url};
+
+/// The longest that a list may be kept: here for moments, by caches that many share for a minute.
+const KEPT_FOR: Duration = Duration::from_secs(90);
 
 /// A published video.
 #[derive(Serialize, ToSchema)]
@@ -57,10 +62,11 @@ pub(crate) async fn videos(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let wanted = parse(&uri)?;
-    let generation = state.app.queries.generation().await?;
-    let load = render(&state, generation, &wanted);
-    let finished = state.public_videos.get(generation, wanted.clone(), load).await?;
-    Ok(finished.answer(&headers))
+    let edition = state.app.queries.edition()?;
+    let pages = state.public_videos.clone();
+    let key = wanted.clone();
+    let load = move || async move { render(&state, edition.number, &wanted).await };
+    Ok(pages.get(edition, key, load).await?.answer(&headers, Audience::Public))
 }
 
 fn parse(uri: &Uri) -> Result<PublicVideos, ApiError> {
@@ -74,24 +80,18 @@ fn parse(uri: &Uri) -> Result<PublicVideos, ApiError> {
         query.choice("order_by", [("votes", OrderBy::Votes), ("uploaded_at", OrderBy::UploadedAt)]);
     let direction =
         query.choice("order", [("asc", Direction::Ascending), ("desc", Direction::Descending)]);
-    let city = query.place("city");
-    let country = query.place("country");
+    let of = query.board();
     query.finish()?;
     let (skip, limit) =
         if by_page { ((page - 1).saturating_mul(page_size), page_size) } else { (skip, limit) };
     let limit = u32::try_from(limit).unwrap_or(100);
-    let of = Board::of(city.as_deref(), country.as_deref());
     Ok(PublicVideos { of, order_by, direction, skip, limit })
 }
 
-async fn render(
-    state: &AppState,
-    generation: u64,
-    wanted: &PublicVideos,
-) -> Result<Page, ApiError> {
+async fn render(state: &AppState, edition: u64, wanted: &PublicVideos) -> Result<Page, ApiError> {
     let storage = state.app.storage.as_ref();
-    // An hour from when the page goes out, not from when it was rendered.
-    let valid_for = URL_VALID_FOR + VIDEOS_TTL;
+    // An hour from when it is shown, not from when it was rendered.
+    let valid_for = URL_VALID_FOR + KEPT_FOR;
     let mut list = Vec::new();
     for video in state.app.queries.public_videos(wanted).await? {
         let poster_url = match &video.poster_key {
@@ -110,7 +110,7 @@ async fn render(
             uploaded_at: video.uploaded_at,
         });
     }
-    Page::render(generation, &list)
+    Page::render(edition, &list)
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@ use domain::Changes;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-/// Recomputes the standings of the artists that a batch touched; returns the new generation if there
-/// were any.
+use super::changes;
+
+/// Recomputes the standings of the artists that a batch touched; returns the new generation if any row changed.
 ///
 /// The score is a function of the artist's account and videos alone (`domain::ranking::standing`),
-/// so whichever partition is folded last completes the row. The row of `ranking_head`, updated first, makes the
+/// so whichever partition is folded last completes the row. The lock on `ranking_head` makes the
 /// projectors of different partitions take turns here: each one sees what the one before it has
 /// committed, and generations grow in commit order.
 pub(super) async fn update(
@@ -19,16 +20,19 @@ pub(super) async fn update(
         return Ok(None);
     }
     let artists: Vec<Uuid> = changes.artists.iter().map(|artist| artist.0).collect();
-    let next: i64 = sqlx::query_scalar(
-        "update ranking_head set generation = generation + 1 returning generation",
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    upsert(connection, &artists, next).await?;
+    let current: i64 = sqlx::query_scalar("select generation from ranking_head for update")
+        .fetch_one(&mut *connection)
+        .await?;
+    let next = current + 1;
+    let mut changed = upsert(connection, &artists, next).await?;
     // A vote takes nobody off the boards.
     if !changes.stages.is_empty() {
-        retire(connection, &artists, next).await?;
+        changed += retire(connection, &artists, next).await?;
     }
+    if changed == 0 {
+        return Ok(None);
+    }
+    changes::publish(connection, next, &artists).await?;
     Ok(u64::try_from(next).ok())
 }
 
@@ -36,8 +40,8 @@ async fn upsert(
     connection: &mut PgConnection,
     artists: &[Uuid],
     generation: i64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
+) -> Result<u64, sqlx::Error> {
+    let result = sqlx::query(
         "insert into ranking
              (artist_id, votes, reached_at, city, country, city_key, country_key, generation)
          select a.account_id, score.votes, score.reached_at,
@@ -59,7 +63,7 @@ async fn upsert(
     .bind(generation)
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(result.rows_affected())
 }
 
 /// Takes artists without a published video off the boards.
@@ -67,8 +71,8 @@ async fn retire(
     connection: &mut PgConnection,
     artists: &[Uuid],
     generation: i64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
+) -> Result<u64, sqlx::Error> {
+    let result = sqlx::query(
         "update ranking set votes = null, reached_at = null, generation = $2
          where artist_id = any($1) and votes is not null and not exists (
              select from videos v where v.owner = ranking.artist_id and v.status = 'processed'
@@ -78,5 +82,5 @@ async fn retire(
     .bind(generation)
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(result.rows_affected())
 }

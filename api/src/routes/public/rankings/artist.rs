@@ -1,0 +1,100 @@
+//! `GET /api/public/rankings/artists/{artist_id}`
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use domain::AccountId;
+use http::HeaderMap;
+use projections::boards::Place;
+use projections::queries::ArtistStanding;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::View;
+use crate::app::Shared;
+use crate::error::{ApiError, ErrorBody};
+use crate::extract::ArtistPath;
+use crate::pages::{Audience, Page};
+
+/// An artist's score, and their place on each of their boards.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Standing {
+    artist_id: Uuid,
+    username: String,
+    city: String,
+    country: String,
+    /// Summed over the artist's published videos.
+    votes: u64,
+    /// When they reached that count; of two artists with as many votes the earlier ranks higher.
+    reached_at: DateTime<Utc>,
+    /// The whole contest's board, the country's, the city's, and that of the city in its country.
+    standings: Vec<BoardPlace>,
+}
+
+/// A place on a board. `city` and `country` are those of `GET /api/public/rankings`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct BoardPlace {
+    city: Option<String>,
+    country: Option<String>,
+    /// Counted from 1.
+    position: u64,
+    /// Artists on the whole board.
+    total: u64,
+}
+
+impl From<ArtistStanding> for Standing {
+    fn from(found: ArtistStanding) -> Self {
+        let ranked = found.artist.ranked;
+        Self {
+            artist_id: ranked.standing.artist.0,
+            username: found.artist.name,
+            city: ranked.city.to_string(),
+            country: ranked.country.to_string(),
+            votes: ranked.standing.votes,
+            reached_at: ranked.standing.reached_at,
+            standings: found.places.into_iter().map(BoardPlace::from).collect(),
+        }
+    }
+}
+
+impl From<Place> for BoardPlace {
+    fn from(place: Place) -> Self {
+        let text = |name: Option<Arc<str>>| name.map(|name| name.to_string());
+        let Place { city, country, position, total } = place;
+        Self { city: text(city), country: text(country), position, total }
+    }
+}
+
+/// Where an artist stands, on each of their boards.
+#[utoipa::path(
+    get, path = "/api/public/rankings/artists/{artist_id}", tag = "public",
+    params(("artist_id" = Uuid, Path, description = "The artist")),
+    responses(
+        (status = 200, body = Standing),
+        (status = 304, description = "As `If-None-Match` says"),
+        (status = 404, body = ErrorBody, description = "Unknown, or without a published video"),
+        (status = 503, body = ErrorBody),
+    ),
+)]
+pub(crate) async fn artist(
+    State(state): State<Shared>,
+    path: ArtistPath,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let artist = path.or(ApiError::ArtistUnknown)?;
+    Ok(page(state, artist).await?.answer(&headers, Audience::Public))
+}
+
+/// The page of an artist's standing.
+pub(crate) async fn page(state: Shared, artist: AccountId) -> Result<Arc<Page>, ApiError> {
+    let edition = state.app.queries.edition()?;
+    let pages = state.rankings.clone();
+    let load = move || async move {
+        let found = state.app.queries.standing(artist).await?.ok_or(ApiError::ArtistUnknown)?;
+        Page::render(found.edition, &Standing::from(found))
+    };
+    pages.get(edition, View::Artist(artist), load).await
+}

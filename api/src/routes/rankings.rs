@@ -1,0 +1,3 @@
+//! Rankings as the person who asks sees them.
+
+pub(super) mod me;

@@ -1,0 +1,255 @@
+//! The boards in memory: exact positions, pages and neighbours among a million artists.
+//!
+//! A score is kept once per artist; each board is a sorted list of four-byte slots that point to it.
+//! Everything is O(log n): an artist's position, the artist at a position, a page however deep, a
+//! change. Pure structure: what keeps it in step with the read models is [`crate::rankings`].
+//!
+//! Names of artists are personal data, and never in here.
+
+mod artists;
+mod board;
+mod counts;
+mod directory;
+mod order;
+mod origins;
+
+use std::sync::Arc;
+
+use domain::AccountId;
+use domain::ranking::Standing;
+
+use artists::{Artists, Slot};
+use order::Order;
+use origins::{OriginId, Origins};
+
+pub use board::Board;
+pub use directory::BoardSize;
+
+/// All boards, as of one generation of the ranking.
+#[derive(Debug, Default)]
+pub struct Boards {
+    generation: u64,
+    artists: Artists,
+    origins: Origins,
+    /// By the boards' numbers.
+    orders: Vec<Order>,
+}
+
+/// What has become of an artist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// They rank, with this standing.
+    Ranks {
+        /// The standing.
+        standing: Standing,
+        /// Their city, as they spell it.
+        city: String,
+        /// Their country, as they spell it.
+        country: String,
+    },
+    /// They have no published video any more.
+    Leaves(AccountId),
+}
+
+/// An artist on a board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ranked {
+    /// Counted from 1.
+    pub position: u64,
+    /// The artist and their score.
+    pub standing: Standing,
+    /// Their city, as they spell it.
+    pub city: Arc<str>,
+    /// Their country, as they spell it.
+    pub country: Arc<str>,
+}
+
+/// Some consecutive rows of a board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Artists on the whole board.
+    pub total: u64,
+    /// The rows, in rank order.
+    pub artists: Vec<Ranked>,
+}
+
+/// Where an artist stands on one of their boards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The board's city, as the artist spells it; `None` if it is no city's.
+    pub city: Option<Arc<str>>,
+    /// The board's country, as the artist spells it; `None` if it is no country's.
+    pub country: Option<Arc<str>>,
+    /// Counted from 1.
+    pub position: u64,
+    /// Artists on the whole board.
+    pub total: u64,
+}
+
+/// Gathers what a ranking holds, in any order, to make boards of it at once.
+#[derive(Debug, Default)]
+pub struct Gathering {
+    origins: Origins,
+    artists: Vec<(Standing, OriginId)>,
+}
+
+impl Gathering {
+    /// Takes in an artist, each one once.
+    pub fn add(&mut self, standing: Standing, city: &str, country: &str) {
+        let origin = self.origins.enter(city, country);
+        self.origins.get_mut(origin).artists += 1;
+        self.artists.push((standing, origin));
+    }
+
+    /// The boards of all that was gathered.
+    pub fn into_boards(self, generation: u64) -> Boards {
+        let Self { origins, mut artists } = self;
+        artists.sort_unstable_by_key(|(standing, _)| *standing);
+        let artists = Artists::of(artists);
+        let mut slots: Vec<Vec<Slot>> = vec![Vec::new(); origins.boards_len()];
+        for slot in artists.slots() {
+            for board in &origins.get(artists.origin(slot)).boards {
+                slots[board.index()].push(slot);
+            }
+        }
+        let order = |slots: Vec<Slot>| Order::of_sorted(&slots, artists.standings());
+        let orders = slots.into_iter().map(order).collect();
+        Boards { generation, artists, origins, orders }
+    }
+}
+
+impl Boards {
+    /// The generation of the ranking that the boards show.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// How many artists rank.
+    pub fn artists(&self) -> usize {
+        self.artists.len()
+    }
+
+    /// Moves on to a later generation: all that has changed since the one before.
+    pub fn apply(&mut self, generation: u64, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            match change {
+                Change::Ranks { standing, city, country } => self.rank(standing, &city, &country),
+                Change::Leaves(artist) => self.leave(artist),
+            }
+        }
+        self.generation = generation;
+    }
+
+    fn rank(&mut self, standing: Standing, city: &str, country: &str) {
+        let origin = self.origins.enter(city, country);
+        self.orders.resize_with(self.origins.boards_len(), Order::default);
+        let slot = match self.artists.slot(standing.artist) {
+            Some(slot) => {
+                if (self.artists.standing(slot), self.artists.origin(slot)) == (standing, origin) {
+                    return;
+                }
+                self.take_off(slot);
+                self.artists.replace(slot, standing, origin);
+                slot
+            }
+            None => self.artists.insert(standing, origin),
+        };
+        let origin = self.origins.get_mut(origin);
+        origin.artists += 1;
+        for board in &origin.boards {
+            self.orders[board.index()].insert(slot, self.artists.standings());
+        }
+    }
+
+    fn leave(&mut self, artist: AccountId) {
+        if let Some(slot) = self.artists.slot(artist) {
+            self.take_off(slot);
+            self.artists.remove(slot);
+        }
+    }
+
+    /// Takes an artist off all boards, by the standing that put them there.
+    fn take_off(&mut self, slot: Slot) {
+        let origin = self.origins.get_mut(self.artists.origin(slot));
+        origin.artists -= 1;
+        for board in &origin.boards {
+            self.orders[board.index()].remove(slot, self.artists.standings());
+        }
+    }
+
+    fn order(&self, board: &Board) -> Option<&Order> {
+        self.origins.board(board).map(|id| &self.orders[id.index()])
+    }
+
+    /// How many artists are on a board.
+    pub fn size(&self, board: &Board) -> u64 {
+        self.order(board).map_or(0, |order| order.len() as u64)
+    }
+
+    /// An artist's position on a board, counted from 1; `None` if they are not on it.
+    pub fn position(&self, board: &Board, artist: AccountId) -> Option<u64> {
+        let slot = self.artists.slot(artist)?;
+        let before = self.order(board)?.position(slot, self.artists.standings())?;
+        Some(before as u64 + 1)
+    }
+
+    /// The rows of a board after the first `skip`, at most `limit`.
+    pub fn page(&self, board: &Board, skip: u64, limit: u32) -> Page {
+        let Some(order) = self.order(board) else { return Page { total: 0, artists: Vec::new() } };
+        let from = usize::try_from(skip).unwrap_or(usize::MAX);
+        let slots = order.from(from).take(limit as usize).enumerate();
+        let artists = slots.map(|(n, slot)| self.ranked(skip + n as u64 + 1, slot)).collect();
+        Page { total: order.len() as u64, artists }
+    }
+
+    fn ranked(&self, position: u64, slot: Slot) -> Ranked {
+        let origin = self.origins.get(self.artists.origin(slot));
+        Ranked {
+            position,
+            standing: self.artists.standing(slot),
+            city: Arc::clone(&origin.city),
+            country: Arc::clone(&origin.country),
+        }
+    }
+
+    /// The `size` rows in whose middle an artist is, or as near to it as the board's ends allow;
+    /// `None` if they are not on it.
+    pub fn around(&self, board: &Board, artist: AccountId, size: u32) -> Option<Page> {
+        let before = self.position(board, artist)? - 1;
+        let last = self.size(board).saturating_sub(u64::from(size));
+        let skip = before.saturating_sub(u64::from(size) / 2).min(last);
+        Some(self.page(board, skip, size))
+    }
+
+    /// An artist's place on the board of everybody, and on each of their boards; `None` if they do
+    /// not rank.
+    pub fn standing(&self, artist: AccountId) -> Option<(Ranked, Vec<Place>)> {
+        let slot = self.artists.slot(artist)?;
+        let origin = self.origins.get(self.artists.origin(slot));
+        let boards = Board::all_of(&origin.city, &origin.country);
+        let place = |board: &Board| {
+            Some(Place {
+                city: board.city().map(|_| Arc::clone(&origin.city)),
+                country: board.country().map(|_| Arc::clone(&origin.country)),
+                position: self.position(board, artist)?,
+                total: self.size(board),
+            })
+        };
+        let places = boards.iter().map(place).collect::<Option<Vec<_>>>()?;
+        let everybody = self.position(&Board::default(), artist)?;
+        Some((self.ranked(everybody, slot), places))
+    }
+
+    /// Panics unless all holds that must, for tests.
+    pub fn check(&self) {
+        self.orders.iter().for_each(|order| order.check(self.artists.standings()));
+    }
+
+    /// What all this takes, in bytes, by what is allocated.
+    pub fn heap_bytes(&self) -> usize {
+        self.artists.heap_bytes()
+            + self.origins.heap_bytes()
+            + self.orders.capacity() * size_of::<Order>()
+            + self.orders.iter().map(Order::heap_bytes).sum::<usize>()
+    }
+}

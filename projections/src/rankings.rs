@@ -1,0 +1,103 @@
+//! The boards as this process serves them: read by many at once, kept in step by a follower.
+//!
+//! A reader holds the lock while it looks, and so sees one generation and nothing in between. The
+//! follower applies what has come since in one short section, every 25 ms at most.
+
+mod follower;
+mod rows;
+
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::boards::{Boards, Change};
+
+pub use follower::Follower;
+
+/// One state of the boards in this process.
+///
+/// Its number counts states, not generations: it never comes twice, also if the database has to go
+/// back to an older generation after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edition {
+    /// Counted from 1.
+    pub number: u64,
+    since: Instant,
+}
+
+impl Edition {
+    /// One that has just begun.
+    pub fn new(number: u64) -> Self {
+        Self::since(number, Instant::now())
+    }
+
+    /// One that began then.
+    pub fn since(number: u64, since: Instant) -> Self {
+        Self { number, since }
+    }
+
+    /// How long ago it replaced the one before.
+    pub fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+}
+
+/// The boards, once they are loaded.
+#[derive(Debug)]
+pub struct Rankings {
+    current: RwLock<Option<Current>>,
+    /// What is current, for those who need not look into the boards.
+    edition: watch::Sender<Option<Edition>>,
+}
+
+#[derive(Debug)]
+struct Current {
+    number: u64,
+    boards: Boards,
+}
+
+impl Default for Rankings {
+    fn default() -> Self {
+        Self { current: RwLock::default(), edition: watch::Sender::new(None) }
+    }
+}
+
+impl Rankings {
+    /// The newest edition; `None` until the boards are loaded.
+    pub fn edition(&self) -> Option<Edition> {
+        *self.edition.borrow()
+    }
+
+    /// Looks into the boards, all of one generation. Returns the edition's number, too; `None` until
+    /// the boards are loaded.
+    pub fn read<T>(&self, look: impl FnOnce(&Boards) -> T) -> Option<(u64, T)> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().map(|current| (current.number, look(&current.boards)))
+    }
+
+    /// Puts others in the place of all boards.
+    pub fn replace(&self, boards: Boards) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let number = current.as_ref().map_or(0, |current| current.number) + 1;
+        let old = current.replace(Current { number, boards });
+        self.announce(number);
+        drop(current);
+        // Freeing a million entries takes a while; no reader waits for it.
+        drop(old);
+    }
+
+    /// Moves the boards on to a later generation, in one step.
+    pub fn apply(&self, generation: u64, changes: Vec<Change>) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(current) = current.as_mut() {
+            current.boards.apply(generation, changes);
+            current.number += 1;
+            self.announce(current.number);
+        }
+    }
+
+    fn announce(&self, number: u64) {
+        self.edition.send_replace(Some(Edition::new(number)));
+    }
+}

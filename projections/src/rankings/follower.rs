@@ -1,0 +1,88 @@
+//! Keeps the boards in step with the read models.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+use tokio::sync::watch;
+
+use super::Rankings;
+use super::rows::{self, Mark, Whole};
+use crate::queries::QueryError;
+
+/// The boards move on at most so often: pages are made anew each time. A vote that comes alone shows
+/// at once.
+const PACE: Duration = Duration::from_millis(25);
+/// How long to wait after a fault that passes.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Reads each new generation of the ranking into the boards of this process.
+pub struct Follower {
+    pool: PgPool,
+    rankings: Arc<Rankings>,
+    /// What the boards hold; `None` if they must be read anew.
+    mark: Option<Mark>,
+}
+
+impl Follower {
+    /// A follower that has not read anything yet.
+    pub fn new(pool: PgPool, rankings: Arc<Rankings>) -> Self {
+        Self { pool, rankings, mark: None }
+    }
+
+    /// Follows for ever: `generation` says when there is something new.
+    pub async fn run(mut self, mut generation: watch::Receiver<u64>) {
+        loop {
+            // Seen before it is read: what comes meanwhile counts as new.
+            generation.mark_unchanged();
+            let started = Instant::now();
+            if let Err(error) = self.catch_up().await {
+                tracing::warn!(%error, "cannot follow the ranking, trying again");
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
+            // Whatever it takes, it takes no more than half of the time.
+            tokio::time::sleep(PACE.max(started.elapsed())).await;
+            if generation.changed().await.is_err() {
+                // Nobody is left who could say that there is something new.
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Brings the boards to the newest generation.
+    ///
+    /// # Errors
+    /// [`QueryError`] if the database gives no answer; the boards stay as they are.
+    pub async fn catch_up(&mut self) -> Result<(), QueryError> {
+        if let Some(mark) = self.mark
+            && let Some(since) = rows::since(&self.pool, mark).await?
+        {
+            if since.mark != mark {
+                let started = Instant::now();
+                self.rankings.apply(since.mark.generation, since.changes);
+                metrics::histogram!("anb_rankings_apply_seconds").record(started.elapsed());
+            }
+            self.mark = Some(since.mark);
+            return Ok(());
+        }
+        self.load().await
+    }
+
+    async fn load(&mut self) -> Result<(), QueryError> {
+        let started = Instant::now();
+        let Whole { generation, mark, artists } = rows::whole(&self.pool).await?;
+        // Sorting a million takes a while.
+        let sorting = tokio::task::spawn_blocking(move || artists.into_boards(generation));
+        let boards = sorting.await.map_err(|error| QueryError::Broken(error.to_string()))?;
+        let (artists, bytes) = (boards.artists(), boards.heap_bytes());
+        self.rankings.replace(boards);
+        self.mark = mark;
+        metrics::counter!("anb_rankings_loads_total").increment(1);
+        metrics::gauge!("anb_rankings_artists").set(artists as f64);
+        metrics::gauge!("anb_rankings_bytes").set(bytes as f64);
+        let ms = started.elapsed().as_millis() as u64;
+        tracing::info!(artists, bytes, ms, "the boards are loaded");
+        Ok(())
+    }
+}

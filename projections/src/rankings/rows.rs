@@ -1,0 +1,117 @@
+//! The ranking's rows: all of them, or those that have changed.
+
+use domain::ranking::Standing;
+use domain::{AccountId, Timestamp};
+use futures_util::TryStreamExt;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+use uuid::Uuid;
+
+use crate::boards::{Change, Gathering};
+use crate::queries::{QueryError, unsigned};
+
+/// A generation as it was read. The same number with another mark is another generation: the database
+/// has gone back, and forward again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) generation: u64,
+    id: Uuid,
+}
+
+/// Everything, as of one generation.
+pub(super) struct Whole {
+    pub(super) generation: u64,
+    /// `None` if the generation has left no trail.
+    pub(super) mark: Option<Mark>,
+    pub(super) artists: Gathering,
+}
+
+/// What has changed since a mark.
+pub(super) struct Since {
+    pub(super) mark: Mark,
+    pub(super) changes: Vec<Change>,
+}
+
+/// Reads the whole ranking, in one statement and therefore one snapshot.
+pub(super) async fn whole(pool: &PgPool) -> Result<Whole, QueryError> {
+    let mut rows = sqlx::query(
+        "select head.generation, c.mark, r.artist_id, r.votes, r.reached_at, r.city, r.country
+         from ranking_head head
+         left join ranking_changes c on c.generation = head.generation
+         left join ranking r on r.votes is not null",
+    )
+    // Planned each time: a plan from when the tables were empty would be a bad one for ever.
+    .persistent(false)
+    .fetch(pool);
+    let mut whole: Option<Whole> = None;
+    while let Some(row) = rows.try_next().await? {
+        let whole = match &mut whole {
+            Some(whole) => whole,
+            None => whole.insert(head(&row)?),
+        };
+        if let Some((standing, city, country)) = ranked(&row)? {
+            whole.artists.add(standing, city, country);
+        }
+    }
+    whole.ok_or_else(|| QueryError::Broken("ranking_head is empty".to_owned()))
+}
+
+fn head(row: &PgRow) -> Result<Whole, QueryError> {
+    let generation = unsigned(row.try_get(0)?)?;
+    let id: Option<Uuid> = row.try_get(1)?;
+    let mark = id.map(|id| Mark { generation, id });
+    Ok(Whole { generation, mark, artists: Gathering::default() })
+}
+
+/// `None` for an artist who does not rank.
+fn ranked(row: &PgRow) -> Result<Option<(Standing, &str, &str)>, QueryError> {
+    let Some(votes) = row.try_get::<Option<i64>, _>(3)? else { return Ok(None) };
+    let artist = AccountId(row.try_get(2)?);
+    let reached_at: Timestamp = row.try_get(4)?;
+    let standing = Standing { artist, votes: unsigned(votes)?, reached_at };
+    Ok(Some((standing, row.try_get(5)?, row.try_get(6)?)))
+}
+
+/// Reads what has changed since `mark`; `None` if the trail does not reach back so far, or leads
+/// elsewhere: after a rebuild, a crash, or a projector that leaves none.
+pub(super) async fn since(pool: &PgPool, mark: Mark) -> Result<Option<Since>, QueryError> {
+    let rows = sqlx::query(
+        "with trail as materialized (
+             select generation, mark, artists from ranking_changes where generation >= $1
+         ), touched as materialized (
+             select distinct unnest(artists) as artist_id from trail where generation > $1
+         )
+         select head.generation,
+                (select t.mark from trail t
+                 where t.generation = head.generation
+                   and head.generation - $1 + 1 = (select count(*) from trail)
+                   and exists (select from trail f where f.generation = $1 and f.mark = $2)),
+                touched.artist_id, r.votes, r.reached_at, r.city, r.country
+         from ranking_head head
+         left join touched on true
+         left join ranking r on r.artist_id = touched.artist_id",
+    )
+    .bind(i64::try_from(mark.generation).unwrap_or(i64::MAX))
+    .bind(mark.id)
+    .persistent(false)
+    .fetch_all(pool)
+    .await?;
+    let Some(first) = rows.first() else {
+        return Err(QueryError::Broken("ranking_head is empty".to_owned()));
+    };
+    let Some(id) = first.try_get(1)? else { return Ok(None) };
+    let mark = Mark { generation: unsigned(first.try_get(0)?)?, id };
+    let changes = rows.iter().filter_map(|row| change(row).transpose());
+    Ok(Some(Since { mark, changes: changes.collect::<Result<_, _>>()? }))
+}
+
+/// `None` for the lone row that says that nothing has changed.
+fn change(row: &PgRow) -> Result<Option<Change>, QueryError> {
+    let Some(artist) = row.try_get::<Option<Uuid>, _>(2)? else { return Ok(None) };
+    Ok(Some(match ranked(row)? {
+        Some((standing, city, country)) => {
+            Change::Ranks { standing, city: city.to_owned(), country: country.to_owned() }
+        }
+        None => Change::Leaves(AccountId(artist)),
+    }))
+}

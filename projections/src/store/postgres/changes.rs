@@ -1,0 +1,28 @@
+//! The trail of the ranking's generations, for those who keep boards in memory.
+
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+/// So many generations are kept. A reader that falls behind further reads the whole ranking.
+const KEPT: i64 = 1_000;
+
+/// Makes `generation` the newest one: it has touched `artists`, if not all of them have changed.
+pub(super) async fn publish(
+    connection: &mut PgConnection,
+    generation: i64,
+    artists: &[Uuid],
+) -> Result<(), sqlx::Error> {
+    // Deleted by its number, not by a range: that would search all that is not vacuumed yet.
+    sqlx::query(
+        "with head as (update ranking_head set generation = $1),
+              past as (delete from ranking_changes where generation = $1 - $3)
+         insert into ranking_changes (generation, artists) values ($1, $2)
+         on conflict (generation) do update set mark = gen_random_uuid(), artists = excluded.artists",
+    )
+    .bind(generation)
+    .bind(artists)
+    .bind(KEPT)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

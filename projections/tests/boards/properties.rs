@@ -1,0 +1,60 @@
+//! Random changes, a million of them: ties, deletions, artists to zero and back, moves.
+
+use projections::boards::Boards;
+
+use crate::boards::contest::Contest;
+
+/// Applies so many changes, in batches of different sizes.
+fn run(contest: &mut Contest, boards: &mut Boards, steps: usize, leaving: u32) {
+    let mut left = steps;
+    while left > 0 {
+        let batch = (1 + left % 61).min(left);
+        let changes: Vec<_> = (0..batch).map(|_| contest.step(leaving)).collect();
+        boards.apply(boards.generation() + 1, changes);
+        left -= batch;
+    }
+}
+
+#[test]
+fn a_million_changes_and_every_position_is_right() {
+    // The boards grow, churn, all but empty, and grow again.
+    let phases = [(300_000, 0), (200_000, 5), (200_000, 9), (300_000, 1)];
+    let mut contest = Contest::new(1, 20_000, 40);
+    let mut boards = Boards::default();
+    for (steps, leaving) in phases {
+        for _ in 0..20 {
+            run(&mut contest, &mut boards, steps / 20, leaving);
+            for _ in 0..5 {
+                let artist = contest.somebody();
+                contest.check_position(&boards, artist);
+            }
+        }
+        contest.check(&boards, 23);
+        contest.check(&contest.loaded(), 23);
+    }
+}
+
+#[test]
+fn small_boards_are_right_after_every_change() {
+    for seed in 0..40 {
+        let mut contest = Contest::new(100 + seed, 12, 3);
+        let mut boards = Boards::default();
+        contest.check(&boards, 1);
+        for _ in 0..40 {
+            run(&mut contest, &mut boards, 1, 3);
+            contest.check(&boards, 1);
+        }
+        contest.check(&contest.loaded(), 1);
+    }
+}
+
+#[test]
+fn boards_that_were_loaded_go_on_as_those_that_grew() {
+    let mut contest = Contest::new(7, 3_000, 1_000_000);
+    run(&mut contest, &mut Boards::default(), 5_000, 2);
+    let mut loaded = contest.loaded();
+    for _ in 0..5 {
+        run(&mut contest, &mut loaded, 4_000, 4);
+        contest.check(&loaded, 7);
+    }
+}

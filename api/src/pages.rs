@@ -2,8 +2,8 @@
 //!
 //! The generation is part of the key, so that a load that began before a change cannot put an old
 //! page in a new one's place; concurrent requests for a missing page wait for one load. What changes
-//! without a new generation (a person is forgotten, a second video of an artist is published) shows
-//! when the page's time is up.
+//! without a new generation (a second video of an artist is published) shows when the page's time is
+//! up.
 
 use std::future::Future;
 use std::hash::Hash;

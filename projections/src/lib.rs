@@ -7,6 +7,7 @@
 //! read-model table.
 
 pub mod checksum;
+mod erasures;
 pub mod lookup;
 pub mod progress;
 pub mod projector;
@@ -14,4 +15,5 @@ pub mod queries;
 pub mod rebuild;
 pub mod store;
 
+pub use erasures::Erasures;
 pub use projector::{ProjectionError, Projector};

@@ -10,6 +10,8 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnection, PgListener};
 use tokio::sync::watch;
 
+use crate::Erasures;
+
 const CHANNEL: &str = "anb_projection";
 const RECONNECT: Duration = Duration::from_millis(500);
 
@@ -20,6 +22,9 @@ pub struct Progress {
     pub generation: Option<u64>,
     /// The checkpoints that moved, and where they stand now.
     pub checkpoints: Vec<Position>,
+    /// Whether accounts were erased.
+    #[serde(default)]
+    pub erased: bool,
 }
 
 impl Progress {
@@ -36,15 +41,18 @@ impl Progress {
 }
 
 /// Listens for ever: moves the desk's checkpoints and the ranking's generation as projectors, here
-/// or elsewhere, commit. After a lost connection it reads where things stand, so nothing is missed.
+/// or elsewhere, commit, and notes erasures. After a lost connection it reads where things stand, and
+/// takes for granted that somebody was erased meanwhile, so nothing is missed.
 pub async fn follow(
     pool: PgPool,
     lookup: Arc<dyn VerdictLookup>,
     desk: Arc<VerdictDesk>,
     generation: watch::Sender<u64>,
+    erasures: Erasures,
 ) {
     loop {
-        if let Err(error) = listen(&pool, lookup.as_ref(), &desk, &generation).await {
+        let listened = listen(&pool, lookup.as_ref(), &desk, &generation, &erasures).await;
+        if let Err(error) = listened {
             tracing::warn!(%error, "cannot follow the projection, trying again");
         }
         tokio::time::sleep(RECONNECT).await;
@@ -56,10 +64,12 @@ async fn listen(
     lookup: &dyn VerdictLookup,
     desk: &VerdictDesk,
     generation: &watch::Sender<u64>,
+    erasures: &Erasures,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(CHANNEL).await?;
     // Whatever was committed before we listened would otherwise go unnoticed.
+    erasures.note();
     for checkpoint in lookup.checkpoints().await? {
         desk.advance(checkpoint.partition, checkpoint.offset);
     }
@@ -68,11 +78,15 @@ async fn listen(
     raise(generation, u64::try_from(current)?);
     while let Some(notification) = listener.try_recv().await? {
         let progress: Progress = serde_json::from_str(notification.payload())?;
-        for checkpoint in progress.checkpoints {
-            desk.advance(checkpoint.partition, checkpoint.offset);
+        // Before anybody is told a verdict, so that whoever asks next sees what it did.
+        if progress.erased {
+            erasures.note();
         }
         if let Some(new) = progress.generation {
             raise(generation, new);
+        }
+        for checkpoint in progress.checkpoints {
+            desk.advance(checkpoint.partition, checkpoint.offset);
         }
     }
     Ok(())

@@ -72,7 +72,7 @@ macro_rules! page_of {
              left join lateral (
                  select r.artist_id, r.city, r.country, r.votes, r.reached_at,
                         p.first_name, p.last_name
-                 from ranking r left join personal_data p on p.account_id = r.artist_id
+                 from ranking r left join people p on p.account_id = r.artist_id
                  where r.votes is not null",
             $filter,
             "    order by r.votes desc, r.reached_at, r.artist_id

@@ -25,7 +25,7 @@ use projections::projector::Projector;
 use projections::queries::Queries;
 use projections::rankings::{Follower, Rankings};
 use projections::store::postgres::PostgresStore;
-use projections::{ProjectionError, progress};
+use projections::{Erasures, ProjectionError, progress};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -88,6 +88,7 @@ struct Common {
     lookup: Arc<PostgresLookup>,
     decisions: Decisions,
     generation: watch::Sender<u64>,
+    erasures: Erasures,
 }
 
 impl Service {
@@ -214,6 +215,7 @@ impl Common {
             lookup: Arc::new(PostgresLookup::new(world.pool().clone())),
             decisions: Decisions::new(Arc::clone(&world.log), Arc::clone(&desk)),
             generation: watch::Sender::new(0),
+            erasures: Erasures::default(),
             desk,
         }
     }
@@ -232,8 +234,9 @@ impl Common {
         });
         let (desk, lookup) = (Arc::clone(&self.desk), Arc::clone(&self.lookup));
         let (pool, generation) = (world.pool().clone(), self.generation.clone());
+        let erasures = self.erasures.clone();
         background.spawn(async move {
-            progress::follow(pool, lookup, desk, generation).await;
+            progress::follow(pool, lookup, desk, generation, erasures).await;
             "the follower of the projection"
         });
     }
@@ -299,6 +302,7 @@ impl Common {
             media: storage.media,
             health: Arc::new(health),
             metrics: Some(metrics),
+            erasures: self.erasures,
             settings: api::Settings {
                 secret_key: settings.secret_key.expose().to_vec(),
                 token_lifetime: settings.access_token_ttl,

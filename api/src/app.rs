@@ -10,6 +10,7 @@ use infra::config::CorsOrigins;
 use infra::object_storage::ObjectStorage;
 use infra::object_storage::local::LocalStorage;
 use metrics_exporter_prometheus::PrometheusHandle;
+use projections::Erasures;
 use projections::queries::{PublicVideos, Queries};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
@@ -26,7 +27,7 @@ use crate::token::Tokens;
 /// Bytes of finished pages that are kept, per kind.
 const RANKING_BYTES: u64 = 16 * 1024 * 1024;
 const VIDEOS_BYTES: u64 = 8 * 1024 * 1024;
-/// How long a ranking may show the name of a person who has been forgotten.
+/// How long a page is kept. A new generation replaces it sooner.
 const RANKING_TTL: Duration = Duration::from_secs(5);
 /// How long a list may lack a video that was published without moving the ranking.
 const VIDEOS_TTL: Duration = Duration::from_millis(250);
@@ -45,6 +46,8 @@ pub struct App {
     pub health: Arc<dyn Health>,
     /// Where metrics are read from, if they are recorded.
     pub metrics: Option<PrometheusHandle>,
+    /// What this process hears of erased accounts.
+    pub erasures: Erasures,
     /// How the API behaves.
     pub settings: Settings,
 }
@@ -96,9 +99,9 @@ pub fn router(app: App) -> Result<Router, StartError> {
     let cors = cors(&app.settings.cors_origins)?;
     let docs = app.settings.docs;
     let state = Arc::new(AppState {
+        people: People::new(app.erasures.clone()),
         app,
         tokens,
-        people: People::default(),
         rankings: Pages::new("rankings", RANKING_BYTES, RANKING_TTL),
         public_videos: Pages::new("videos", VIDEOS_BYTES, VIDEOS_TTL),
     });

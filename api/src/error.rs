@@ -41,6 +41,8 @@ pub(crate) enum ApiError {
     TokenInvalid,
     AccountGone,
     WrongCredentials,
+    WrongPassword,
+    KeyReused,
 
     VideoNotFound,
     NotYourVideo,
@@ -108,6 +110,13 @@ impl ApiError {
             Self::Validation(problems) => {
                 return (S::UNPROCESSABLE_ENTITY, Detail::Problems(problems), "validation_error");
             }
+            Self::KeyReused => {
+                let what = "Esta clave ya se usó con una solicitud diferente";
+                let problem = Problem::value(Place::Header, "Idempotency-Key", what);
+                let problems = Detail::Problems(vec![problem]);
+                return (S::UNPROCESSABLE_ENTITY, problems, "idempotency_key_reused");
+            }
+            Self::UploadRejected(Rejection::AccountErased) => return Self::AccountGone.parts(),
             Self::RegistrationRejected(rejection) => of_rejection(rejection, S::BAD_REQUEST),
             Self::UploadRejected(rejection) => of_rejection(rejection, S::CONFLICT),
             Self::DeletionRejected(rejection) => of_deletion(rejection),
@@ -128,6 +137,9 @@ impl ApiError {
             Self::AccountGone => (S::UNAUTHORIZED, "User not found".into(), "account_gone"),
             Self::WrongCredentials => {
                 (S::UNAUTHORIZED, "Email o contraseña incorrectos".into(), "wrong_credentials")
+            }
+            Self::WrongPassword => {
+                (S::FORBIDDEN, "La contraseña es incorrecta".into(), "wrong_password")
             }
             Self::VideoNotFound => (S::NOT_FOUND, "Video not found".into(), "video_unknown"),
             Self::NotYourVideo => {
@@ -179,6 +191,8 @@ type Refusal = (StatusCode, Cow<'static, str>, &'static str);
 pub(crate) fn of_rejection(rejection: Rejection, status: StatusCode) -> Refusal {
     let sentence: Cow<'static, str> = match rejection {
         Rejection::EmailTaken => "El email ya está registrado".into(),
+        Rejection::AccountUnknown => "User not found".into(),
+        Rejection::AccountErased => "La cuenta ha sido eliminada".into(),
         Rejection::VideoExists => "The video exists already".into(),
         Rejection::VideoUnknown | Rejection::VideoDeleted => "Video not found".into(),
         Rejection::NotOwner => "Forbidden: you don't have permission to delete this video".into(),

@@ -17,6 +17,7 @@ use crate::routes;
     servers((url = "/", description = "This server")),
     tags(
         (name = "auth", description = "Signing up and signing in"),
+        (name = "me", description = "One's own account"),
         (name = "videos", description = "One's own videos"),
         (name = "public", description = "Published videos, votes, rankings"),
         (name = "commands", description = "Commands that outlived their request"),

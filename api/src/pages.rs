@@ -2,8 +2,8 @@
 //!
 //! A page knows the edition it shows. While the newest one is being rendered, by one task however
 //! many ask, readers get the one before, for 50 ms at most: nobody waits for a page that is in
-//! demand. What changes without a new edition (a person is forgotten, a second video of an artist is
-//! published) shows when the page's time is up.
+//! demand. What changes without a new edition (a second video of an artist is published) shows when
+//! the page's time is up.
 
 mod encoding;
 mod page;

@@ -5,6 +5,7 @@ mod commands;
 pub(crate) mod docs;
 mod health;
 mod home;
+mod me;
 mod media;
 mod metrics;
 mod pending;
@@ -24,6 +25,7 @@ pub(crate) fn all() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(openapi::outline())
         .routes(routes!(auth::signup::signup))
         .routes(routes!(auth::login::login))
+        .routes(routes!(me::erase::erase))
         .routes(routes!(videos::upload::upload))
         .routes(routes!(videos::list::list))
         .routes(routes!(videos::show::show, videos::delete::delete))

@@ -20,6 +20,7 @@ impl Commands {
         video: VideoId,
     ) -> Result<Answer<()>, CommandError> {
         let event_id = context.event_id(actor.0, "delete", &video.to_string());
+        self.inner.claims.claim(context, actor, "delete", video)?;
         let facts = self.inner.parts.read_models.video(video).await?;
         refuse_early(facts.as_ref(), actor, event_id)?;
 
@@ -37,7 +38,7 @@ impl Commands {
 
     /// The video is deleted, whether its files go now or with the next sweep. The keys are read
     /// after the verdict, so that a result published meanwhile is not missed.
-    async fn remove_files(&self, video: VideoId) {
+    pub(crate) async fn remove_files(&self, video: VideoId) {
         let facts = match self.inner.parts.read_models.video(video).await {
             Ok(Some(facts)) => facts,
             Ok(None) => return,
@@ -48,9 +49,13 @@ impl Commands {
         };
         let keys = [Some(facts.original_key), facts.processed_key, facts.poster_key];
         for key in keys.into_iter().flatten().filter_map(|key| ObjectKey::parse(&key)) {
-            if let Err(error) = self.inner.parts.storage.delete(&key).await {
-                tracing::warn!(%video, %key, %error, "a deleted video's file remains for the sweep");
-            }
+            self.remove_file(video, &key).await;
+        }
+    }
+
+    pub(crate) async fn remove_file(&self, video: VideoId, key: &ObjectKey) {
+        if let Err(error) = self.inner.parts.storage.delete(key).await {
+            tracing::warn!(%video, %key, %error, "a file that must go remains for the sweep");
         }
     }
 }

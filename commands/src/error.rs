@@ -11,6 +11,12 @@ pub enum CommandError {
     /// The rules forbid it.
     #[error("rejected: {0}")]
     Rejected(Rejection),
+    /// The password is wrong.
+    #[error("wrong password")]
+    WrongPassword,
+    /// The idempotency key stands for another request of this person.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
     /// Something that commands need is away or overloaded. A retry with the same idempotency key is
     /// safe.
     #[error("unavailable: {0}")]

@@ -6,8 +6,10 @@
 //!
 //! Never in here: HTTP, a write to a read-model table, a rule that the fold should decide.
 
+mod claims;
 mod context;
 mod delete;
+mod erase;
 mod error;
 mod login;
 mod original;
@@ -42,6 +44,7 @@ pub use sweep::{Sweeper, Swept};
 pub use token::CommandToken;
 pub use upload::{NewVideo, UploadedVideo};
 
+use claims::Claims;
 use password::Passwords;
 use secrets::EmailSecret;
 use token::TokenKey;
@@ -86,6 +89,7 @@ struct Inner {
     passwords: Arc<Passwords>,
     tokens: TokenKey,
     ballots: Ballots,
+    claims: Claims,
 }
 
 /// How a command ended, as far as its request can tell.
@@ -124,6 +128,7 @@ impl Commands {
             passwords: Arc::new(Passwords::new(settings.hash_parallelism)?),
             tokens: TokenKey::derive(&settings.secret_key),
             ballots: Ballots::default(),
+            claims: Claims::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -138,6 +143,7 @@ impl Commands {
             passwords: Arc::clone(&self.inner.passwords),
             tokens: self.inner.tokens.clone(),
             ballots: Ballots::default(),
+            claims: Claims::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -173,11 +179,13 @@ fn verdict_label(verdict: &Verdict) -> &'static str {
 }
 
 fn envelope_kind(envelope: &Envelope) -> &'static str {
-    use domain::{Event, VideoEvent};
+    use domain::{AccountEvent, Event, VideoEvent};
     match &envelope.event {
-        Event::Account(..) => "register",
+        Event::Account(_, AccountEvent::Registered(_)) => "register",
+        Event::Account(_, AccountEvent::Erased(_)) => "erase",
         Event::Video(_, VideoEvent::Uploaded(_)) => "upload",
         Event::Video(_, VideoEvent::Deleted(_)) => "delete",
+        Event::Video(_, VideoEvent::Withdrawn(_)) => "withdraw",
         Event::Video(_, VideoEvent::VoteCast(_)) => "vote",
         Event::Video(..) => "transcode",
     }

@@ -18,10 +18,11 @@ impl Commands {
         let key = self.inner.email_secret.key_of(email);
         let account = self.inner.parts.read_models.account_by_email(&key).await?;
         let account = account.map(|account| account.id);
-        let hash = match account {
-            Some(account) => personal_data::password_hash(&self.inner.parts.pool, account).await?,
+        let person = match account {
+            Some(account) => personal_data::find(&self.inner.parts.pool, account).await?,
             None => None,
         };
+        let hash = person.map(|person| person.password_hash);
         let right = self.inner.passwords.verify(password, hash).await?;
         Ok(account.filter(|_| right))
     }

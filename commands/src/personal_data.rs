@@ -13,9 +13,18 @@ pub(crate) struct Person<'a> {
     pub(crate) password_hash: &'a str,
 }
 
-/// Writes a person down; a row that a retry has written already stays as it is.
-pub(crate) async fn insert(pool: &PgPool, person: &Person<'_>) -> Result<(), sqlx::Error> {
-    sqlx::query(
+/// What is known of a person.
+pub(crate) struct Known {
+    pub(crate) first_name: String,
+    pub(crate) last_name: String,
+    pub(crate) email: String,
+    pub(crate) password_hash: String,
+}
+
+/// Writes a person down, and says whether that was news: a row that an earlier try has written stays
+/// as it is.
+pub(crate) async fn insert(pool: &PgPool, person: &Person<'_>) -> Result<bool, sqlx::Error> {
+    let inserted = sqlx::query(
         "insert into personal_data
              (account_id, event_id, first_name, last_name, email, password_hash)
          values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
@@ -28,17 +37,23 @@ pub(crate) async fn insert(pool: &PgPool, person: &Person<'_>) -> Result<(), sql
     .bind(person.password_hash)
     .execute(pool)
     .await?;
-    Ok(())
+    Ok(inserted.rows_affected() == 1)
 }
 
-pub(crate) async fn password_hash(
-    pool: &PgPool,
-    account: AccountId,
-) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar("select password_hash from personal_data where account_id = $1")
-        .bind(account.0)
-        .fetch_optional(pool)
-        .await
+/// The person behind an account, unless they have left.
+pub(crate) async fn find(pool: &PgPool, account: AccountId) -> Result<Option<Known>, sqlx::Error> {
+    let row: Option<(String, String, String, String)> = sqlx::query_as(
+        "select first_name, last_name, email, password_hash from people where account_id = $1",
+    )
+    .bind(account.0)
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.map(|(first_name, last_name, email, password_hash)| Known {
+        first_name,
+        last_name,
+        email,
+        password_hash,
+    }))
 }
 
 pub(crate) async fn forget(pool: &PgPool, account: AccountId) -> Result<(), sqlx::Error> {
@@ -56,6 +71,17 @@ pub(crate) async fn sweep_rejected(pool: &PgPool) -> Result<u64, sqlx::Error> {
          where r.event_id = p.event_id and not exists (
              select from accounts a where a.account_id = p.account_id
          )",
+    )
+    .execute(pool)
+    .await?;
+    Ok(result.rows_affected())
+}
+
+/// Removes the rows of people whose accounts were erased: their request died before it could.
+pub(crate) async fn sweep_erased(pool: &PgPool) -> Result<u64, sqlx::Error> {
+    let result = sqlx::query(
+        "delete from personal_data p using accounts a
+         where a.account_id = p.account_id and a.erased_by is not null",
     )
     .execute(pool)
     .await?;

@@ -27,7 +27,9 @@ impl Commands {
     /// Signs a person up. Of several people with one address, the first in the log gets it.
     ///
     /// # Errors
-    /// [`Rejection::EmailTaken`], or what [`CommandError`] says.
+    /// [`Rejection::EmailTaken`], [`CommandError::KeyReused`] if somebody else signed up under the
+    /// key, [`Rejection::AccountErased`] if it was this person, but they have left since; or what
+    /// [`CommandError`] says.
     pub async fn register(
         &self,
         context: &Context,
@@ -36,36 +38,33 @@ impl Commands {
         let email = self.inner.email_secret.key_of(&registration.email);
         let actor = Uuid::new_v5(&Uuid::NAMESPACE_OID, email.as_str().as_bytes());
         let event_id = context.event_id(actor, "register", "");
-        self.refuse_known_email(&email, event_id).await?;
-
         let account = AccountId(Uuid::new_v5(&event_id.0, b"account"));
-        let password_hash = self.inner.passwords.hash(&registration.password).await?;
-        let person = Person {
-            account,
-            event: event_id,
-            first_name: &registration.first_name,
-            last_name: &registration.last_name,
-            email: &registration.email,
-            password_hash: &password_hash,
-        };
-        personal_data::insert(&self.inner.parts.pool, &person).await?;
+        // Without a key, nobody can have carried this event before.
+        let may_repeat = context.idempotency_key.is_some();
+        self.refuse_known_email(&email, event_id).await?;
+        if may_repeat {
+            self.refuse_erased(account).await?;
+        }
+        self.write_down(account, event_id, &registration).await?;
 
         let registered = Registered {
             account_id: account,
-            city: registration.city,
-            country: registration.country,
+            city: registration.city.clone(),
+            country: registration.country.clone(),
         };
         let event = Event::Account(email, AccountEvent::Registered(registered));
         let envelope = context.envelope(event_id, Some(account), event);
         match self.decide(envelope).await? {
             Answer::Pending(token) => Ok(Answer::Pending(token)),
-            Answer::Done(Verdict::Accepted { .. }) => Ok(Answer::Done(account)),
             Answer::Done(Verdict::Rejected(rejection)) => {
-                // If this fails, the sweep finds the row by its rejected event.
-                if let Err(error) = personal_data::forget(&self.inner.parts.pool, account).await {
-                    tracing::warn!(%error, "personal data of a rejected registration remains");
-                }
+                self.forget(account).await;
                 Err(rejection.into())
+            }
+            Answer::Done(Verdict::Accepted { .. }) => {
+                if may_repeat {
+                    self.check_first(account, &registration).await?;
+                }
+                Ok(Answer::Done(account))
             }
         }
     }
@@ -80,6 +79,62 @@ impl Commands {
         match known {
             Some(account) if account.registered_by != event_id => Err(Rejection::EmailTaken.into()),
             _ => Ok(()),
+        }
+    }
+
+    /// The retry of a registration must not write down again who has left since.
+    async fn refuse_erased(&self, account: AccountId) -> Result<(), CommandError> {
+        let facts = self.inner.parts.read_models.account(account).await?;
+        match facts.and_then(|facts| facts.erased_by) {
+            Some(_) => Err(Rejection::AccountErased.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the person down; if an earlier try has done so, it must have been the same person.
+    async fn write_down(
+        &self,
+        account: AccountId,
+        event: EventId,
+        registration: &Registration,
+    ) -> Result<(), CommandError> {
+        let Registration { first_name, last_name, email, password, .. } = registration;
+        let password_hash = &self.inner.passwords.hash(password).await?;
+        let person = Person { account, event, first_name, last_name, email, password_hash };
+        let pool = &self.inner.parts.pool;
+        if personal_data::insert(pool, &person).await? {
+            return Ok(());
+        }
+        // Gone already: rejected, or erased. The verdict will say the same once more.
+        let Some(first) = personal_data::find(pool, account).await? else { return Ok(()) };
+        let same = first.first_name == *first_name
+            && first.last_name == *last_name
+            && first.email == *email
+            && self.inner.passwords.verify(password, Some(first.password_hash)).await?;
+        if same { Ok(()) } else { Err(CommandError::KeyReused) }
+    }
+
+    /// What the first try under this key has made must be what this one asks for.
+    async fn check_first(
+        &self,
+        account: AccountId,
+        registration: &Registration,
+    ) -> Result<(), CommandError> {
+        let first = self.inner.parts.read_models.account(account).await?.ok_or_else(|| {
+            CommandError::Unavailable("the read models are being rebuilt".to_owned())
+        })?;
+        if first.erased_by.is_some() {
+            self.forget(account).await;
+            return Err(Rejection::AccountErased.into());
+        }
+        let same = first.city == registration.city && first.country == registration.country;
+        if same { Ok(()) } else { Err(CommandError::KeyReused) }
+    }
+
+    /// If this fails, the sweep finds the row by its rejected event or its erased account.
+    pub(crate) async fn forget(&self, account: AccountId) {
+        if let Err(error) = personal_data::forget(&self.inner.parts.pool, account).await {
+            tracing::warn!(%account, %error, "personal data remains for the sweep");
         }
     }
 }

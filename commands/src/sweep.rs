@@ -1,5 +1,6 @@
 //! Removing what interrupted commands have left behind: objects that no video needs, uploads never
-//! completed, personal data of registrations that lost a race.
+//! completed, personal data of registrations that lost a race, and what is left of people who were
+//! erased.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use infra::read_models::ReadModels;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
+use crate::erase::withdrawal;
 use crate::{CommandError, personal_data};
 
 /// A request, however slow, is over by then: what is younger may still be about to be used.
@@ -19,6 +21,8 @@ const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 const PAUSE: Duration = Duration::from_secs(60 * 60);
 /// Objects are checked in groups of so many.
 const GROUP: usize = 500;
+/// So many videos are withdrawn by one sweep.
+const MOST_WITHDRAWN: u32 = 500;
 const PREFIXES: [&str; 3] = ["originals/", "processed/", "posters/"];
 
 /// What one sweep removed.
@@ -28,8 +32,10 @@ pub struct Swept {
     pub objects: u64,
     /// Uploads never completed.
     pub partial_uploads: u64,
-    /// Rows of personal data whose registration was rejected.
+    /// Rows of personal data whose registration was rejected, or whose account was erased.
     pub personal_data: u64,
+    /// Videos that never came on stage, and whose owner was erased.
+    pub withdrawn: u64,
 }
 
 /// Sweeps.
@@ -73,13 +79,27 @@ impl Sweeper {
     pub async fn sweep(&self) -> Result<Swept, CommandError> {
         let mut swept = Swept {
             partial_uploads: self.storage.sweep_partial(self.grace).await.map_err(unavailable)?,
-            personal_data: personal_data::sweep_rejected(&self.pool).await?,
+            personal_data: personal_data::sweep_rejected(&self.pool).await?
+                + personal_data::sweep_erased(&self.pool).await?,
+            withdrawn: self.withdraw_abandoned().await?,
             objects: 0,
         };
         for prefix in PREFIXES {
             swept.objects += self.sweep_objects(prefix).await?;
         }
         Ok(swept)
+    }
+
+    /// Says so in the log; whether it is so, the fold decides. Their files go with a later sweep.
+    async fn withdraw_abandoned(&self) -> Result<u64, CommandError> {
+        let abandoned = self.read_models.abandoned_videos(MOST_WITHDRAWN).await?;
+        let records: Result<Vec<_>, _> =
+            abandoned.iter().map(|video| withdrawal(video).into_record()).collect();
+        let records = records.map_err(|error| CommandError::Internal(error.to_string()))?;
+        for appended in self.log.append(records).await {
+            appended?;
+        }
+        Ok(abandoned.len() as u64)
     }
 
     async fn sweep_objects(&self, prefix: &str) -> Result<u64, CommandError> {

@@ -1,8 +1,9 @@
 //! Uploading a video, once its original is in storage.
 
 use domain::event::Uploaded;
-use domain::{AccountId, Event, Timestamp, Verdict, VideoEvent, VideoId};
+use domain::{AccountId, Event, Rejection, Timestamp, Verdict, VideoEvent, VideoId};
 use infra::event_log::AppendError;
+use infra::read_models::{AbandonedVideo, VideoFacts};
 use uuid::Uuid;
 
 use crate::{Answer, CommandError, Commands, Context, StoredOriginal};
@@ -30,7 +31,8 @@ impl Commands {
     /// Enters a video into the contest; it waits for the transcoder then.
     ///
     /// # Errors
-    /// What [`CommandError`] says. The original is removed, unless it may be in the log.
+    /// [`Rejection::AccountErased`] if its owner has left meanwhile, [`CommandError::KeyReused`] if an
+    /// earlier video was entered under the key, or what [`CommandError`] says. The original is removed, unless it may be in the log.
     pub async fn upload(
         &self,
         context: &Context,
@@ -51,7 +53,7 @@ impl Commands {
             content_type: facts.content_type.to_owned(),
             sha256: facts.sha256.clone(),
         };
-        let event = Event::Video(video_id, VideoEvent::Uploaded(uploaded));
+        let event = Event::Video(video_id, VideoEvent::Uploaded(uploaded.clone()));
         // A client that hangs up drops this request where it stands, but not the event on its way.
         original.keep();
         let verdict = match self.decide(context.envelope(event_id, Some(actor), event)).await {
@@ -68,21 +70,40 @@ impl Commands {
             original.discard();
             return Err(rejection.into());
         }
-        self.accepted(video_id, original).await.map(Answer::Done)
-    }
-
-    /// A retry finds the video that its first try has entered, with the original of that one.
-    async fn accepted(
-        &self,
-        video_id: VideoId,
-        original: StoredOriginal,
-    ) -> Result<UploadedVideo, CommandError> {
         let facts = self.inner.parts.read_models.video(video_id).await?.ok_or_else(|| {
             CommandError::Unavailable("the read models are being rebuilt".to_owned())
         })?;
-        if facts.original_key != original.key().as_str() {
+        if facts.original_key != uploaded.original_key {
+            // A retry finds the video that its first try has entered, with the original of that one.
             original.discard();
+            if !is_same(&facts, &uploaded) {
+                return Err(CommandError::KeyReused);
+            }
         }
-        Ok(UploadedVideo { video_id, uploaded_at: facts.uploaded_at })
+        self.withdraw_if_owner_left(actor, video_id).await?;
+        Ok(Answer::Done(UploadedVideo { video_id, uploaded_at: facts.uploaded_at }))
     }
+
+    /// An erasure that came before this question is seen here; one that comes after it sees the
+    /// video. So no video slips through between the two.
+    async fn withdraw_if_owner_left(
+        &self,
+        owner: AccountId,
+        video: VideoId,
+    ) -> Result<(), CommandError> {
+        let owner_facts = self.inner.parts.read_models.account(owner).await?;
+        let Some(owner_erased_by) = owner_facts.and_then(|facts| facts.erased_by) else {
+            return Ok(());
+        };
+        self.withdraw(&AbandonedVideo { video, owner, owner_erased_by }).await;
+        Err(Rejection::AccountErased.into())
+    }
+}
+
+/// Whether a video was entered by the same request. Its original lies under another key each time.
+fn is_same(facts: &VideoFacts, uploaded: &Uploaded) -> bool {
+    facts.title == uploaded.title
+        && facts.description == uploaded.description
+        && facts.content_type == uploaded.content_type
+        && facts.sha256 == uploaded.sha256
 }

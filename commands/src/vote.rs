@@ -47,6 +47,7 @@ impl Commands {
         video: VideoId,
     ) -> Result<Answer<u64>, CommandError> {
         let event_id = context.event_id(voter.0, "vote", &video.to_string());
+        self.inner.claims.claim(context, voter, "vote", video)?;
         let ballots = &self.inner.ballots;
         if ballots.counted.get(&(video, voter)).is_some_and(|counted| counted != event_id) {
             return Err(Rejection::AlreadyVoted.into());

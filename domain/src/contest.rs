@@ -20,6 +20,18 @@ pub struct Account {
     pub registered_by: EventId,
 }
 
+/// An account whose person has left. It remains as its own tombstone: its id is never used again, a
+/// second delivery of its events is known again, and its videos still have a city and a country.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErasedAccount {
+    /// The account as it was.
+    pub account: Account,
+    /// When it was erased.
+    pub at: Timestamp,
+    /// The event that did it.
+    pub by: EventId,
+}
+
 /// An uploaded video, deleted ones included: a deleted video remains as its own tombstone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Video {
@@ -62,7 +74,7 @@ pub enum VideoStatus {
     Processed(Published),
     /// It will never be published.
     Failed(Failure),
-    /// Its owner took it back.
+    /// Its owner took it back, or left before it came on stage.
     Deleted {
         /// When.
         at: Timestamp,
@@ -141,8 +153,10 @@ pub struct Vote {
 /// [`Keys`] of a batch name before it folds the batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contest {
-    /// Accounts by email.
+    /// Accounts by the email that they hold.
     pub accounts: HashMap<EmailKey, Account>,
+    /// Erased accounts, by the email that they held: it is free again, or another account's.
+    pub erased: HashMap<(EmailKey, AccountId), ErasedAccount>,
     /// Videos by id.
     pub videos: HashMap<VideoId, Video>,
     /// Votes by video and voter.
@@ -151,11 +165,20 @@ pub struct Contest {
     pub rejections: HashMap<EventId, (Rejection, Timestamp)>,
 }
 
+impl Contest {
+    /// Everybody who ever took part. Who has left still has their votes and their place.
+    pub fn everybody(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values().chain(self.erased.values().map(|erased| &erased.account))
+    }
+}
+
 /// What a batch of events may read: the working set that must be loaded before it is folded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
-    /// Accounts.
+    /// Accounts that hold these addresses.
     pub accounts: BTreeSet<EmailKey>,
+    /// Accounts that may have been erased.
+    pub erased: BTreeSet<(EmailKey, AccountId)>,
     /// Videos.
     pub videos: BTreeSet<VideoId>,
     /// Votes.
@@ -169,6 +192,9 @@ pub struct Keys {
 pub struct Changes {
     /// New accounts.
     pub accounts: BTreeSet<EmailKey>,
+    /// Accounts that were erased, perhaps new ones. They let go of their addresses before new
+    /// accounts take them.
+    pub erased: BTreeSet<(EmailKey, AccountId)>,
     /// New or changed videos.
     pub videos: BTreeSet<VideoId>,
     /// Those of them that are new or have come to another stage: of the others, only the count of

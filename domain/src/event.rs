@@ -33,6 +33,18 @@ impl Event {
 pub enum AccountEvent {
     /// A person signed up.
     Registered(Registered),
+    /// The person left for good: whatever told who they are is gone.
+    Erased(Erased),
+}
+
+impl AccountEvent {
+    /// The account that it is about. One address may have had several, one after the other.
+    pub fn account(&self) -> AccountId {
+        match self {
+            Self::Registered(registered) => registered.account_id,
+            Self::Erased(erased) => erased.account_id,
+        }
+    }
 }
 
 /// What happens to a video.
@@ -48,6 +60,8 @@ pub enum VideoEvent {
     ProcessingFailed(ProcessingFailed),
     /// Its owner took it back.
     Deleted(Deleted),
+    /// Its owner's account was erased before it came on stage.
+    Withdrawn(Withdrawn),
     /// Somebody voted for it.
     VoteCast(VoteCast),
 }
@@ -61,6 +75,13 @@ pub struct Registered {
     pub city: String,
     /// The country, as they spelled it.
     pub country: String,
+}
+
+/// Payload of `anb.account.erased`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// The account that is no more.
+    pub account_id: AccountId,
 }
 
 /// Payload of `anb.video.uploaded`.
@@ -171,6 +192,13 @@ impl FailureReason {
 pub struct Deleted {
     /// Who asked for it.
     pub by: AccountId,
+}
+
+/// Payload of `anb.video.withdrawn`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// The owner who has left.
+    pub owner: AccountId,
 }
 
 /// Payload of `anb.vote.cast`.

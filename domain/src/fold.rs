@@ -36,8 +36,9 @@ pub fn keys<'a>(records: impl IntoIterator<Item = &'a Recorded>) -> Keys {
     for record in records {
         keys.events.insert(record.event_id);
         match &record.event {
-            Event::Account(email, _) => {
+            Event::Account(email, event) => {
                 keys.accounts.insert(email.clone());
+                keys.erased.insert((email.clone(), event.account()));
             }
             Event::Video(video, event) => {
                 keys.videos.insert(*video);

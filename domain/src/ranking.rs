@@ -58,15 +58,14 @@ pub fn standing<'a>(
 /// The whole contest's ranking by plain recount: what every faster way must agree with.
 ///
 /// An artist whose registration is not in `contest` does not rank: the log of their account may be
-/// folded later than that of their videos.
+/// folded later than that of their videos. One whose account was erased keeps their place.
 pub fn recount(contest: &Contest) -> Vec<Standing> {
     let mut by_owner: HashMap<AccountId, Vec<&Video>> = HashMap::new();
     for video in contest.videos.values() {
         by_owner.entry(video.owner).or_default().push(video);
     }
     let mut ranking: Vec<Standing> = contest
-        .accounts
-        .values()
+        .everybody()
         .filter_map(|account| standing(account.id, by_owner.remove(&account.id)?))
         .collect();
     ranking.sort();

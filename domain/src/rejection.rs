@@ -8,13 +8,17 @@ use std::fmt;
 pub enum Rejection {
     /// Somebody registered this email address earlier in the log.
     EmailTaken,
+    /// This email address has no such account.
+    AccountUnknown,
+    /// The account was erased earlier in the log.
+    AccountErased,
     /// A video with this id was uploaded earlier in the log.
     VideoExists,
     /// No such video has been uploaded.
     VideoUnknown,
     /// The video was deleted earlier in the log.
     VideoDeleted,
-    /// Only its owner may delete a video.
+    /// Only its owner may delete or withdraw a video.
     NotOwner,
     /// A video with votes cannot be deleted.
     HasVotes {
@@ -34,6 +38,8 @@ impl Rejection {
     pub fn code(&self) -> &'static str {
         match self {
             Self::EmailTaken => "email_taken",
+            Self::AccountUnknown => "account_unknown",
+            Self::AccountErased => "account_erased",
             Self::VideoExists => "video_exists",
             Self::VideoUnknown => "video_unknown",
             Self::VideoDeleted => "video_deleted",
@@ -57,6 +63,8 @@ impl Rejection {
     pub fn from_code(code: &str, votes: Option<u64>) -> Option<Self> {
         Some(match code {
             "email_taken" => Self::EmailTaken,
+            "account_unknown" => Self::AccountUnknown,
+            "account_erased" => Self::AccountErased,
             "video_exists" => Self::VideoExists,
             "video_unknown" => Self::VideoUnknown,
             "video_deleted" => Self::VideoDeleted,

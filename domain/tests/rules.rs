@@ -4,6 +4,7 @@
 mod rules {
     mod codec;
     mod dsl;
+    mod erasure;
     mod golden;
     mod processing;
     mod properties;

@@ -9,12 +9,18 @@ use domain::{AccountId, EmailKey, EventId, Timestamp, VideoId};
 use crate::verdicts::LookupError;
 
 /// An account, as far as commands care.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountFacts {
     /// The account.
     pub id: AccountId,
+    /// City, as the person spelled it.
+    pub city: String,
+    /// Country, as the person spelled it.
+    pub country: String,
     /// The event that registered it.
     pub registered_by: EventId,
+    /// The event that erased it, if it is no more.
+    pub erased_by: Option<EventId>,
 }
 
 /// How far a video has come.
@@ -57,6 +63,14 @@ impl Stage {
 pub struct VideoFacts {
     /// Who uploaded it.
     pub owner: AccountId,
+    /// Its title.
+    pub title: String,
+    /// Its description, if there is one.
+    pub description: Option<String>,
+    /// Media type of the original.
+    pub content_type: String,
+    /// SHA-256 of the original, in hex.
+    pub sha256: String,
     /// How far it has come.
     pub stage: Stage,
     /// Votes counted.
@@ -75,6 +89,17 @@ pub struct VideoFacts {
     pub poster_key: Option<String>,
 }
 
+/// A video that never came on stage, and whose owner has been erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AbandonedVideo {
+    /// The video.
+    pub video: VideoId,
+    /// Who owned it.
+    pub owner: AccountId,
+    /// The event that erased the owner.
+    pub owner_erased_by: EventId,
+}
+
 /// The questions.
 #[async_trait]
 pub trait ReadModels: Send + Sync + 'static {
@@ -82,10 +107,20 @@ pub trait ReadModels: Send + Sync + 'static {
     async fn account_by_email(&self, email: &EmailKey)
     -> Result<Option<AccountFacts>, LookupError>;
 
+    /// An account, erased ones included.
+    async fn account(&self, account: AccountId) -> Result<Option<AccountFacts>, LookupError>;
+
     /// A video, deleted ones included.
     async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError>;
 
-    /// Which of these object keys belong to no video that still exists.
+    /// All videos of an account, deleted ones included.
+    async fn videos_of(&self, owner: AccountId) -> Result<Vec<(VideoId, VideoFacts)>, LookupError>;
+
+    /// Videos that were abandoned, at most `most` of them, as far as the projection has come.
+    async fn abandoned_videos(&self, most: u32) -> Result<Vec<AbandonedVideo>, LookupError>;
+
+    /// Which of these object keys belong to no video that still exists. The originals of an erased
+    /// owner are not needed either.
     ///
     /// None, unless the projection has folded every partition up to `ends` (the log's end offsets):
     /// a read model that is behind, or being rebuilt, cannot say that something is not needed.

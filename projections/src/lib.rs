@@ -8,6 +8,7 @@
 
 pub mod boards;
 pub mod checksum;
+mod erasures;
 pub mod lookup;
 pub mod progress;
 pub mod projector;
@@ -16,4 +17,5 @@ pub mod rankings;
 pub mod rebuild;
 pub mod store;
 
+pub use erasures::Erasures;
 pub use projector::{ProjectionError, Projector};

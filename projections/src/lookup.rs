@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use domain::{AccountId, EmailKey, EventId, Position, Rejection, Verdict, VideoId};
-use infra::read_models::{AccountFacts, ReadModels, Stage, VideoFacts};
+use infra::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
 use infra::verdicts::{Awaited, LookupError, VerdictLookup};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
@@ -101,36 +101,85 @@ fn verdict(row: &PgRow) -> Result<(EventId, Verdict), LookupError> {
     Ok((event_id, Verdict::Rejected(rejection)))
 }
 
+macro_rules! account {
+    ($which:literal) => {
+        concat!(
+            "select account_id, city, country, registered_by, erased_by from accounts where ",
+            $which
+        )
+    };
+}
+
+macro_rules! video {
+    ($which:literal) => {
+        concat!(
+            "select video_id, owner, title, description, content_type, sha256, status, votes,
+                    uploaded_by, uploaded_at, coalesce(deleted_by, ended_by) as ended_by,
+                    original_key, processed_key, poster_key
+             from videos where ",
+            $which
+        )
+    };
+}
+
 #[async_trait]
 impl ReadModels for PostgresLookup {
     async fn account_by_email(
         &self,
         email: &EmailKey,
     ) -> Result<Option<AccountFacts>, LookupError> {
-        let row: Option<(Uuid, Uuid)> =
-            sqlx::query_as("select account_id, registered_by from accounts where email_key = $1")
-                .bind(email.as_str())
-                .fetch_optional(&self.pool)
-                .await
-                .map_err(unavailable)?;
-        Ok(row.map(|(id, registered_by)| AccountFacts {
-            id: AccountId(id),
-            registered_by: EventId(registered_by),
-        }))
+        let row = sqlx::query(account!("email_key = $1 and erased_by is null"))
+            .bind(email.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(unavailable)?;
+        row.as_ref().map(account_facts).transpose()
+    }
+
+    async fn account(&self, account: AccountId) -> Result<Option<AccountFacts>, LookupError> {
+        let row = sqlx::query(account!("account_id = $1"))
+            .bind(account.0)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(unavailable)?;
+        row.as_ref().map(account_facts).transpose()
     }
 
     async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError> {
-        let row = sqlx::query(
-            "select owner, status, votes, uploaded_by, uploaded_at,
-                    coalesce(deleted_by, ended_by) as ended_by, original_key,
-                    processed_key, poster_key
-             from videos where video_id = $1",
+        let row = sqlx::query(video!("video_id = $1"))
+            .bind(video.0)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(unavailable)?;
+        Ok(row.as_ref().map(video_facts).transpose()?.map(|(_, facts)| facts))
+    }
+
+    async fn videos_of(&self, owner: AccountId) -> Result<Vec<(VideoId, VideoFacts)>, LookupError> {
+        let rows = sqlx::query(video!("owner = $1"))
+            .bind(owner.0)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(unavailable)?;
+        rows.iter().map(video_facts).collect()
+    }
+
+    async fn abandoned_videos(&self, most: u32) -> Result<Vec<AbandonedVideo>, LookupError> {
+        let rows: Vec<(Uuid, Uuid, Uuid)> = sqlx::query_as(
+            "select v.video_id, v.owner, a.erased_by
+             from accounts a join videos v on v.owner = a.account_id
+             where a.erased_by is not null and v.status in ('pending', 'processing', 'failed')
+             limit $1",
         )
-        .bind(video.0)
-        .fetch_optional(&self.pool)
+        .bind(i64::from(most))
+        .fetch_all(&self.pool)
         .await
         .map_err(unavailable)?;
-        row.as_ref().map(video_facts).transpose()
+        let abandoned = |(video, owner, owner_erased_by)| AbandonedVideo {
+            video: VideoId(video),
+            owner: AccountId(owner),
+            owner_erased_by: EventId(owner_erased_by),
+        };
+        Ok(rows.into_iter().map(abandoned).collect())
     }
 
     async fn orphaned_keys(
@@ -146,6 +195,10 @@ impl ReadModels for PostgresLookup {
              where not exists (
                  select from videos v where v.status <> 'deleted'
                  and key in (v.original_key, v.processed_key, v.poster_key)
+                 and not (key = v.original_key and exists (
+                     select from accounts a
+                     where a.account_id = v.owner and a.erased_by is not null
+                 ))
              ) and not exists (
                  select from unnest($2::bigint[]) with ordinality as log (next, number)
                  left join checkpoints c on c.partition = log.number - 1
@@ -160,14 +213,31 @@ impl ReadModels for PostgresLookup {
     }
 }
 
-fn video_facts(row: &PgRow) -> Result<VideoFacts, LookupError> {
-    let read = || -> Result<VideoFacts, sqlx::Error> {
+fn account_facts(row: &PgRow) -> Result<AccountFacts, LookupError> {
+    let read = || -> Result<AccountFacts, sqlx::Error> {
+        Ok(AccountFacts {
+            id: AccountId(row.try_get("account_id")?),
+            city: row.try_get("city")?,
+            country: row.try_get("country")?,
+            registered_by: EventId(row.try_get("registered_by")?),
+            erased_by: row.try_get::<Option<Uuid>, _>("erased_by")?.map(EventId),
+        })
+    };
+    read().map_err(unavailable)
+}
+
+fn video_facts(row: &PgRow) -> Result<(VideoId, VideoFacts), LookupError> {
+    let read = || -> Result<(VideoId, VideoFacts), sqlx::Error> {
         let status: &str = row.try_get("status")?;
         let stage = Stage::from_code(status)
             .ok_or_else(|| sqlx::Error::Decode(format!("unknown status `{status}`").into()))?;
         let votes: i64 = row.try_get("votes")?;
-        Ok(VideoFacts {
+        let facts = VideoFacts {
             owner: AccountId(row.try_get("owner")?),
+            title: row.try_get("title")?,
+            description: row.try_get("description")?,
+            content_type: row.try_get("content_type")?,
+            sha256: row.try_get("sha256")?,
             stage,
             votes: u64::try_from(votes).unwrap_or(0),
             uploaded_by: EventId(row.try_get("uploaded_by")?),
@@ -176,7 +246,8 @@ fn video_facts(row: &PgRow) -> Result<VideoFacts, LookupError> {
             original_key: row.try_get("original_key")?,
             processed_key: row.try_get("processed_key")?,
             poster_key: row.try_get("poster_key")?,
-        })
+        };
+        Ok((VideoId(row.try_get("video_id")?), facts))
     };
     read().map_err(unavailable)
 }

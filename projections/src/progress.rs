@@ -10,6 +10,8 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnection, PgListener};
 use tokio::sync::watch;
 
+use crate::Erasures;
+
 const CHANNEL: &str = "anb_projection";
 const RECONNECT: Duration = Duration::from_millis(500);
 /// A connection may be dead without a word. After so long without a notification we look for
@@ -23,6 +25,9 @@ pub struct Progress {
     pub generation: Option<u64>,
     /// The checkpoints that moved, and where they stand now.
     pub checkpoints: Vec<Position>,
+    /// Whether accounts were erased.
+    #[serde(default)]
+    pub erased: bool,
 }
 
 impl Progress {
@@ -49,15 +54,18 @@ impl Progress {
 }
 
 /// Listens for ever: moves the desk's checkpoints and the ranking's generation as projectors, here
-/// or elsewhere, commit. After a lost connection it reads where things stand, so nothing is missed.
+/// or elsewhere, commit, and notes erasures. After a lost connection it reads where things stand, and
+/// takes for granted that somebody was erased meanwhile, so nothing is missed.
 pub async fn follow(
     pool: PgPool,
     lookup: Arc<dyn VerdictLookup>,
     desk: Arc<VerdictDesk>,
     generation: watch::Sender<u64>,
+    erasures: Erasures,
 ) {
     loop {
-        if let Err(error) = listen(&pool, lookup.as_ref(), &desk, &generation).await {
+        let listened = listen(&pool, lookup.as_ref(), &desk, &generation, &erasures).await;
+        if let Err(error) = listened {
             tracing::warn!(%error, "cannot follow the projection, trying again");
         }
         tokio::time::sleep(RECONNECT).await;
@@ -69,10 +77,12 @@ async fn listen(
     lookup: &dyn VerdictLookup,
     desk: &VerdictDesk,
     generation: &watch::Sender<u64>,
+    erasures: &Erasures,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(CHANNEL).await?;
     // Whatever was committed before we listened would otherwise go unnoticed.
+    erasures.note();
     let mut known = standing(pool, lookup).await?;
     // Not raised: after a crash the database may have gone back, and then somebody must look.
     generation.send_replace(known.generation.unwrap_or_default());
@@ -87,6 +97,10 @@ async fn listen(
         };
         let Some(notification) = notification? else { return Ok(()) };
         let progress: Progress = serde_json::from_str(notification.payload())?;
+        // Before anybody is told a verdict, so that whoever asks next sees what it did.
+        if progress.erased {
+            erasures.note();
+        }
         pass_on(&progress, desk, generation);
         known.learn(progress);
     }
@@ -100,15 +114,15 @@ async fn standing(
     let checkpoints = lookup.checkpoints().await?;
     let generation: i64 =
         sqlx::query_scalar("select generation from ranking_head").fetch_one(pool).await?;
-    Ok(Progress { generation: Some(u64::try_from(generation)?), checkpoints })
+    Ok(Progress { generation: Some(u64::try_from(generation)?), checkpoints, erased: false })
 }
 
 fn pass_on(progress: &Progress, desk: &VerdictDesk, generation: &watch::Sender<u64>) {
-    for checkpoint in &progress.checkpoints {
-        desk.advance(checkpoint.partition, checkpoint.offset);
-    }
     if let Some(new) = progress.generation {
         raise(generation, new);
+    }
+    for checkpoint in &progress.checkpoints {
+        desk.advance(checkpoint.partition, checkpoint.offset);
     }
 }
 

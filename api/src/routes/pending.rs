@@ -41,6 +41,8 @@ pub(super) fn pending(token: &CommandToken) -> Response {
 pub(super) fn failed(rejected: fn(Rejection) -> ApiError) -> impl Fn(CommandError) -> ApiError {
     move |error| match error {
         CommandError::Rejected(rejection) => rejected(rejection),
+        CommandError::WrongPassword => ApiError::WrongPassword,
+        CommandError::KeyReused => ApiError::KeyReused,
         CommandError::Unavailable(cause) => ApiError::Unavailable(cause),
         CommandError::Internal(cause) => ApiError::Internal(cause),
     }

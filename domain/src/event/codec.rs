@@ -9,22 +9,26 @@ use serde_json::Value;
 use crate::{AccountEvent, Event, StreamId, VideoEvent};
 
 /// The types of event, with their newest schema version, in the order of the design's table.
-pub const TYPES: [(&str, u32); 7] = [
+pub const TYPES: [(&str, u32); 9] = [
     (ACCOUNT_REGISTERED, 1),
+    (ACCOUNT_ERASED, 1),
     (VIDEO_UPLOADED, 1),
     (VIDEO_PROCESSING_STARTED, 1),
     (VIDEO_PROCESSED, 1),
     (VIDEO_PROCESSING_FAILED, 1),
     (VIDEO_DELETED, 1),
+    (VIDEO_WITHDRAWN, 1),
     (VOTE_CAST, 1),
 ];
 
 const ACCOUNT_REGISTERED: &str = "anb.account.registered";
+const ACCOUNT_ERASED: &str = "anb.account.erased";
 const VIDEO_UPLOADED: &str = "anb.video.uploaded";
 const VIDEO_PROCESSING_STARTED: &str = "anb.video.processing_started";
 const VIDEO_PROCESSED: &str = "anb.video.processed";
 const VIDEO_PROCESSING_FAILED: &str = "anb.video.processing_failed";
 const VIDEO_DELETED: &str = "anb.video.deleted";
+const VIDEO_WITHDRAWN: &str = "anb.video.withdrawn";
 const VOTE_CAST: &str = "anb.vote.cast";
 
 /// An event as it is written: what goes into `ce_type`, `ce_schemaversion` and the record's value.
@@ -72,13 +76,17 @@ pub enum DecodeError {
 pub fn encode(event: &Event) -> Result<Encoded, serde_json::Error> {
     use serde_json::to_value;
     let (event_type, data) = match event {
-        Event::Account(_, AccountEvent::Registered(e)) => (ACCOUNT_REGISTERED, to_value(e)?),
+        Event::Account(_, account) => match account {
+            AccountEvent::Registered(e) => (ACCOUNT_REGISTERED, to_value(e)?),
+            AccountEvent::Erased(e) => (ACCOUNT_ERASED, to_value(e)?),
+        },
         Event::Video(_, video) => match video {
             VideoEvent::Uploaded(e) => (VIDEO_UPLOADED, to_value(e)?),
             VideoEvent::ProcessingStarted(e) => (VIDEO_PROCESSING_STARTED, to_value(e)?),
             VideoEvent::Processed(e) => (VIDEO_PROCESSED, to_value(e)?),
             VideoEvent::ProcessingFailed(e) => (VIDEO_PROCESSING_FAILED, to_value(e)?),
             VideoEvent::Deleted(e) => (VIDEO_DELETED, to_value(e)?),
+            VideoEvent::Withdrawn(e) => (VIDEO_WITHDRAWN, to_value(e)?),
             VideoEvent::VoteCast(e) => (VOTE_CAST, to_value(e)?),
         },
     };
@@ -108,12 +116,14 @@ pub fn decode(
         stream: stream.to_string(),
     };
     match stream {
-        StreamId::Account(email) => match event_type {
-            ACCOUNT_REGISTERED => {
-                Ok(Event::Account(email.clone(), AccountEvent::Registered(parse(data)?)))
-            }
-            _ => Err(wrong_stream()),
-        },
+        StreamId::Account(email) => {
+            let event = match event_type {
+                ACCOUNT_REGISTERED => AccountEvent::Registered(parse(data)?),
+                ACCOUNT_ERASED => AccountEvent::Erased(parse(data)?),
+                _ => return Err(wrong_stream()),
+            };
+            Ok(Event::Account(email.clone(), event))
+        }
         StreamId::Video(video) => {
             let event = match event_type {
                 VIDEO_UPLOADED => VideoEvent::Uploaded(parse(data)?),
@@ -121,6 +131,7 @@ pub fn decode(
                 VIDEO_PROCESSED => VideoEvent::Processed(parse(data)?),
                 VIDEO_PROCESSING_FAILED => VideoEvent::ProcessingFailed(parse(data)?),
                 VIDEO_DELETED => VideoEvent::Deleted(parse(data)?),
+                VIDEO_WITHDRAWN => VideoEvent::Withdrawn(parse(data)?),
                 VOTE_CAST => VideoEvent::VoteCast(parse(data)?),
                 _ => return Err(wrong_stream()),
             };

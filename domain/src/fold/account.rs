@@ -1,7 +1,13 @@
-//! Registration: one account per email address, the first in the log wins.
+//! Accounts: one at a time per email address, the first in the log wins. An erased account lets go of
+//! its address, and its id is never used again.
+
+use std::collections::hash_map::Entry;
 
 use super::{accepted, rejected, seen_before};
-use crate::{Account, AccountEvent, Changes, Contest, EmailKey, Outcome, Recorded, Rejection};
+use crate::event::{Erased, Registered};
+use crate::{
+    Account, AccountEvent, Changes, Contest, EmailKey, ErasedAccount, Outcome, Recorded, Rejection,
+};
 
 pub(super) fn fold(
     contest: &mut Contest,
@@ -10,7 +16,26 @@ pub(super) fn fold(
     email: &EmailKey,
     event: &AccountEvent,
 ) -> Outcome {
-    let AccountEvent::Registered(registered) = event;
+    match event {
+        AccountEvent::Registered(event) => register(contest, changes, record, email, event),
+        AccountEvent::Erased(event) => erase(contest, changes, record, email, *event),
+    }
+}
+
+fn register(
+    contest: &mut Contest,
+    changes: &mut Changes,
+    record: &Recorded,
+    email: &EmailKey,
+    event: &Registered,
+) -> Outcome {
+    if let Some(erased) = contest.erased.get(&(email.clone(), event.account_id)) {
+        return if erased.account.registered_by == record.event_id {
+            seen_before()
+        } else {
+            rejected(Rejection::AccountErased)
+        };
+    }
     if let Some(account) = contest.accounts.get(email) {
         return if account.registered_by == record.event_id {
             seen_before()
@@ -19,14 +44,39 @@ pub(super) fn fold(
         };
     }
     let account = Account {
-        id: registered.account_id,
-        city: registered.city.clone(),
-        country: registered.country.clone(),
+        id: event.account_id,
+        city: event.city.clone(),
+        country: event.country.clone(),
         registered_at: record.at,
         registered_by: record.event_id,
     };
     changes.artists.insert(account.id);
     changes.accounts.insert(email.clone());
     contest.accounts.insert(email.clone(), account);
+    accepted()
+}
+
+fn erase(
+    contest: &mut Contest,
+    changes: &mut Changes,
+    record: &Recorded,
+    email: &EmailKey,
+    event: Erased,
+) -> Outcome {
+    let key = (email.clone(), event.account_id);
+    if let Some(erased) = contest.erased.get(&key) {
+        return if erased.by == record.event_id {
+            seen_before()
+        } else {
+            rejected(Rejection::AccountErased)
+        };
+    }
+    let account = match contest.accounts.entry(email.clone()) {
+        Entry::Occupied(holder) if holder.get().id == event.account_id => holder.remove(),
+        Entry::Occupied(_) | Entry::Vacant(_) => return rejected(Rejection::AccountUnknown),
+    };
+    changes.accounts.remove(email);
+    changes.erased.insert(key.clone());
+    contest.erased.insert(key, ErasedAccount { account, at: record.at, by: record.event_id });
     accepted()
 }

@@ -1,8 +1,9 @@
-//! The life of a video: pending → processing → processed or failed; deleted while it has no votes.
+//! The life of a video: pending → processing → processed or failed; deleted while it has no votes,
+//! withdrawn while it is not published.
 
 use super::{accepted, rejected, seen_before};
 use crate::contest::{End, Failure, Published};
-use crate::event::{Deleted, Processed, ProcessingFailed, ProcessingStarted, Uploaded};
+use crate::event::{Deleted, Processed, ProcessingFailed, ProcessingStarted, Uploaded, Withdrawn};
 use crate::{
     Changes, Contest, EventId, Outcome, Recorded, Rejection, Video, VideoEvent, VideoId,
     VideoStatus,
@@ -26,6 +27,7 @@ pub(super) fn fold(
         VideoEvent::Processed(processed) => publish(video, record, processed),
         VideoEvent::ProcessingFailed(failed) => fail(video, record, *failed),
         VideoEvent::Deleted(deleted) => delete(video, record, *deleted),
+        VideoEvent::Withdrawn(withdrawn) => withdraw(video, record, *withdrawn),
         // Both are dispatched before this point; neither changes anything here.
         VideoEvent::Uploaded(_) | VideoEvent::VoteCast(_) => Outcome::Overtaken,
     };
@@ -136,6 +138,22 @@ fn delete(video: &mut Video, record: &Recorded, event: Deleted) -> Outcome {
     }
     if video.votes > 0 {
         return rejected(Rejection::HasVotes { votes: video.votes });
+    }
+    video.status = VideoStatus::Deleted { at: record.at, by: record.event_id, end };
+    accepted()
+}
+
+/// What has come on stage stays there: others have watched it.
+fn withdraw(video: &mut Video, record: &Recorded, event: Withdrawn) -> Outcome {
+    let end = match &video.status {
+        VideoStatus::Deleted { by, .. } if *by == record.event_id => return seen_before(),
+        VideoStatus::Deleted { .. } => return rejected(Rejection::VideoDeleted),
+        VideoStatus::Processed(_) => return rejected(Rejection::AlreadyFinished),
+        VideoStatus::Pending | VideoStatus::Processing => None,
+        VideoStatus::Failed(failure) => Some(End::Failed(*failure)),
+    };
+    if event.owner != video.owner {
+        return rejected(Rejection::NotOwner);
     }
     video.status = VideoStatus::Deleted { at: record.at, by: record.event_id, end };
     accepted()

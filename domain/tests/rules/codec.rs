@@ -164,6 +164,8 @@ fn rejections_keep_their_codes() {
     use domain::Rejection as R;
     let codes = [
         (R::EmailTaken, "email_taken"),
+        (R::AccountUnknown, "account_unknown"),
+        (R::AccountErased, "account_erased"),
         (R::VideoExists, "video_exists"),
         (R::VideoUnknown, "video_unknown"),
         (R::VideoDeleted, "video_deleted"),

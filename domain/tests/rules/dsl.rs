@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use domain::contest::{Failure, Published};
 use domain::event::{
-    Deleted, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered, Uploaded,
-    VoteCast,
+    Deleted, Erased, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered,
+    Uploaded, VoteCast, Withdrawn,
 };
 use domain::fold::fold;
 use domain::{
@@ -79,6 +79,11 @@ pub(super) fn registers(name: &str, address: &str) -> Step {
     step(Event::Account(email(address), AccountEvent::Registered(registered)))
 }
 
+pub(super) fn erases(name: &str, address: &str) -> Step {
+    let erased = Erased { account_id: person(name) };
+    step(Event::Account(email(address), AccountEvent::Erased(erased)))
+}
+
 pub(super) fn uploads(owner: &str, name: &str) -> Step {
     let uploaded = Uploaded {
         video_id: video(name),
@@ -123,6 +128,10 @@ pub(super) fn fails_for_good(name: &str, attempt: u32) -> Step {
 
 pub(super) fn deletes(by: &str, name: &str) -> Step {
     of_video(name, VideoEvent::Deleted(Deleted { by: person(by) }))
+}
+
+pub(super) fn is_withdrawn(owner: &str, name: &str) -> Step {
+    of_video(name, VideoEvent::Withdrawn(Withdrawn { owner: person(owner) }))
 }
 
 pub(super) fn votes(voter: &str, name: &str) -> Step {

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use domain::event::codec::{self, TYPES};
 use domain::event::{
-    Deleted, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered, Uploaded,
-    VoteCast,
+    Deleted, Erased, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered,
+    Uploaded, VoteCast, Withdrawn,
 };
 use domain::{AccountEvent, AccountId, EmailKey, Event, StreamId, VideoEvent, VideoId};
 use serde::Deserialize;
@@ -18,7 +18,15 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// Each golden file and the SHA-256 of its bytes.
-const DIGESTS: [(&str, &str); 7] = [
+const DIGESTS: [(&str, &str); 9] = [
+    (
+        "anb.video.withdrawn.v1.json",
+        "e208819c95e417e97c3c9a32cd2dad3635461633e76e5a4c45b3f71519a30dc8",
+    ),
+    (
+        "anb.account.erased.v1.json",
+        "2dd79617ea13251ce107c51e780b545fde08abb0a6a402db0bebc8b9a9908fe0",
+    ),
     (
         "anb.account.registered.v1.json",
         "e68d035c02061f90082e75d6967b6718ff9383bf019580944972e7a600ade1a6",
@@ -103,6 +111,13 @@ fn meanings() -> BTreeMap<&'static str, Event> {
             ),
         ),
         (
+            "anb.account.erased.v1.json",
+            Event::Account(
+                EmailKey::parse(EMAIL).unwrap(),
+                AccountEvent::Erased(Erased { account_id: ARTIST }),
+            ),
+        ),
+        (
             "anb.video.uploaded.v1.json",
             of_video(VideoEvent::Uploaded(Uploaded {
                 video_id: VIDEO,
@@ -139,6 +154,10 @@ fn meanings() -> BTreeMap<&'static str, Event> {
             })),
         ),
         ("anb.video.deleted.v1.json", of_video(VideoEvent::Deleted(Deleted { by: ARTIST }))),
+        (
+            "anb.video.withdrawn.v1.json",
+            of_video(VideoEvent::Withdrawn(Withdrawn { owner: ARTIST })),
+        ),
         ("anb.vote.cast.v1.json", of_video(VideoEvent::VoteCast(VoteCast { voter: VOTER }))),
     ])
 }

@@ -82,6 +82,16 @@ fn who_has_deleted_their_only_video_leaves_the_board() {
 }
 
 #[test]
+fn who_has_left_keeps_their_place() {
+    let mut history: Vec<Step> = all_three_register().into();
+    history.extend(publishes("ana", "a"));
+    history.extend(publishes("beto", "b"));
+    history.extend([votes("beto", "a"), erases("ana", "ana@example.com")]);
+    history.extend([erases("beto", "beto@example.com"), registers("dora", "ana@example.com")]);
+    assert_eq!(names(&ranked(history)), ["ana", "beto"]);
+}
+
+#[test]
 fn an_artist_whose_registration_is_not_folded_yet_does_not_rank() {
     assert_eq!(ranked(publishes("ana", "a")), []);
 }

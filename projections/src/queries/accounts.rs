@@ -16,18 +16,17 @@ pub fn display_name(first: Option<String>, last: Option<String>) -> String {
 }
 
 impl Queries {
-    /// Whether the person behind an account is known: signed up, and not forgotten.
+    /// Whether the person behind an account is known: signed up, and not erased.
     ///
-    /// Asks `personal_data`, not the read model: a rebuild must not turn everybody away.
+    /// Rests on `personal_data`, not on the read model: a rebuild must not turn everybody away.
     ///
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
     pub async fn person_exists(&self, account: AccountId) -> Result<bool, QueryError> {
-        let exists =
-            sqlx::query_scalar("select exists (select from personal_data where account_id = $1)")
-                .bind(account.0)
-                .fetch_one(&self.pool)
-                .await?;
+        let exists = sqlx::query_scalar("select exists (select from people where account_id = $1)")
+            .bind(account.0)
+            .fetch_one(&self.pool)
+            .await?;
         Ok(exists)
     }
 }

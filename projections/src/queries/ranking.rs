@@ -116,7 +116,7 @@ impl Queries {
         }
         let ids: Vec<Uuid> = artists.iter().map(|ranked| ranked.standing.artist.0).collect();
         let rows = sqlx::query(
-            "select account_id, first_name, last_name from personal_data
+            "select account_id, first_name, last_name from people
              where account_id = any($1)",
         )
         .bind(ids)

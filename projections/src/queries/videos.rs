@@ -114,7 +114,7 @@ macro_rules! published {
                     v.processed_key, v.poster_key, v.votes, v.uploaded_at
              from videos v
              join accounts a on a.account_id = v.owner
-             left join personal_data p on p.account_id = v.owner
+             left join people p on p.account_id = v.owner
              where v.status = 'processed'
                and ($3::text is null or a.city_key = $3)
                and ($4::text is null or a.country_key = $4)

@@ -180,6 +180,7 @@ impl PostgresStore {
         let mut tx = self.connection().await?.begin().await.map_err(from_sqlx)?;
         advance(&mut tx, batch.advances).await?;
         write::dead_letters(&mut tx, batch.dead_letters).await.map_err(from_sqlx)?;
+        write::erased_accounts(&mut tx, batch).await.map_err(from_sqlx)?;
         write::accounts(&mut tx, batch).await.map_err(from_sqlx)?;
         write::videos(&mut tx, batch).await.map_err(from_sqlx)?;
         write::counts(&mut tx, batch).await.map_err(from_sqlx)?;
@@ -189,6 +190,7 @@ impl PostgresStore {
         let generation = ranking::update(&mut tx, batch.changes).await.map_err(from_sqlx)?;
         let progress = Progress {
             generation,
+            erased: !batch.changes.erased.is_empty(),
             checkpoints: batch
                 .advances
                 .iter()

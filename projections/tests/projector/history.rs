@@ -2,8 +2,8 @@
 
 use chrono::DateTime;
 use domain::event::{
-    Deleted, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered, Uploaded,
-    VoteCast,
+    Deleted, Erased, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered,
+    Uploaded, VoteCast, Withdrawn,
 };
 use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, VideoEvent, VideoId};
 use infra::event_log::Record;
@@ -16,6 +16,8 @@ use crate::projector::memory_log::record;
 
 const PEOPLE: u128 = 8;
 const VIDEOS: u128 = 6;
+/// Numbers that lie so far apart are accounts of one person.
+const AGAIN: u128 = 100;
 
 pub(crate) fn person(n: u128) -> AccountId {
     AccountId(Uuid::from_u128(0xa000 + n))
@@ -53,7 +55,8 @@ fn random_event(rng: &mut StdRng) -> Event {
     let number = rng.random_range(0..VIDEOS);
     let id = video(number);
     let event = match rng.random_range(0..20) {
-        0..3 => return registered(rng.random_range(0..PEOPLE)),
+        0..2 => return registered(random_account(rng)),
+        2 => return erased(random_account(rng)),
         3..6 => uploaded(number),
         6 => VideoEvent::ProcessingStarted(ProcessingStarted { attempt: rng.random_range(1..4) }),
         7..9 => processed(number),
@@ -62,6 +65,7 @@ fn random_event(rng: &mut StdRng) -> Event {
             reason: FailureReason::Undecodable,
             is_final: rng.random_ratio(1, 3),
         }),
+        10 if rng.random_ratio(1, 4) => VideoEvent::Withdrawn(Withdrawn { owner: owner(number) }),
         10 => VideoEvent::Deleted(Deleted { by: person(rng.random_range(0..PEOPLE)) }),
         // Rare: there is no more to be told of a video that is gone.
         11 if rng.random_ratio(1, 8) => VideoEvent::Deleted(Deleted { by: owner(number) }),
@@ -70,10 +74,22 @@ fn random_event(rng: &mut StdRng) -> Event {
     Event::Video(id, event)
 }
 
+/// A person's first account, or the one that they want after its erasure.
+fn random_account(rng: &mut StdRng) -> u128 {
+    rng.random_range(0..PEOPLE) + if rng.random_ratio(1, 3) { AGAIN } else { 0 }
+}
+
+fn email(n: u128) -> EmailKey {
+    EmailKey::derive(&[7; 32], &format!("person-{}@example.com", n % AGAIN))
+}
+
+pub(crate) fn erased(n: u128) -> Event {
+    Event::Account(email(n), AccountEvent::Erased(Erased { account_id: person(n) }))
+}
+
 pub(crate) fn registered(n: u128) -> Event {
-    let email = EmailKey::derive(&[7; 32], &format!("person-{n}@example.com"));
     Event::Account(
-        email,
+        email(n),
         AccountEvent::Registered(Registered {
             account_id: person(n),
             city: ["Bogotá", "Cali", "BOGOTA"][n as usize % 3].to_owned(),

@@ -8,10 +8,10 @@ use domain::{Event, EventId, Rejection, Verdict, VideoEvent};
 use infra::event_log::EventLog;
 use infra::event_log::envelope::Envelope;
 use infra::verdicts::{Decision, Decisions, VerdictDesk, VerdictLookup};
-use projections::Projector;
 use projections::lookup::PostgresLookup;
 use projections::progress;
 use projections::store::postgres::PostgresStore;
+use projections::{Erasures, Projector};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -71,7 +71,14 @@ async fn from_the_rows_of_another_process() {
     run_projector(&pool, &log, None);
     let generation = watch::Sender::new(0);
     let mut seen = generation.subscribe();
-    tokio::spawn(progress::follow(pool.clone(), lookup.clone(), desk.clone(), generation));
+    let erasures = Erasures::default();
+    tokio::spawn(progress::follow(
+        pool.clone(),
+        lookup.clone(),
+        desk.clone(),
+        generation,
+        erasures,
+    ));
     let serving = desk.clone();
     tokio::spawn(async move { serving.serve(lookup, Duration::ZERO).await });
     thirty_votes(log, desk).await;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use commands::{CommandStatus, Context, NewVideo};
-use domain::event::Registered;
+use domain::event::{Erased, Registered};
 use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, Verdict, VideoId};
 use futures_util::{StreamExt, stream};
+use infra::event_log::envelope::Envelope;
 use infra::verdicts::Decision;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -21,6 +22,8 @@ use crate::world::World;
 const PEOPLE: u64 = 5;
 /// So many of them have something to show.
 const ARTISTS: u64 = 2;
+/// So many accounts a person may have, one after the other.
+const ACCOUNTS: u64 = 3;
 const TRIES: u64 = 4;
 const SMALLEST_AVI: &[u8] = b"RIFF\x24\0\0\0AVI LIST";
 
@@ -36,6 +39,12 @@ pub(crate) struct Client {
 
 pub(crate) fn person(number: u64) -> AccountId {
     AccountId(Uuid::from_u128(u128::from(number) + 1))
+}
+
+/// One of the accounts that a person may have; most often the first, under which they act.
+fn account_of(person: AccountId) -> AccountId {
+    let nth = if lane::chance(0.6) { 0 } else { lane::below(ACCOUNTS) };
+    AccountId(Uuid::from_u128(person.0.as_u128() + u128::from(nth) * 1_000))
 }
 
 impl Client {
@@ -54,9 +63,10 @@ impl Client {
         let unknown = VideoId(Uuid::from_u128(u128::from(lane::below(3))));
         let (video, owner) = lane::pick(&videos).unwrap_or((unknown, by));
         match lane::below(100) {
-            0..15 => Act::Register { by },
+            0..15 => Act::Register { by, account: account_of(by) },
             15..32 => Act::Upload { by: person(lane::below(ARTISTS)) },
             32..44 => Act::Delete { by: if lane::chance(0.8) { owner } else { by }, video },
+            44..50 => Act::Erase { by, account: account_of(by) },
             _ => Act::Vote { by, video },
         }
     }
@@ -134,7 +144,8 @@ pub(crate) async fn ask(api: &Process, token: &str) -> Option<Told> {
 /// The same id that the command derives.
 fn event_id(context: &Context, act: &Act) -> EventId {
     match act {
-        Act::Register { by } => context.event_id(registrar(&email_key(*by)), "register", ""),
+        Act::Register { by, .. } => context.event_id(registrar(&email_key(*by)), "register", ""),
+        Act::Erase { account, .. } => context.event_id(account.0, "erase", ""),
         Act::Upload { by } => context.event_id(by.0, "upload", ""),
         Act::Delete { by, video } => context.event_id(by.0, "delete", &video.to_string()),
         Act::Vote { by, video } => context.event_id(by.0, "vote", &video.to_string()),
@@ -151,7 +162,8 @@ fn registrar(email: &EmailKey) -> Uuid {
 
 async fn call(service: Service, context: Context, act: Act, title: String) -> Told {
     match act {
-        Act::Register { by } => register(&service, &context, by).await,
+        Act::Register { by, account } => register(&service, &context, by, account).await,
+        Act::Erase { by, account } => erase(&service, &context, by, account).await,
         Act::Upload { by } => {
             let body = stream::iter([Ok(Bytes::from_static(SMALLEST_AVI))]).boxed();
             let original = match service.commands.store_original(body, 1_000).await {
@@ -171,13 +183,29 @@ async fn call(service: Service, context: Context, act: Act, title: String) -> To
 /// Registration, without the personal data that it keeps in Postgres: the event that
 /// `Commands::register` makes, and the protocol that it follows. The account's id is known before, so
 /// that artists may act before their registration has been folded.
-async fn register(service: &Service, context: &Context, account_id: AccountId) -> Told {
-    let email = email_key(account_id);
+async fn register(
+    service: &Service,
+    context: &Context,
+    by: AccountId,
+    account_id: AccountId,
+) -> Told {
+    let email = email_key(by);
     let event_id = context.event_id(registrar(&email), "register", "");
     let registered =
         Registered { account_id, city: "Cali".to_owned(), country: "Colombia".to_owned() };
     let event = Event::Account(email, AccountEvent::Registered(registered));
     let envelope = context.envelope(event_id, Some(account_id), event);
+    submit(service, envelope).await
+}
+
+/// Erasure, likewise: the event that `Commands::erase` makes.
+async fn erase(service: &Service, context: &Context, by: AccountId, account_id: AccountId) -> Told {
+    let event_id = context.event_id(account_id.0, "erase", "");
+    let event = Event::Account(email_key(by), AccountEvent::Erased(Erased { account_id }));
+    submit(service, context.envelope(event_id, Some(account_id), event)).await
+}
+
+async fn submit(service: &Service, envelope: Envelope) -> Told {
     match service.decisions.submit(envelope, DEADLINE).await {
         Ok(Decision::Decided { verdict: Verdict::Rejected(why), .. }) => Told::Rejected(why),
         Ok(Decision::Decided { verdict: Verdict::Accepted { .. }, .. }) => Told::Accepted(None),

@@ -8,10 +8,26 @@ use domain::{AccountId, EventId, Rejection, VideoId};
 /// What a client wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
-    Register { by: AccountId },
-    Upload { by: AccountId },
-    Delete { by: AccountId, video: VideoId },
-    Vote { by: AccountId, video: VideoId },
+    /// `by` wants this account; after an erasure, another one.
+    Register {
+        by: AccountId,
+        account: AccountId,
+    },
+    Erase {
+        by: AccountId,
+        account: AccountId,
+    },
+    Upload {
+        by: AccountId,
+    },
+    Delete {
+        by: AccountId,
+        video: VideoId,
+    },
+    Vote {
+        by: AccountId,
+        video: VideoId,
+    },
 }
 
 /// One answer to one try of an act.
@@ -56,6 +72,9 @@ impl Told {
             Err(CommandError::Rejected(rejection)) => Self::Rejected(rejection),
             Err(CommandError::Unavailable(_)) => Self::Unavailable,
             Err(CommandError::Internal(what)) => Self::Defect(what),
+            Err(error @ (CommandError::WrongPassword | CommandError::KeyReused)) => {
+                Self::Defect(error.to_string())
+            }
         }
     }
 

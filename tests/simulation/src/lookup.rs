@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{AccountId, EmailKey, EventId, Position, Verdict, Video, VideoId, VideoStatus};
-use infra::read_models::{AccountFacts, ReadModels, Stage, VideoFacts};
+use domain::{
+    Account, AccountId, EmailKey, EventId, Position, Verdict, Video, VideoId, VideoStatus,
+};
+use infra::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
 use infra::verdicts::{Awaited, LookupError, VerdictLookup};
 
 use crate::log::ends;
@@ -86,11 +88,26 @@ impl ReadModels for SimLookup {
         email: &EmailKey,
     ) -> Result<Option<AccountFacts>, LookupError> {
         self.round_trip().await?;
-        let facts =
-            self.world.tables().rows.accounts.get(email).map(|account| AccountFacts {
-                id: account.id,
-                registered_by: account.registered_by,
-            });
+        let facts = self
+            .world
+            .tables()
+            .rows
+            .accounts
+            .get(email)
+            .map(|account| account_facts(account, None));
+        self.world.delay().await;
+        Ok(facts)
+    }
+
+    async fn account(&self, account: AccountId) -> Result<Option<AccountFacts>, LookupError> {
+        self.round_trip().await?;
+        let facts = {
+            let tables = self.world.tables();
+            let holds = tables.rows.accounts.values().map(|account| account_facts(account, None));
+            let erased = tables.rows.erased.values();
+            let erased = erased.map(|erased| account_facts(&erased.account, Some(erased.by)));
+            holds.chain(erased).find(|facts| facts.id == account)
+        };
         self.world.delay().await;
         Ok(facts)
     }
@@ -102,6 +119,16 @@ impl ReadModels for SimLookup {
         Ok(facts)
     }
 
+    async fn videos_of(&self, _: AccountId) -> Result<Vec<(VideoId, VideoFacts)>, LookupError> {
+        // Only an erasure with its personal data asks this.
+        Err(LookupError("not simulated".to_owned()))
+    }
+
+    async fn abandoned_videos(&self, _: u32) -> Result<Vec<AbandonedVideo>, LookupError> {
+        // No sweeper runs in here.
+        Err(LookupError("not simulated".to_owned()))
+    }
+
     async fn orphaned_keys(
         &self,
         _keys: &[String],
@@ -109,6 +136,16 @@ impl ReadModels for SimLookup {
     ) -> Result<Vec<String>, LookupError> {
         // No sweeper runs in here.
         Err(LookupError("not simulated".to_owned()))
+    }
+}
+
+fn account_facts(account: &Account, erased_by: Option<EventId>) -> AccountFacts {
+    AccountFacts {
+        id: account.id,
+        city: account.city.clone(),
+        country: account.country.clone(),
+        registered_by: account.registered_by,
+        erased_by,
     }
 }
 
@@ -122,6 +159,10 @@ fn facts(video: &Video) -> VideoFacts {
     };
     VideoFacts {
         owner: video.owner,
+        title: video.title.clone(),
+        description: video.description.clone(),
+        content_type: video.content_type.clone(),
+        sha256: video.sha256.clone(),
         stage,
         votes: video.votes,
         uploaded_by: video.uploaded_by,

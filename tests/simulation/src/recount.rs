@@ -2,7 +2,7 @@
 //!
 //! It reads every partition from its beginning and keeps everything. An event id counts once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use infra::event_log::Record;
 use serde_json::Value;
@@ -31,8 +31,10 @@ pub(crate) struct Fate {
 /// The contest.
 #[derive(Default)]
 pub(crate) struct Recount {
-    /// Account ids by the key of their stream.
+    /// Ids of the accounts that hold their addresses, by the key of their stream.
     pub(crate) accounts: BTreeMap<String, String>,
+    /// Keys and ids of erased accounts.
+    pub(crate) erased: BTreeSet<(String, String)>,
     pub(crate) videos: BTreeMap<String, Counted>,
     pub(crate) fates: BTreeMap<String, Fate>,
     pub(crate) broken: u64,
@@ -66,6 +68,7 @@ impl Recount {
         let at = record.at.timestamp_micros();
         let code = match kind.as_str() {
             "anb.account.registered" => self.registered(key.clone(), &data),
+            "anb.account.erased" => self.erased(key.clone(), &data),
             "anb.video.uploaded" => self.uploaded(key.clone(), &data),
             _ => match self.videos.get_mut(&key) {
                 None => "video_unknown",
@@ -78,10 +81,26 @@ impl Recount {
     }
 
     fn registered(&mut self, key: String, data: &Value) -> &'static str {
+        if self.erased.contains(&(key.clone(), text(&data["account_id"]))) {
+            return "account_erased";
+        }
         if self.accounts.contains_key(&key) {
             return "email_taken";
         }
         self.accounts.insert(key, text(&data["account_id"]));
+        "ok"
+    }
+
+    fn erased(&mut self, key: String, data: &Value) -> &'static str {
+        let account = text(&data["account_id"]);
+        if self.erased.contains(&(key.clone(), account.clone())) {
+            return "account_erased";
+        }
+        if self.accounts.get(&key) != Some(&account) {
+            return "account_unknown";
+        }
+        self.accounts.remove(&key);
+        self.erased.insert((key, account));
         "ok"
     }
 
@@ -103,7 +122,8 @@ impl Recount {
     /// Votes and time of the artists on the board.
     pub(crate) fn ranking(&self) -> BTreeMap<String, (u64, i64)> {
         let mut ranking = BTreeMap::new();
-        for artist in self.accounts.values() {
+        let left = self.erased.iter().map(|(_, account)| account);
+        for artist in self.accounts.values().chain(left) {
             let on = |video: &&Counted| video.owner == *artist && video.status == "processed";
             let videos: Vec<&Counted> = self.videos.values().filter(on).collect();
             let Some(first) = videos.iter().map(|video| video.published_at).min() else { continue };
@@ -146,6 +166,12 @@ impl Counted {
             }
             _ if self.status == "deleted" => "video_deleted",
             "anb.video.processed" | "anb.video.processing_failed" => "already_finished",
+            "anb.video.withdrawn" if self.status == "processed" => "already_finished",
+            "anb.video.withdrawn" if text(&data["owner"]) != self.owner => "not_owner",
+            "anb.video.withdrawn" => {
+                self.status = "deleted";
+                "ok"
+            }
             "anb.video.deleted" if text(&data["by"]) != self.owner => "not_owner",
             "anb.video.deleted" if !self.votes.is_empty() => "has_votes",
             "anb.video.deleted" => {

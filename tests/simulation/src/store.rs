@@ -118,6 +118,9 @@ impl SimStore {
 
 /// A snapshot of the rows that standings depend on, with those of a batch.
 fn with_rows_of(mut snapshot: Contest, batch: &Batch<'_>) -> Contest {
+    for key in &batch.changes.erased {
+        snapshot.erased.insert(key.clone(), batch.contest.erased[key].clone());
+    }
     for key in &batch.changes.accounts {
         snapshot.accounts.insert(key.clone(), batch.contest.accounts[key].clone());
     }
@@ -190,6 +193,9 @@ impl Store for SimStore {
         let rows = &tables.rows;
         for key in &keys.accounts {
             contest.accounts.extend(rows.accounts.get(key).map(|row| (key.clone(), row.clone())));
+        }
+        for key in &keys.erased {
+            contest.erased.extend(rows.erased.get(key).map(|row| (key.clone(), row.clone())));
         }
         for key in &keys.videos {
             contest.videos.extend(rows.videos.get(key).map(|row| (*key, row.clone())));

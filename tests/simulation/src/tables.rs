@@ -131,9 +131,18 @@ impl Tables {
     pub(crate) fn write(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
         self.stale_rejections = self.rows.rejections.clone().into_iter().collect();
         let twice = |what: String| StoreError::Broken(format!("duplicate key: {what}"));
-        let Changes { accounts, videos, votes, rejections, .. } = batch.changes;
+        let Changes { accounts, erased, videos, votes, rejections, .. } = batch.changes;
         for letter in batch.dead_letters {
             self.dead_letters.entry(letter.record.position).or_insert(letter.reason.clone());
+        }
+        for key @ (email, account) in erased {
+            let row = batch.contest.erased[key].clone();
+            if self.rows.erased.insert(key.clone(), row).is_some() {
+                return Err(twice(format!("erased account {account}")));
+            }
+            if self.rows.accounts.get(email).is_some_and(|holder| holder.id == *account) {
+                self.rows.accounts.remove(email);
+            }
         }
         for key in accounts {
             let row = batch.contest.accounts[key].clone();
@@ -163,7 +172,7 @@ impl Tables {
         changes: &Changes,
     ) -> Vec<(AccountId, Option<Standing>)> {
         let of = |artist: &AccountId| {
-            let registered = rows.accounts.values().any(|account| account.id == *artist);
+            let registered = rows.everybody().any(|account| account.id == *artist);
             let videos = rows.videos.values().filter(|video| video.owner == *artist);
             (*artist, registered.then(|| standing(*artist, videos)).flatten())
         };

@@ -17,7 +17,7 @@ use infra::event_log::envelope::Envelope;
 use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError, Record};
 use infra::object_storage::local::LocalStorage;
 use infra::object_storage::{ByteStream, ObjectInfo, ObjectKey, ObjectStorage, StorageError};
-use infra::read_models::{AccountFacts, ReadModels, Stage, VideoFacts};
+use infra::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
 use infra::verdicts::{Decisions, LookupError, VerdictDesk};
 use sqlx::PgPool;
 use tempfile::TempDir;
@@ -243,7 +243,7 @@ impl FoldingLog {
                 failed.reason.code(),
                 if failed.is_final { " final" } else { "" }
             ),
-            VideoEvent::Deleted(_) => "deleted".to_owned(),
+            VideoEvent::Deleted(_) | VideoEvent::Withdrawn(_) => "deleted".to_owned(),
             VideoEvent::Uploaded(_) | VideoEvent::VoteCast(_) => String::new(),
         };
         events.map(name).filter(|name| !name.is_empty()).collect()
@@ -283,10 +283,26 @@ impl ReadModels for FoldingLog {
         Ok(None)
     }
 
+    async fn account(&self, _: AccountId) -> Result<Option<AccountFacts>, LookupError> {
+        Ok(None)
+    }
+
+    async fn videos_of(&self, _: AccountId) -> Result<Vec<(VideoId, VideoFacts)>, LookupError> {
+        Ok(Vec::new())
+    }
+
+    async fn abandoned_videos(&self, _: u32) -> Result<Vec<AbandonedVideo>, LookupError> {
+        Ok(Vec::new())
+    }
+
     async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError> {
         let contest = self.contest.lock().unwrap();
         Ok(contest.videos.get(&video).map(|facts| VideoFacts {
             owner: facts.owner,
+            title: facts.title.clone(),
+            description: facts.description.clone(),
+            content_type: facts.content_type.clone(),
+            sha256: facts.sha256.clone(),
             stage: match &facts.status {
                 VideoStatus::Pending => Stage::Pending,
                 VideoStatus::Processing => Stage::Processing,

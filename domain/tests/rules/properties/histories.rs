@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use domain::event::{
-    Deleted, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered, Uploaded,
-    VoteCast,
+    Deleted, Erased, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered,
+    Uploaded, VoteCast, Withdrawn,
 };
 use domain::{AccountEvent, AccountId, Event, EventId, Position, Recorded, VideoEvent, VideoId};
 use proptest::prelude::*;
@@ -47,12 +47,14 @@ fn any_event() -> impl Strategy<Value = Event> {
         (any_video(), event).prop_map(|(video, event)| Event::Video(video, event))
     };
     prop_oneof![
-        2 => any_registration(),
+        3 => any_registration(),
+        2 => any_erasure(),
         4 => (any_video(), any_person()).prop_map(|(id, owner)| upload(id, owner)),
         3 => of_video((1..4_u32).prop_map(started).boxed()),
         4 => of_video((0..9_u64).prop_map(processed).boxed()),
         3 => of_video((1..4_u32, any::<bool>()).prop_map(failed).boxed()),
         2 => of_video(any_person().prop_map(|by| VideoEvent::Deleted(Deleted { by })).boxed()),
+        1 => of_video(any_person().prop_map(withdrawn).boxed()),
         9 => of_video(any_person().prop_map(|voter| VideoEvent::VoteCast(VoteCast { voter })).boxed()),
     ]
 }
@@ -68,16 +70,24 @@ fn any_video() -> impl Strategy<Value = VideoId> {
 /// A person has one address; several people may want the same one. An account id is made for one
 /// sign-up and never belongs to two addresses.
 fn any_registration() -> impl Strategy<Value = Event> {
-    let address = prop::sample::select(&PEOPLE[..]);
-    (address, prop::sample::select(&["Cali", "Bogotá"][..]), any::<bool>()).prop_map(
-        |(name, city, first_try)| {
-            let account_id =
-                if first_try { person(name) } else { person(&format!("{name} again")) };
-            let registered =
-                Registered { account_id, city: city.into(), country: "Colombia".into() };
-            Event::Account(email(name), AccountEvent::Registered(registered))
-        },
-    )
+    let city = prop::sample::select(&["Cali", "Bogotá"][..]);
+    (any_account(), city).prop_map(|((address, account_id), city)| {
+        let registered = Registered { account_id, city: city.into(), country: "Colombia".into() };
+        Event::Account(email(address), AccountEvent::Registered(registered))
+    })
+}
+
+fn any_erasure() -> impl Strategy<Value = Event> {
+    any_account().prop_map(|(address, account_id)| {
+        Event::Account(email(address), AccountEvent::Erased(Erased { account_id }))
+    })
+}
+
+/// An address and one of the accounts that may want it.
+fn any_account() -> impl Strategy<Value = (&'static str, AccountId)> {
+    (prop::sample::select(&PEOPLE[..]), any::<bool>()).prop_map(|(name, first_try)| {
+        (name, if first_try { person(name) } else { person(&format!("{name} again")) })
+    })
 }
 
 fn upload(video_id: VideoId, owner: AccountId) -> Event {
@@ -101,6 +111,10 @@ fn started(attempt: u32) -> VideoEvent {
 fn failed((attempt, is_final): (u32, bool)) -> VideoEvent {
     let reason = FailureReason::TimedOut;
     VideoEvent::ProcessingFailed(ProcessingFailed { attempt, reason, is_final })
+}
+
+fn withdrawn(owner: AccountId) -> VideoEvent {
+    VideoEvent::Withdrawn(Withdrawn { owner })
 }
 
 fn processed(bytes: u64) -> VideoEvent {

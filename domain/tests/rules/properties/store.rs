@@ -36,6 +36,9 @@ impl Store {
         for key in &keys.accounts {
             contest.accounts.extend(rows.accounts.get(key).map(|row| (key.clone(), row.clone())));
         }
+        for key in &keys.erased {
+            contest.erased.extend(rows.erased.get(key).map(|row| (key.clone(), row.clone())));
+        }
         for key in &keys.videos {
             contest.videos.extend(rows.videos.get(key).map(|row| (*key, row.clone())));
         }
@@ -49,8 +52,15 @@ impl Store {
     }
 
     /// Accounts, votes and rejections are inserted, as in a table with a primary key: writing one
-    /// again is an error. Videos are updated.
+    /// again is an error. Videos are updated; an erasure updates the account's row, if there is one.
     fn write(&mut self, from: &Contest, changes: &Changes) {
+        for key @ (email, account) in &changes.erased {
+            let row = from.erased[key].clone();
+            assert!(self.rows.erased.insert(key.clone(), row).is_none(), "erasure {key:?}");
+            if self.rows.accounts.get(email).is_some_and(|holder| holder.id == *account) {
+                self.rows.accounts.remove(email);
+            }
+        }
         for key in &changes.accounts {
             let row = from.accounts[key].clone();
             assert!(self.rows.accounts.insert(key.clone(), row).is_none(), "account {key:?}");

@@ -1,7 +1,9 @@
 //! The working set of a batch, one set-based query per table that the batch touches.
 
 use domain::contest::Keys;
-use domain::{Account, AccountId, Contest, EmailKey, EventId, Rejection, VideoId, Vote};
+use domain::{
+    Account, AccountId, Contest, EmailKey, ErasedAccount, EventId, Rejection, VideoId, Vote,
+};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
@@ -31,11 +33,14 @@ async fn accounts(
         return Ok(());
     }
     let emails: Vec<&str> = keys.accounts.iter().map(EmailKey::as_str).collect();
+    let ids: Vec<Uuid> = keys.erased.iter().map(|(_, account)| account.0).collect();
     let rows = sqlx::query(
-        "select email_key, account_id, city, country, registered_at, registered_by
-         from accounts where email_key = any($1)",
+        "select email_key, account_id, city, country, registered_at, registered_by,
+                erased_at, erased_by
+         from accounts where (email_key = any($1) and erased_by is null) or account_id = any($2)",
     )
     .bind(emails)
+    .bind(ids)
     .fetch_all(connection)
     .await?;
     for row in rows {
@@ -48,7 +53,16 @@ async fn accounts(
             registered_at: row.try_get("registered_at")?,
             registered_by: EventId(row.try_get("registered_by")?),
         };
-        contest.accounts.insert(email, account);
+        let erased_by: Option<Uuid> = row.try_get("erased_by")?;
+        match erased_by.map(EventId) {
+            None => {
+                contest.accounts.insert(email, account);
+            }
+            Some(by) => {
+                let erased = ErasedAccount { at: row.try_get("erased_at")?, by, account };
+                contest.erased.insert((email, erased.account.id), erased);
+            }
+        }
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! The rows that a batch changed, one set-based statement per table.
 
 use domain::text::place_key;
-use domain::{Account, EmailKey, Video, VideoId, VideoStatus};
+use domain::{Account, EmailKey, ErasedAccount, Video, VideoId, VideoStatus};
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -9,38 +10,67 @@ use uuid::Uuid;
 use super::rows::{self, StatusColumns, big, int};
 use crate::store::{Batch, DeadLetter};
 
+/// New accounts. An account id that is there already is a defect, and stops the projection.
 pub(super) async fn accounts(
     connection: &mut PgConnection,
     batch: &Batch<'_>,
 ) -> Result<(), sqlx::Error> {
-    let accounts: Vec<(&EmailKey, &Account)> = batch
-        .changes
-        .accounts
-        .iter()
-        .filter_map(|email| batch.contest.accounts.get_key_value(email))
-        .collect();
-    if accounts.is_empty() {
+    let new = batch.changes.accounts.iter();
+    let rows = new.filter_map(|email| batch.contest.accounts.get_key_value(email));
+    let rows: Vec<AccountRow<'_>> = rows.map(|(email, account)| (email, account, None)).collect();
+    insert_accounts(connection, &rows, "").await
+}
+
+/// Erased accounts, most of which have a row already. They let go of their addresses here, so this
+/// comes before [`accounts`].
+pub(super) async fn erased_accounts(
+    connection: &mut PgConnection,
+    batch: &Batch<'_>,
+) -> Result<(), sqlx::Error> {
+    let rows = batch.changes.erased.iter().filter_map(|key| {
+        let erased = batch.contest.erased.get(key)?;
+        Some((&key.0, &erased.account, Some(erased)))
+    });
+    let rows: Vec<AccountRow<'_>> = rows.collect();
+    let update = "on conflict (account_id) do update
+                  set erased_at = excluded.erased_at, erased_by = excluded.erased_by";
+    insert_accounts(connection, &rows, update).await
+}
+
+type AccountRow<'a> = (&'a EmailKey, &'a Account, Option<&'a ErasedAccount>);
+
+async fn insert_accounts(
+    connection: &mut PgConnection,
+    rows: &[AccountRow<'_>],
+    on_conflict: &'static str,
+) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
         return Ok(());
     }
     let column = |of: fn(&Account) -> String| -> Vec<String> {
-        accounts.iter().map(|(_, account)| of(account)).collect()
+        rows.iter().map(|(_, account, _)| of(account)).collect()
     };
-    sqlx::query(
+    let sql = format!(
         "insert into accounts (email_key, account_id, city, country, city_key, country_key,
-                               registered_at, registered_by)
+                               registered_at, registered_by, erased_at, erased_by)
          select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[],
-                              $6::text[], $7::timestamptz[], $8::uuid[])",
-    )
-    .bind(accounts.iter().map(|(email, _)| email.as_str()).collect::<Vec<_>>())
-    .bind(accounts.iter().map(|(_, account)| account.id.0).collect::<Vec<_>>())
-    .bind(column(|account| account.city.clone()))
-    .bind(column(|account| account.country.clone()))
-    .bind(column(|account| place_key(&account.city)))
-    .bind(column(|account| place_key(&account.country)))
-    .bind(accounts.iter().map(|(_, account)| account.registered_at).collect::<Vec<_>>())
-    .bind(accounts.iter().map(|(_, account)| account.registered_by.0).collect::<Vec<_>>())
-    .execute(connection)
-    .await?;
+                              $6::text[], $7::timestamptz[], $8::uuid[], $9::timestamptz[],
+                              $10::uuid[])
+         {on_conflict}"
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(rows.iter().map(|(email, ..)| email.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, account, _)| account.id.0).collect::<Vec<_>>())
+        .bind(column(|account| account.city.clone()))
+        .bind(column(|account| account.country.clone()))
+        .bind(column(|account| place_key(&account.city)))
+        .bind(column(|account| place_key(&account.country)))
+        .bind(rows.iter().map(|(_, account, _)| account.registered_at).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, account, _)| account.registered_by.0).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(.., erased)| erased.map(|e| e.at)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(.., erased)| erased.map(|e| e.by.0)).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -137,8 +137,7 @@ impl Service {
                 stop: service.stop.clone(),
                 rankings: Arc::clone(&rankings),
             };
-            let router =
-                common.router(settings, world, storage, metrics, health, rankings).await?;
+            let router = common.router(settings, world, storage, metrics, health, rankings).await?;
             service.http = Some((listener, router));
         }
         Ok(service)
@@ -221,12 +220,7 @@ impl Common {
     }
 
     /// Verdicts and progress, for whatever role wants them.
-    fn spawn_into(
-        &self,
-        background: &mut JoinSet<&'static str>,
-        world: &World,
-        grace: Duration,
-    ) {
+    fn spawn_into(&self, background: &mut JoinSet<&'static str>, world: &World, grace: Duration) {
         let (desk, lookup) = (Arc::clone(&self.desk), Arc::clone(&self.lookup));
         background.spawn(async move {
             desk.serve(lookup, grace).await;

@@ -155,7 +155,7 @@ impl PostgresStore {
         .await
         .map_err(from_sqlx)?;
         let generation = u64::try_from(generation).ok();
-        let progress = Progress { generation, checkpoints: Vec::new() };
+        let progress = Progress { generation, checkpoints: Vec::new(), erased: false };
         progress.notify(&mut tx).await.map_err(from_sqlx)?;
         tx.commit().await.map_err(from_sqlx)
     }
@@ -246,7 +246,8 @@ async fn leap(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     .bind(LEAP)
     .fetch_one(&mut *tx)
     .await?;
-    let progress = Progress { generation: u64::try_from(generation).ok(), checkpoints: Vec::new() };
+    let generation = u64::try_from(generation).ok();
+    let progress = Progress { generation, checkpoints: Vec::new(), erased: false };
     progress.notify(&mut tx).await?;
     tx.commit().await
 }

@@ -120,7 +120,8 @@ impl Service {
         let storage = Storage::open(settings, &public_url).await?;
         if transcodes {
             let objects = Arc::clone(&storage.objects);
-            service.transcoder = Some(transcoder::worker(settings, world, &common, objects)?);
+            let worker = transcoder::worker(settings, world, &common, objects).await?;
+            service.transcoder = Some(worker);
             let sweeper = common.sweeper(world, &storage);
             service.background.spawn(async move {
                 sweeper.run(CancellationToken::new()).await;

@@ -2,12 +2,27 @@
 
 use std::process::ExitCode;
 
+use transcoder::transcode_one::Task;
+
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct TranscodeOneArgs {}
+pub(crate) struct TranscodeOneArgs {
+    /// Only say which parts of the sandbox this machine cannot build
+    #[arg(long)]
+    check: bool,
+
+    /// Refuse to work without any of them
+    #[arg(long)]
+    require_sandbox: bool,
+}
 
 /// Must be called while the process has one thread only.
-pub(crate) fn run(_args: &TranscodeOneArgs) -> ExitCode {
-    match transcoder::transcode_one::run() {
+pub(crate) fn run(args: &TranscodeOneArgs) -> ExitCode {
+    let task = match args {
+        TranscodeOneArgs { check: true, .. } => Task::Check,
+        TranscodeOneArgs { require_sandbox: true, .. } => Task::ProcessConfined,
+        TranscodeOneArgs { .. } => Task::Process,
+    };
+    match transcoder::transcode_one::run(task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -151,12 +151,22 @@ pub enum FailureReason {
     UnsupportedFormat,
     /// There is no picture in it.
     NoVideoStream,
-    /// Too many pixels, streams or frames.
+    /// More than a machine can hold. Before version 2 also: too many pixels, streams or frames.
     TooLarge,
+    /// The picture has too many pixels.
+    TooManyPixels,
+    /// There are too many streams in it.
+    TooManyStreams,
+    /// More frames come before the cut than a film has.
+    TooManyFrames,
+    /// It claims to last longer than any entry to the contest.
+    TooLong,
     /// Processing took longer than allowed.
     TimedOut,
-    /// The machine ran out of memory or disk.
+    /// The machine ran out of memory. Before version 2 also: out of disk.
     OutOfResources,
+    /// The disk of the machine is full.
+    OutOfSpace,
     /// The worker died, or lost its lease.
     WorkerLost,
     /// The object store could not be read or written.
@@ -173,8 +183,13 @@ impl FailureReason {
             Self::UnsupportedFormat => "unsupported_format",
             Self::NoVideoStream => "no_video_stream",
             Self::TooLarge => "too_large",
+            Self::TooManyPixels => "too_many_pixels",
+            Self::TooManyStreams => "too_many_streams",
+            Self::TooManyFrames => "too_many_frames",
+            Self::TooLong => "too_long",
             Self::TimedOut => "timed_out",
             Self::OutOfResources => "out_of_resources",
+            Self::OutOfSpace => "out_of_space",
             Self::WorkerLost => "worker_lost",
             Self::StorageUnavailable => "storage_unavailable",
             Self::Internal => "internal",

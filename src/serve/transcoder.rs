@@ -1,9 +1,10 @@
 //! The transcoder role.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use infra::config::Settings;
 use infra::object_storage::ObjectStorage;
 use transcoder::child::ChildCommand;
@@ -15,29 +16,52 @@ use crate::world::World;
 /// A child that takes longer is killed. Our own settings need a tenth of it on two processors.
 const TIME_LIMIT: Duration = Duration::from_secs(300);
 
-/// Puts the worker of this process together.
-pub(super) fn worker(
+/// Puts the worker of this process together, once it is clear what its sandbox is worth here.
+pub(super) async fn worker(
     settings: &Settings,
     world: &World,
     common: &Common,
     storage: Arc<dyn ObjectStorage>,
 ) -> Result<Worker> {
-    let parts = Parts {
-        pool: world.pool().clone(),
-        storage,
-        decisions: common.decisions.clone(),
-        read_models: Arc::clone(&common.lookup) as _,
-        child: ChildCommand {
-            program: std::env::current_exe().context("this program cannot find itself")?,
-            arguments: vec!["transcode-one".into()],
-            time_limit: TIME_LIMIT,
-        },
-        scratch: settings.data_dir.join("transcode"),
+    let mut arguments = vec!["transcode-one".into()];
+    if settings.require_sandbox {
+        arguments.push("--require-sandbox".into());
+    }
+    let child = ChildCommand {
+        program: std::env::current_exe().context("this program cannot find itself")?,
+        arguments,
+        time_limit: TIME_LIMIT,
     };
+    let scratch = settings.data_dir.join("transcode");
     let behaviour = WorkerSettings {
         slots: settings.transcode_workers,
         verdict_deadline: settings.verdict_deadline,
         ..WorkerSettings::default()
     };
-    Worker::new(parts, behaviour).context("DATA_DIR: no folder for videos in progress")
+    let parts = Parts {
+        pool: world.pool().clone(),
+        storage,
+        decisions: common.decisions.clone(),
+        read_models: Arc::clone(&common.lookup) as _,
+        child: child.clone(),
+        scratch: scratch.clone(),
+    };
+    let worker = Worker::new(parts, behaviour);
+    let worker = worker.context("DATA_DIR: no folder for videos in progress")?;
+    inspect_sandbox(&child, &scratch, settings.require_sandbox).await?;
+    Ok(worker)
+}
+
+/// Says once what this machine's kernel does not hold back; or refuses to start, if so asked.
+async fn inspect_sandbox(child: &ChildCommand, folder: &Path, required: bool) -> Result<()> {
+    let missing = child.missing_walls(folder).await.context("the sandbox cannot be tried")?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing = missing.join("; ");
+    if required {
+        bail!("REQUIRE_SANDBOX: this machine cannot build the whole sandbox ({missing})");
+    }
+    tracing::warn!(missing, "this machine cannot build the whole sandbox of the transcoder");
+    Ok(())
 }

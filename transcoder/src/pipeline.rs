@@ -4,11 +4,13 @@
 //! inside the sandbox. Nothing here panics on any input, and every failure has a reason.
 
 mod clock;
-mod geometry;
+mod colour;
+pub(crate) mod geometry;
 mod graph;
 mod mux;
 mod picture;
 mod poster;
+mod sniff;
 mod sound;
 mod source;
 mod sys;
@@ -29,27 +31,43 @@ pub const VIDEO_FILE: &str = "video.mp4";
 /// The still picture's name.
 pub const POSTER_FILE: &str = "poster.jpg";
 
-/// Makes [`VIDEO_FILE`] and [`POSTER_FILE`] in `folder` from what is in `original`.
+/// Makes [`VIDEO_FILE`] and [`POSTER_FILE`] in `folder` from what is in `original`, and says now and
+/// then how much of it is done, in percent.
 ///
 /// # Errors
 /// A [`Failure`] that says whether the file is to blame.
-pub fn transcode(original: File, folder: &Path) -> Result<Finished, Failure> {
+pub fn transcode(
+    original: File,
+    folder: &Path,
+    mut progress: impl FnMut(u8),
+) -> Result<Finished, Failure> {
     ffmpeg_next::init()?;
     // What FFmpeg has to say about a stranger's file may quote it.
     ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
-    let Opened { mut source, picture, sound, clock } = Source::open(original)?;
+    let Opened { mut source, picture, sound, clock, length } = Source::open(original)?;
+    let mut said = 0;
     let mut picture = Picture::new(picture, clock);
     let mut sound = sound.map(|sound| Sound::new(sound, clock));
     while !(picture.is_done() && sound.as_ref().is_none_or(Sound::is_done)) {
         let Some(packet) = source.next_packet() else { break };
         if packet.stream() == picture.stream() {
             picture.take(&packet)?;
+            let percent = percent(picture.reached(), length);
+            if percent > said {
+                said = percent;
+                progress(percent);
+            }
         } else if let Some(sound) = sound.as_mut().filter(|sound| sound.stream() == packet.stream())
         {
             sound.take(&packet)?;
         }
     }
     finish(picture, sound, folder)
+}
+
+/// Never 100: what is decoded has still to be written.
+fn percent(reached: i64, length: i64) -> u8 {
+    u8::try_from(reached.max(0) * 100 / length.max(1)).unwrap_or(99).min(99)
 }
 
 fn finish(picture: Picture, sound: Option<Sound>, folder: &Path) -> Result<Finished, Failure> {
@@ -68,6 +86,7 @@ fn finish(picture: Picture, sound: Option<Sound>, folder: &Path) -> Result<Finis
         width: picture.size.width,
         height: picture.size.height,
         bytes,
+        cpu_ms: 0,
     })
 }
 

@@ -1,4 +1,4 @@
-//! What the child reports to the worker: one line of JSON.
+//! What the child reports to the worker: lines of JSON.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -6,6 +6,13 @@ use std::io;
 use domain::event::FailureReason;
 use ffmpeg_next::error;
 use serde::{Deserialize, Serialize};
+
+use crate::pipeline::geometry;
+
+/// Thirty seconds, and the last packet of sound that begins before they are over.
+const CUT_MS: u64 = 30_100;
+/// The rate control keeps a result below 40 MB.
+pub(crate) const MAX_RESULT: u64 = 64 << 20;
 
 /// A finished video, as it lies in the folder of the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +25,20 @@ pub struct Finished {
     pub height: u32,
     /// Size of the video in bytes.
     pub bytes: u64,
+    /// Processor time that it took, all threads together, in milliseconds.
+    #[serde(default)]
+    pub cpu_ms: u64,
+}
+
+impl Finished {
+    /// Whether the pipeline can have made it: who says so was alone with a stranger's file.
+    pub(crate) fn is_plausible(&self) -> bool {
+        let side = |pixels, most| (2..=most).contains(&pixels) && pixels % 2 == 0;
+        side(self.width, geometry::MAX_WIDTH)
+            && side(self.height, geometry::MAX_LINES)
+            && self.duration_ms <= CUT_MS
+            && self.bytes <= MAX_RESULT
+    }
 }
 
 /// Why there is no finished video.
@@ -35,13 +56,30 @@ impl Display for Failure {
     }
 }
 
-/// The line that the child prints.
+/// A line that the child prints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
-    /// Walls of the sandbox that this machine cannot build.
-    pub missing_walls: Vec<String>,
-    /// How it went.
-    pub result: Result<Finished, Failure>,
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    /// Walls of the sandbox that this machine cannot build: the answer to the one question before
+    /// there is any work.
+    MissingWalls(Vec<String>),
+    /// So many hundredths of the video are done.
+    Progress(u8),
+    /// The last line: there is a finished video.
+    Done(Finished),
+    /// The last line: there is none.
+    Failed(Failure),
+}
+
+/// Whose fault a failure is. That decides what comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The file's: trying again changes nothing.
+    File,
+    /// The attempt's, perhaps: another one may go better, but not for ever.
+    Attempt,
+    /// Something's that this video has nothing to do with: what is away comes back.
+    Outage,
 }
 
 impl Failure {
@@ -50,27 +88,27 @@ impl Failure {
         Self { reason, detail: detail.into() }
     }
 
-    /// Whether the file is to blame: then trying again changes nothing.
-    pub fn is_of_file(&self) -> bool {
+    /// Whose fault it is.
+    pub fn blame(&self) -> Blame {
         match self.reason {
             FailureReason::Undecodable
             | FailureReason::UnsupportedFormat
             | FailureReason::NoVideoStream
-            | FailureReason::TooLarge => true,
+            | FailureReason::TooLarge
+            | FailureReason::TooManyPixels
+            | FailureReason::TooManyStreams
+            | FailureReason::TooManyFrames
+            | FailureReason::TooLong => Blame::File,
             FailureReason::TimedOut
             | FailureReason::OutOfResources
             | FailureReason::WorkerLost
-            | FailureReason::StorageUnavailable
-            | FailureReason::Internal => false,
+            | FailureReason::Internal => Blame::Attempt,
+            FailureReason::OutOfSpace | FailureReason::StorageUnavailable => Blame::Outage,
         }
     }
 
     pub(crate) fn undecodable(detail: impl Into<String>) -> Self {
         Self::new(FailureReason::Undecodable, detail)
-    }
-
-    pub(crate) fn too_large(detail: impl Into<String>) -> Self {
-        Self::new(FailureReason::TooLarge, detail)
     }
 
     pub(crate) fn internal(error: &dyn Display) -> Self {
@@ -79,12 +117,12 @@ impl Failure {
 
     /// The disk of this machine did not do it.
     pub(crate) fn of_disk(error: &io::Error) -> Self {
-        let full =
-            [io::ErrorKind::StorageFull, io::ErrorKind::FileTooLarge, io::ErrorKind::QuotaExceeded];
-        let reason = if full.contains(&error.kind()) || error.kind() == io::ErrorKind::OutOfMemory {
-            FailureReason::OutOfResources
-        } else {
-            FailureReason::Internal
+        let reason = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FailureReason::OutOfSpace,
+            io::ErrorKind::FileTooLarge | io::ErrorKind::OutOfMemory => {
+                FailureReason::OutOfResources
+            }
+            _ => FailureReason::Internal,
         };
         Self::new(reason, error.to_string())
     }
@@ -106,9 +144,8 @@ impl From<ffmpeg_next::Error> for Failure {
     fn from(error: ffmpeg_next::Error) -> Self {
         use ffmpeg_next::Error::Other;
         let reason = match error {
-            Other { errno: error::ENOMEM | error::ENOSPC | error::EFBIG } => {
-                FailureReason::OutOfResources
-            }
+            Other { errno: error::ENOSPC } => FailureReason::OutOfSpace,
+            Other { errno: error::ENOMEM | error::EFBIG } => FailureReason::OutOfResources,
             _ => FailureReason::Internal,
         };
         Self::new(reason, error.to_string())
@@ -120,14 +157,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_survives_its_journey() {
-        let failure = Failure::new(FailureReason::NoVideoStream, "\"no\npicture\"");
-        for result in [Ok(Finished { duration_ms: 1, width: 2, height: 4, bytes: 5 }), Err(failure)]
-        {
-            let report = Report { missing_walls: vec!["network".to_owned()], result };
-            let line = serde_json::to_string(&report).unwrap();
-            assert!(!line.contains('\n'));
-            assert_eq!(serde_json::from_str::<Report>(&line).unwrap(), report);
+    fn every_line_survives_its_journey() {
+        let finished = Finished { duration_ms: 1, width: 2, height: 4, bytes: 5, cpu_ms: 6 };
+        for line in [
+            Line::MissingWalls(vec!["network".to_owned()]),
+            Line::Progress(42),
+            Line::Done(finished),
+            Line::Failed(Failure::new(FailureReason::NoVideoStream, "\"no\npicture\"")),
+        ] {
+            let text = serde_json::to_string(&line).unwrap();
+            assert!(!text.contains('\n'));
+            assert_eq!(serde_json::from_str::<Line>(&text).unwrap(), line);
+        }
+    }
+
+    #[test]
+    fn what_the_pipeline_cannot_have_made_is_not_plausible() {
+        let sound = Finished { duration_ms: 30_000, width: 1280, height: 720, bytes: 5, cpu_ms: 6 };
+        assert!(sound.is_plausible());
+        for bad in [
+            Finished { duration_ms: u64::MAX, ..sound },
+            Finished { width: 1281, ..sound },
+            Finished { width: 0, ..sound },
+            Finished { height: 722, ..sound },
+            Finished { bytes: 1 << 40, ..sound },
+        ] {
+            assert!(!bad.is_plausible(), "{bad:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The child's side: one video, then the end.
 //!
 //! The original is standard input, an open file. The current folder is the job's, and takes the
-//! results. The one line on standard output is the [`Report`].
+//! results. Standard output takes a [`Line`] each time that there is news.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -9,32 +9,72 @@ use std::os::fd::AsFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
-use crate::report::{Failure, Finished, Report};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::report::{Failure, Finished, Line};
 use crate::{pipeline, sandbox};
 
 /// How far behind everything else on the machine the work stands: `nice(2)`.
 const NICENESS: i32 = 10;
 
-/// Enters the sandbox, processes the video, and prints the report. The process must have one thread
-/// only, and must end afterwards.
+/// What the process is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Say which walls of the sandbox are missing, and end.
+    Check,
+    /// Process the video, whatever is missing.
+    Process,
+    /// Process the video, but only with all walls around.
+    ProcessConfined,
+}
+
+/// Enters the sandbox, does its task, and reports. The process must have one thread only, and must
+/// end afterwards.
 ///
 /// # Errors
-/// If the report cannot be printed; then nobody is there to read it.
-pub fn run() -> io::Result<()> {
+/// If nothing can be printed; then nobody is there to read it.
+pub fn run(task: Task) -> io::Result<()> {
     // Somebody waits for every answer, nobody for a film. If the kernel refuses, it is as before.
     let _ = rustix::process::nice(NICENESS);
-    let missing_walls = sandbox::enter();
+    let missing = sandbox::enter();
+    say(&match task {
+        Task::Check => Line::MissingWalls(missing),
+        Task::ProcessConfined if !missing.is_empty() => Line::Failed(Failure::internal(&format!(
+            "the sandbox is not whole: {}",
+            missing.join("; ")
+        ))),
+        Task::Process | Task::ProcessConfined => process(),
+    })
+}
+
+fn process() -> Line {
     // A panic is a defect of ours, and an outcome like any other.
-    let result = panic::catch_unwind(AssertUnwindSafe(process))
+    let result = panic::catch_unwind(AssertUnwindSafe(transcode))
         .unwrap_or_else(|_| Err(Failure::internal(&"the pipeline panicked")));
-    let line = serde_json::to_string(&Report { missing_walls, result })?;
+    match result {
+        Ok(finished) => Line::Done(Finished { cpu_ms: cpu_ms(), ..finished }),
+        Err(failure) => Line::Failed(failure),
+    }
+}
+
+fn transcode() -> Result<Finished, Failure> {
+    let original = io::stdin().as_fd().try_clone_to_owned();
+    let original = File::from(original.map_err(|error| Failure::of_disk(&error))?);
+    pipeline::transcode(original, Path::new("."), |percent| {
+        // Who does not want to know is told in the end all the same.
+        let _ = say(&Line::Progress(percent));
+    })
+}
+
+fn say(line: &Line) -> io::Result<()> {
+    let line = serde_json::to_string(line)?;
     let mut output = io::stdout().lock();
     writeln!(output, "{line}")?;
     output.flush()
 }
 
-fn process() -> Result<Finished, Failure> {
-    let original = io::stdin().as_fd().try_clone_to_owned();
-    let original = File::from(original.map_err(|error| Failure::of_disk(&error))?);
-    pipeline::transcode(original, Path::new("."))
+/// What this process has used so far.
+fn cpu_ms() -> u64 {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    u64::try_from(used.tv_sec * 1000 + used.tv_nsec / 1_000_000).unwrap_or(0)
 }

@@ -19,6 +19,7 @@ use infra::object_storage::ObjectStorage;
 use infra::read_models::ReadModels;
 use infra::verdicts::Decisions;
 use sqlx::PgPool;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -64,8 +65,11 @@ pub struct WorkerSettings {
     pub poll: Duration,
     /// How often a job is tried that fails through our fault.
     pub attempts: u32,
-    /// The pause after the first attempt; ten times as long after each further one.
+    /// The pause after the first attempt; ten times as long after each further one. After an outage
+    /// it grows more slowly.
     pub back_off: Duration,
+    /// How often a job is put back because something is away, before its video is given up.
+    pub outages: u32,
     /// How long to wait for the verdict on a report.
     pub verdict_deadline: Duration,
     /// How long to go on trying to append a report.
@@ -77,10 +81,12 @@ impl Default for WorkerSettings {
         Self {
             slots: NonZeroUsize::MIN,
             lease: Duration::from_secs(30),
-            heartbeat: Duration::from_secs(5),
+            heartbeat: Duration::from_secs(2),
             poll: Duration::from_secs(5),
             attempts: 3,
             back_off: Duration::from_secs(30),
+            // With pauses of five minutes: a day.
+            outages: 288,
             verdict_deadline: Duration::from_secs(5),
             report_patience: Duration::from_secs(60),
         }
@@ -98,6 +104,8 @@ pub enum Outcome {
     Failed(FailureReason),
     /// The attempt failed through our fault; there will be another.
     Retry(FailureReason),
+    /// Something is away that the job needs; it waits, and nothing counts.
+    Outage(FailureReason),
     /// The video was deleted meanwhile, or had come to another end: what was made is removed.
     Unwanted,
     /// The report is in the log; the projection has not come to it yet.
@@ -115,6 +123,7 @@ impl Outcome {
             Self::Processed => ("processed", ""),
             Self::Failed(reason) => ("failed", reason.code()),
             Self::Retry(reason) => ("retry", reason.code()),
+            Self::Outage(reason) => ("outage", reason.code()),
             Self::Unwanted => ("unwanted", ""),
             Self::Reported => ("reported", ""),
             Self::LeaseLost => ("lease_lost", ""),
@@ -212,30 +221,43 @@ impl Worker {
     }
 
     async fn work(&self, job: &Job, stop: &CancellationToken) -> Result<Outcome, StepError> {
-        let lost = self.queue.keep(job, self.settings.heartbeat);
+        let progress = watch::Sender::new(0);
+        let lost = self.queue.keep(job, self.settings.heartbeat, progress.subscribe());
         let mut lost = std::pin::pin!(lost);
         let result = if job.attempt > self.settings.attempts {
             Err(Failure::new(FailureReason::WorkerLost, "no attempt has come to an end"))
         } else {
-            if let Err(error) = self.report_started(job).await {
-                self.queue.hand_back(job).await?;
-                return Err(error.into());
-            }
-            tokio::select! {
+            let attempted = tokio::select! {
                 biased;
-                () = &mut lost => return Ok(Outcome::LeaseLost),
+                () = &mut lost => return Ok(self.lose(job).await),
                 () = stop.cancelled() => {
                     self.queue.hand_back(job).await?;
                     return Ok(Outcome::HandedBack);
                 }
-                result = self.attempt(job) => result,
+                attempted = self.attempt(job, &progress) => attempted,
+            };
+            match attempted {
+                Ok(result) => result,
+                Err(error) => {
+                    self.queue.hand_back(job).await?;
+                    return Err(error.into());
+                }
             }
         };
         tokio::select! {
             biased;
-            () = &mut lost => Ok(Outcome::LeaseLost),
+            () = &mut lost => Ok(self.lose(job).await),
             outcome = self.conclude(job, result, stop) => outcome,
         }
+    }
+
+    /// Another worker has the job, and will bring it to its end; unless its owner has done so, and our
+    /// results came too late to go with the others.
+    async fn lose(&self, job: &Job) -> Outcome {
+        if self.was_deleted(job).await {
+            self.remove_results(job.video).await;
+        }
+        Outcome::LeaseLost
     }
 }
 

@@ -15,7 +15,7 @@ pub const TYPES: [(&str, u32); 9] = [
     (VIDEO_UPLOADED, 1),
     (VIDEO_PROCESSING_STARTED, 1),
     (VIDEO_PROCESSED, 1),
-    (VIDEO_PROCESSING_FAILED, 1),
+    (VIDEO_PROCESSING_FAILED, 2),
     (VIDEO_DELETED, 1),
     (VIDEO_WITHDRAWN, 1),
     (VOTE_CAST, 1),
@@ -149,8 +149,9 @@ fn newest_version(event_type: &str) -> Option<u32> {
     TYPES.iter().find(|(name, _)| *name == event_type).map(|(_, version)| *version)
 }
 
-/// Lifts a payload from version `from` to `from + 1`. No type has a second version yet; the first
-/// one that gets it adds its arm here and keeps the golden file of version 1.
+/// Lifts a payload from version `from` to `from + 1`. A type that gets a new version adds its arm
+/// here, and keeps the golden files of all earlier ones. The second version of `processing_failed`
+/// only knows more reasons: a payload of the first one already is one of the second.
 fn upcast(_event_type: &str, _from: u32, data: Value) -> Value {
     data
 }

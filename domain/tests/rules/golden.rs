@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// Each golden file and the SHA-256 of its bytes.
-const DIGESTS: [(&str, &str); 9] = [
+const DIGESTS: [(&str, &str); 10] = [
     (
         "anb.video.withdrawn.v1.json",
         "e208819c95e417e97c3c9a32cd2dad3635461633e76e5a4c45b3f71519a30dc8",
@@ -46,6 +46,10 @@ const DIGESTS: [(&str, &str); 9] = [
     (
         "anb.video.processing_failed.v1.json",
         "a9d517e57fe4dea24df3a60bc7e5466b2cc6ff35360581483ac3a4c65890621e",
+    ),
+    (
+        "anb.video.processing_failed.v2.json",
+        "aaed0cf48eb0ef23e1dae37e951949dbc63a96c6559e4e9d8604057b15c358dd",
     ),
     (
         "anb.video.deleted.v1.json",
@@ -150,6 +154,14 @@ fn meanings() -> BTreeMap<&'static str, Event> {
             of_video(VideoEvent::ProcessingFailed(ProcessingFailed {
                 attempt: 3,
                 reason: FailureReason::NoVideoStream,
+                is_final: true,
+            })),
+        ),
+        (
+            "anb.video.processing_failed.v2.json",
+            of_video(VideoEvent::ProcessingFailed(ProcessingFailed {
+                attempt: 1,
+                reason: FailureReason::TooManyPixels,
                 is_final: true,
             })),
         ),

@@ -60,6 +60,12 @@ pub struct ServeArgs {
     )]
     pub transcode_workers: Option<NonZeroUsize>,
 
+    /// Refuse to start a transcoder where the kernel cannot build its whole sandbox
+    #[arg(long, env, hide_env_values = true, value_name = "REQUIRE_SANDBOX",
+          default_value = "false", num_args = 0..=1, default_missing_value = "true",
+          require_equals = true, action = clap::ArgAction::Set, help_heading = "Contest")]
+    pub require_sandbox: bool,
+
     /// What this process does, joined by commas
     #[arg(
         long,
@@ -97,6 +103,8 @@ pub struct Settings {
     pub verdict_deadline: Duration,
     /// Videos processed at the same time.
     pub transcode_workers: NonZeroUsize,
+    /// Whether a transcoder works in a whole sandbox or not at all.
+    pub require_sandbox: bool,
     /// Folder for what this machine keeps.
     pub data_dir: PathBuf,
 }
@@ -157,6 +165,7 @@ impl ServeArgs {
             max_video_size: self.max_video_size,
             verdict_deadline: Duration::from_millis(self.verdict_deadline_ms),
             transcode_workers: self.transcode_workers.unwrap_or_else(default_workers),
+            require_sandbox: self.require_sandbox,
             data_dir: self.database.data_dir.clone(),
         })
     }
@@ -241,6 +250,7 @@ mod tests {
             ("--shutdown-grace-ms=60001", "SHUTDOWN_GRACE_MS"),
             ("--verdict-deadline-ms=60001", "VERDICT_DEADLINE_MS"),
             ("--transcode-workers=0", "TRANSCODE_WORKERS"),
+            ("--require-sandbox=perhaps", "REQUIRE_SANDBOX"),
             ("--event-log=redis", "EVENT_LOG"),
             ("--storage-backend=ftp", "STORAGE_BACKEND"),
             ("--roles=web", "ROLES"),

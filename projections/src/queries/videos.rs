@@ -22,6 +22,8 @@ pub struct OwnVideo {
     pub description: Option<String>,
     /// How far it has come.
     pub stage: Stage,
+    /// While it is being processed: how much of it is done, in percent.
+    pub progress: Option<u8>,
     /// When it was uploaded.
     pub uploaded_at: Timestamp,
     /// When it was published, once it is.
@@ -100,8 +102,11 @@ macro_rules! own {
     ($which:literal) => {
         concat!(
             "select video_id, owner, title, description, status, uploaded_at, ended_at,
-                    failure_reason, original_key, processed_key, poster_key, votes
-             from videos where status <> 'deleted' and ",
+                    failure_reason, original_key, processed_key, poster_key, votes,
+                    case when status = 'processing' and lease_until > now() then progress end
+                        as progress
+             from videos left join transcode_leases using (video_id)
+             where status <> 'deleted' and ",
             $which
         )
     };
@@ -192,6 +197,7 @@ fn own_video(row: &PgRow) -> Result<OwnVideo, QueryError> {
         title: row.try_get("title")?,
         description: row.try_get("description")?,
         stage,
+        progress: percent(row.try_get("progress")?),
         uploaded_at: row.try_get("uploaded_at")?,
         processed_at: ended_at.filter(|_| stage == Stage::Processed),
         // A reason that only a newer version knows is still a failure.
@@ -202,6 +208,10 @@ fn own_video(row: &PgRow) -> Result<OwnVideo, QueryError> {
         poster_key: row.try_get("poster_key")?,
         votes: unsigned(row.try_get("votes")?)?,
     })
+}
+
+fn percent(stored: Option<i16>) -> Option<u8> {
+    stored.and_then(|percent| u8::try_from(percent).ok())
 }
 
 fn public_video(row: &PgRow) -> Result<PublicVideo, QueryError> {

@@ -99,6 +99,11 @@ impl Schedule {
         self.shown.len()
     }
 
+    /// When the newest frame is shown.
+    pub(super) fn last(&self) -> i64 {
+        self.shown.last().copied().unwrap_or(0)
+    }
+
     /// When the picture ends.
     pub(super) fn end(&self) -> i64 {
         if self.cut { CUT } else { self.expected().min(CUT) }

@@ -1,9 +1,9 @@
 //! How the picture is turned and how large it becomes.
 
 /// The finished video has at most so many lines.
-const MAX_LINES: u32 = 720;
+pub(crate) const MAX_LINES: u32 = 720;
 /// Wider than any picture of a camera at 720 lines; H.264 levels that players know end near here.
-const MAX_WIDTH: u32 = 4096;
+pub(crate) const MAX_WIDTH: u32 = 4096;
 /// Pixels that are more oblong than this are a mistake in the file.
 const MAX_STRETCH: f64 = 10.0;
 

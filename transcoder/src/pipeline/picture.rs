@@ -1,10 +1,12 @@
 //! The picture: decoded, turned upright, scaled, marked, encoded.
 
+use domain::event::FailureReason;
 use ffmpeg_next::codec::{self, Context, encoder};
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::{Dictionary, Error, Packet, Rational, Rescale, color, error, frame, picture};
 
 use super::clock::{Clock, MAX_FRAME_RATE, Moment, Schedule, TICK, TICKS};
+use super::colour::Light;
 use super::geometry::{Size, finished_size};
 use super::graph::{Chain, Parts};
 use super::poster::Poster;
@@ -17,13 +19,15 @@ const MAX_FRAMES: u64 = 18_000;
 const KEY_FRAME_SECONDS: f64 = 2.0;
 
 /// The settings of the encoder: see docs/adr/0008-transcoding-settings.md.
-const X264: [(&str, &str); 6] = [
+const X264: [(&str, &str); 7] = [
     ("preset", "veryfast"),
     ("crf", "23"),
     ("profile", "high"),
     ("maxrate", "8M"),
     ("bufsize", "16M"),
     ("threads", "auto"),
+    // Captions of the source are not copied.
+    ("a53cc", "0"),
 ];
 
 /// The picture on its way.
@@ -53,6 +57,8 @@ struct Stage {
 struct Fed {
     size: Size,
     format: Pixel,
+    light: Light,
+    /// Whether there were interlaced frames so far: some sources mix them with others.
     interlaced: bool,
 }
 
@@ -87,6 +93,11 @@ impl Picture {
     /// Whether everything before the cut has been seen.
     pub(super) fn is_done(&self) -> bool {
         self.done
+    }
+
+    /// Up to where frames have been taken, in ticks.
+    pub(super) fn reached(&self) -> i64 {
+        self.schedule.last()
     }
 
     pub(super) fn take(&mut self, packet: &Packet) -> Result<(), Failure> {
@@ -144,7 +155,7 @@ impl Picture {
     fn show(&mut self, frame: &mut frame::Video) -> Result<(), Failure> {
         self.decoded += 1;
         if self.decoded > MAX_FRAMES {
-            return Err(Failure::too_large("too many frames"));
+            return Err(Failure::new(FailureReason::TooManyFrames, "no end of frames"));
         }
         let base = self.stream.time_base;
         let time = frame.timestamp().map(|time| self.clock.ticks(time, base));
@@ -158,7 +169,8 @@ impl Picture {
             }
         };
         frame.set_pts(Some(time));
-        let fed = Fed::of(frame);
+        let before = self.stage.as_ref().is_some_and(|stage| stage.fed.interlaced);
+        let fed = Fed::of(frame, before);
         let stage = match &mut self.stage {
             Some(stage) if stage.fed == fed => stage,
             Some(stage) => {
@@ -176,9 +188,13 @@ impl Picture {
 }
 
 impl Fed {
-    fn of(frame: &frame::Video) -> Self {
-        let size = Size { width: frame.width(), height: frame.height() };
-        Self { size, format: frame.format(), interlaced: frame.is_interlaced() }
+    fn of(frame: &frame::Video, interlaced_before: bool) -> Self {
+        Self {
+            size: Size { width: frame.width(), height: frame.height() },
+            format: frame.format(),
+            light: Light::of(frame),
+            interlaced: interlaced_before || frame.is_interlaced(),
+        }
     }
 }
 
@@ -186,7 +202,7 @@ impl Stage {
     fn open(stream: &PictureStream, fed: Fed, frame: &frame::Video) -> Result<Self, Failure> {
         let size = finished_size(fed.size, stream.pixel_aspect, stream.orientation);
         let chain = chain(stream, fed, size)?;
-        let encoder = open_encoder(size, stream.frame_rate, frame)?;
+        let encoder = open_encoder(size, stream.frame_rate, frame, fed.light)?;
         Ok(Self { size, chain, fed, encoder })
     }
 
@@ -228,10 +244,11 @@ fn chain(stream: &PictureStream, fed: Fed, size: Size) -> Result<Chain, Failure>
     let place = watermark::Place::in_picture(size);
     let mut filters = Vec::new();
     if fed.interlaced {
-        filters.push("yadif".to_owned());
+        filters.push("yadif=deint=interlaced".to_owned());
     }
     filters.extend(stream.orientation.filters().iter().map(|&filter| filter.to_owned()));
     filters.push(format!("scale={}:{}:flags=bicubic:out_range=tv", size.width, size.height));
+    filters.extend(fed.light.filters());
     filters.push("format=yuv420p,setsar=1".to_owned());
     let Size { width, height } = place.size;
     let filters = format!(
@@ -261,6 +278,7 @@ fn open_encoder(
     size: Size,
     frame_rate: f64,
     frame: &frame::Video,
+    light: Light,
 ) -> Result<encoder::video::Encoder, Failure> {
     let codec = encoder::find_by_name("libx264").ok_or(Error::EncoderNotFound)?;
     let mut encoder = Context::new_with_codec(codec).encoder().video()?;
@@ -276,12 +294,18 @@ fn open_encoder(
     encoder.set_gop((rate * KEY_FRAME_SECONDS).round().max(1.0) as u32);
     encoder.set_flags(codec::Flags::GLOBAL_HEADER);
     encoder.set_color_range(color::Range::MPEG);
-    // The scaler leaves the colours' meaning alone, except that RGB becomes BT.601.
-    let space = frame.color_space();
-    let space = if space == color::Space::RGB { color::Space::SMPTE170M } else { space };
-    encoder.set_colorspace(space);
-    encoder.set_color_primaries(frame.color_primaries());
-    encoder.set_color_transfer_characteristic(frame.color_transfer_characteristic());
+    if light == Light::Standard {
+        // The scaler leaves the colours' meaning alone, except that RGB becomes BT.601.
+        let space = frame.color_space();
+        let space = if space == color::Space::RGB { color::Space::SMPTE170M } else { space };
+        encoder.set_colorspace(space);
+        encoder.set_color_primaries(frame.color_primaries());
+        encoder.set_color_transfer_characteristic(frame.color_transfer_characteristic());
+    } else {
+        encoder.set_colorspace(color::Space::BT709);
+        encoder.set_color_primaries(color::Primaries::BT709);
+        encoder.set_color_transfer_characteristic(color::TransferCharacteristic::BT709);
+    }
     let options: Dictionary<'_> = X264.iter().collect();
     Ok(encoder.open_as_with(codec, options)?)
 }

@@ -1,24 +1,25 @@
 //! Opening what a stranger has uploaded: one of three demuxers, forced by the file's first bytes,
 //! decoders from a list, and limits before anything is decoded.
 
-use std::ffi::CStr;
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek};
 
 use domain::event::FailureReason;
 use ffmpeg_next::codec::{Context, Id, decoder, packet};
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::{Disposition, Stream};
-use ffmpeg_next::{Dictionary, Error, Packet, Rational, media};
+use ffmpeg_next::{Dictionary, Error, Packet, Rational, Rescale, error, media, rescale};
 
-use super::clock::Clock;
+use super::clock::{CUT, Clock, TICK, TICKS};
 use super::geometry::Orientation;
+use super::sniff::Container;
 use super::{Failure, sys};
 
 /// 8K video has 33 million.
 const MAX_PIXELS: i64 = 8192 * 4608;
 /// Telephones write half a dozen: picture, sound, and measurements.
 const MAX_STREAMS: u32 = 32;
+/// Longer is no entry to the contest, but a mistake in the file, or bait.
+const MAX_LENGTH: i64 = 6 * 60 * 60 * TICKS;
 /// So much is read to find out what the streams are.
 const PROBE_BYTES: &str = "5000000";
 const PROBE_MICROSECONDS: &str = "5000000";
@@ -33,40 +34,6 @@ const DECODERS: &str = "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,libaom-
     pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,\
     pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw";
 
-/// A container that the contest takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Container {
-    IsoMedia,
-    Matroska,
-    Avi,
-}
-
-impl Container {
-    /// By the first twelve bytes; the upload has looked more closely.
-    fn sniff(bytes: &[u8; 12]) -> Option<Self> {
-        match bytes {
-            [_, _, _, _, b'f', b't', b'y', b'p', ..]
-            | [_, _, _, _, b'm', b'o', b'o', b'v', ..]
-            | [_, _, _, _, b'm', b'd', b'a', b't', ..]
-            | [_, _, _, _, b'w', b'i', b'd', b'e', ..]
-            | [_, _, _, _, b'f', b'r', b'e', b'e', ..]
-            | [_, _, _, _, b's', b'k', b'i', b'p', ..] => Some(Self::IsoMedia),
-            [0x1A, 0x45, 0xDF, 0xA3, ..] => Some(Self::Matroska),
-            [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' '] => Some(Self::Avi),
-            _ => None,
-        }
-    }
-
-    /// A name that FFmpeg finds its demuxer by, and the full name of that demuxer.
-    fn demuxer(self) -> (&'static CStr, &'static str) {
-        match self {
-            Self::IsoMedia => (c"mov", "mov,mp4,m4a,3gp,3g2,mj2"),
-            Self::Matroska => (c"matroska", "matroska,webm"),
-            Self::Avi => (c"avi", "avi"),
-        }
-    }
-}
-
 /// Where packets come from.
 pub(super) struct Source {
     input: Input,
@@ -79,6 +46,8 @@ pub(super) struct Opened {
     pub(super) picture: PictureStream,
     pub(super) sound: Option<SoundStream>,
     pub(super) clock: Clock,
+    /// How long the finished video will be, as far as the source tells, in ticks.
+    pub(super) length: i64,
 }
 
 /// The video stream to be shown.
@@ -100,11 +69,14 @@ pub(super) struct SoundStream {
 
 impl Source {
     pub(super) fn open(mut file: File) -> Result<Opened, Failure> {
-        let container = sniff(&mut file)?;
+        let container = Container::of(&mut file)?;
         let mut input = open(file, container)?;
-        if input.nb_streams() > MAX_STREAMS {
-            return Err(Failure::too_large("too many streams"));
-        }
+        // What headers claim is checked before anything is decoded, and once more when the first
+        // packets have told more.
+        check(&input)?;
+        sys::look_at_streams(&mut input, &decoder_options())
+            .map_err(|error| Failure::of_source("the streams cannot be read", error))?;
+        check(&input)?;
         let index = picture_index(&input)
             .ok_or_else(|| Failure::new(FailureReason::NoVideoStream, "no picture"))?;
         let pixel_aspect = sys::pixel_aspect(&mut input, index);
@@ -123,7 +95,9 @@ impl Source {
             .map(|stream| (known(stream.start_time()), stream.time_base()))
             .collect();
         let clock = Clock::starting_at(&starts);
-        Ok(Opened { source: Self { input, broken_packets: 0 }, picture, sound, clock })
+        let length = Some(claimed_length(&input)).filter(|length| *length > 0);
+        let length = length.map_or(CUT, |length| length.min(CUT));
+        Ok(Opened { source: Self { input, broken_packets: 0 }, picture, sound, clock, length })
     }
 
     /// The next packet of any stream; `None` at the end, or where nothing more can be made of it.
@@ -143,17 +117,6 @@ impl Source {
     }
 }
 
-fn sniff(file: &mut File) -> Result<Container, Failure> {
-    let unknown = || Failure::new(FailureReason::UnsupportedFormat, "no container that we know");
-    let mut first = [0; 12];
-    match file.read_exact(&mut first) {
-        Ok(()) => file.rewind().map_err(|error| Failure::internal(&error))?,
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(unknown()),
-        Err(error) => return Err(Failure::internal(&error)),
-    }
-    Container::sniff(&first).ok_or_else(unknown)
-}
-
 fn open(file: File, container: Container) -> Result<Input, Failure> {
     let (demuxer, name) = container.demuxer();
     let mut options = Dictionary::new();
@@ -161,10 +124,46 @@ fn open(file: File, container: Container) -> Result<Input, Failure> {
     options.set("codec_whitelist", DECODERS);
     // There is no protocol of this name: the source is one file, and refers to no other.
     options.set("protocol_whitelist", "none");
+    options.set("enable_drefs", "0");
     options.set("probesize", PROBE_BYTES);
     options.set("analyzeduration", PROBE_MICROSECONDS);
-    sys::open(file, demuxer, options)
-        .map_err(|error| Failure::of_source("the container cannot be read", error))
+    sys::open(file, demuxer, options).map_err(|error| match error {
+        // Headers say how much memory they want: this is the file's fault, not the machine's.
+        Error::Other { errno: error::ENOMEM } => {
+            Failure::new(FailureReason::TooLarge, "the headers claim more than there is room for")
+        }
+        error => Failure::of_source("the container cannot be read", error),
+    })
+}
+
+/// The limits on what a file may claim to be.
+fn check(input: &Input) -> Result<(), Failure> {
+    let streams = input.nb_streams();
+    if streams > MAX_STREAMS {
+        return Err(Failure::new(FailureReason::TooManyStreams, format!("{streams} streams")));
+    }
+    for stream in input.streams() {
+        let (width, height) = sys::claimed_size(&stream);
+        if i64::from(width) * i64::from(height) > MAX_PIXELS {
+            let size = format!("{width} by {height} pixels");
+            return Err(Failure::new(FailureReason::TooManyPixels, size));
+        }
+    }
+    let length = claimed_length(input);
+    if length > MAX_LENGTH {
+        return Err(Failure::new(FailureReason::TooLong, format!("{} s", length / TICKS)));
+    }
+    Ok(())
+}
+
+/// How long the container claims to be, in ticks; not more than 0 if it does not say.
+fn claimed_length(input: &Input) -> i64 {
+    known(input.duration()).map_or(0, |length| length.rescale(rescale::TIME_BASE, TICK))
+}
+
+/// What every decoder is told, whoever opens it.
+fn decoder_options() -> [(&'static str, String); 2] {
+    [("codec_whitelist", DECODERS.to_owned()), ("max_pixels", MAX_PIXELS.to_string())]
 }
 
 /// The picture: what FFmpeg thinks best, but never the cover of a record.
@@ -185,13 +184,6 @@ fn has_content(stream: &Stream<'_>) -> bool {
 
 impl PictureStream {
     fn open(stream: &Stream<'_>, pixel_aspect: Rational) -> Result<Self, Failure> {
-        let (width, height) = sys::claimed_size(stream);
-        if i64::from(width) * i64::from(height) > MAX_PIXELS {
-            return Err(Failure::new(
-                FailureReason::TooLarge,
-                format!("{width} by {height} pixels"),
-            ));
-        }
         let decoder = decoder_for(stream)?.and_then(|opened| opened.video());
         let matrix =
             stream.side_data().find(|data| data.kind() == packet::side_data::Type::DisplayMatrix);
@@ -236,10 +228,9 @@ fn decoder_for(stream: &Stream<'_>) -> Result<Result<decoder::Opened, Error>, Fa
         .map_err(|error| Failure::of_source("the codec's parameters", error))?;
     let mut decoder = context.decoder();
     decoder.set_packet_time_base(stream.time_base());
-    let mut options = Dictionary::new();
+    let mut options: Dictionary<'_> =
+        decoder_options().iter().map(|(name, value)| (*name, value.as_str())).collect();
     options.set("threads", "auto");
-    options.set("codec_whitelist", DECODERS);
-    options.set("max_pixels", &MAX_PIXELS.to_string());
     Ok(decoder.open_as_with(codec, options))
 }
 
@@ -250,19 +241,6 @@ fn known(time: i64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_container_is_known_by_its_first_bytes() {
-        assert_eq!(Container::sniff(b"\0\0\0\x18ftypisom"), Some(Container::IsoMedia));
-        assert_eq!(Container::sniff(b"\0\0\0\x08wide\0\0\0\x01"), Some(Container::IsoMedia));
-        assert_eq!(
-            Container::sniff(b"\x1A\x45\xDF\xA3\x9F........"[..12].try_into().unwrap()),
-            Some(Container::Matroska)
-        );
-        assert_eq!(Container::sniff(b"RIFF....AVI "), Some(Container::Avi));
-        assert_eq!(Container::sniff(b"RIFF....WAVE"), None);
-        assert_eq!(Container::sniff(b"#EXTM3U\n#EXT"), None);
-    }
 
     #[test]
     fn the_list_of_decoders_names_decoders() {

@@ -34,9 +34,29 @@ pub(super) fn open(file: File, demuxer: &CStr, options: Dictionary<'_>) -> Resul
             ffi::avformat_open_input(&raw mut context, ptr::null(), demuxer, &raw mut options);
         drop(Dictionary::own(options));
         checked(opened)?;
-        let input = Input::wrap_with_custom_io(context, io);
-        checked(ffi::avformat_find_stream_info(context, ptr::null_mut()))?;
-        Ok(input)
+        Ok(Input::wrap_with_custom_io(context, io))
+    }
+}
+
+/// Reads the first packets, to find out what the headers do not tell about the streams. Decoders that
+/// this needs are opened with `options`.
+pub(super) fn look_at_streams(
+    input: &mut Input,
+    options: &[(&'static str, String)],
+) -> Result<(), Error> {
+    let each = |_| {
+        let pairs = options.iter().map(|(name, value)| (*name, value.as_str()));
+        // SAFETY: ownership of the dictionary goes to the list, and comes back from it below.
+        unsafe { pairs.collect::<Dictionary<'_>>().disown() }
+    };
+    let mut options: Vec<_> = (0..input.nb_streams()).map(each).collect();
+    // SAFETY: the context is valid as long as `input` is. FFmpeg's documentation asks for a dictionary
+    // for each stream that there is before the call; it may exchange them, and what is left in the
+    // list afterwards is ours to free.
+    unsafe {
+        let found = ffi::avformat_find_stream_info(input.as_mut_ptr(), options.as_mut_ptr());
+        options.into_iter().for_each(|rest| drop(Dictionary::own(rest)));
+        checked(found)
     }
 }
 

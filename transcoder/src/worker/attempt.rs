@@ -3,18 +3,22 @@
 use std::fs::{self, File};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use domain::VideoId;
 use domain::event::{FailureReason, Processed};
 use futures_util::{StreamExt, TryStreamExt};
+use infra::event_log::AppendError;
 use infra::object_storage::{ObjectKey, StorageError, content_type_of};
+use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
 use tokio_util::io::ReaderStream;
 
 use super::{Worker, scratch};
 use crate::pipeline::{POSTER_FILE, VIDEO_FILE};
 use crate::queue::Job;
-use crate::report::Failure;
+use crate::report::{Failure, Finished, MAX_RESULT};
 
 /// Where the results of a video lie, whoever made them.
 pub(super) struct ResultKeys {
@@ -35,13 +39,47 @@ fn parse(key: &str) -> Result<ObjectKey, Failure> {
     ObjectKey::parse(key).ok_or_else(|| Failure::internal(&format!("`{key}` is no object key")))
 }
 
+/// What an attempt begins with.
+struct Fetched {
+    folder: TempDir,
+    original: File,
+}
+
 impl Worker {
     /// Makes the video and stores it. Dropping the future ends everything that it has begun.
-    pub(super) async fn attempt(&self, job: &Job) -> Result<Processed, Failure> {
+    ///
+    /// # Errors
+    /// If the log does not take the report that the attempt begins: without it nothing is done.
+    pub(super) async fn attempt(
+        &self,
+        job: &Job,
+        progress: &watch::Sender<u8>,
+    ) -> Result<Result<Processed, Failure>, AppendError> {
+        // Fetched first: while the store is away, the log has nothing to tell.
+        let fetched = match self.fetch(job).await {
+            Ok(fetched) => fetched,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        self.report_started(job).await?;
+        Ok(self.process(job, fetched, progress).await)
+    }
+
+    async fn fetch(&self, job: &Job) -> Result<Fetched, Failure> {
         let folder = scratch::for_job(&self.parts.scratch);
         let folder = folder.map_err(|error| Failure::of_disk(&error))?;
-        let original = self.fetch(&parse(&job.original_key)?).await?;
-        let finished = self.parts.child.run(original, folder.path()).await?;
+        let original = self.original(&parse(&job.original_key)?).await?;
+        Ok(Fetched { folder, original })
+    }
+
+    async fn process(
+        &self,
+        job: &Job,
+        fetched: Fetched,
+        progress: &watch::Sender<u8>,
+    ) -> Result<Processed, Failure> {
+        let Fetched { folder, original } = fetched;
+        let finished = self.parts.child.run(original, folder.path(), progress).await?;
+        measure(&finished);
         let keys = ResultKeys::of(job.video)?;
         self.store(&keys.poster, &folder.path().join(POSTER_FILE)).await?;
         let bytes = self.store(&keys.video, &folder.path().join(VIDEO_FILE)).await?;
@@ -57,7 +95,7 @@ impl Worker {
 
     /// The original as an open file without a name: the child can read it, and it is gone with the
     /// last who has it open.
-    async fn fetch(&self, key: &ObjectKey) -> Result<File, Failure> {
+    async fn original(&self, key: &ObjectKey) -> Result<File, Failure> {
         let disk = |error| Failure::of_disk(&error);
         let named = tempfile::NamedTempFile::new_in(&self.parts.scratch).map_err(disk)?;
         let mut body = self.parts.storage.get(key).await.map_err(|error| of_storage(&error))?;
@@ -96,10 +134,18 @@ fn open_result(path: &Path) -> Result<File, Failure> {
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path)
         .map_err(disk)?;
-    if !file.metadata().map_err(disk)?.is_file() {
-        return Err(Failure::internal(&"the child's result is no file"));
+    let about = file.metadata().map_err(disk)?;
+    if !about.is_file() || about.len() > MAX_RESULT {
+        return Err(Failure::internal(&"the child's result is no file, or an absurd one"));
     }
     Ok(file)
+}
+
+/// What a second of finished video costs.
+fn measure(finished: &Finished) {
+    let seconds = Duration::from_millis(finished.duration_ms.max(1)).as_secs_f64();
+    let cpu = Duration::from_millis(finished.cpu_ms).as_secs_f64();
+    metrics::histogram!("anb_transcode_cpu_seconds_per_second").record(cpu / seconds);
 }
 
 fn of_storage(error: &StorageError) -> Failure {

@@ -12,11 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Outcome, StepError, Worker};
 use crate::queue::Job;
-use crate::report::Failure;
+use crate::report::{Blame, Failure};
 
 /// Between two tries to append a report.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// What is away is looked for at least so often.
+const LONGEST_OUTAGE_PAUSE: Duration = Duration::from_secs(300);
 /// A job whose end is in the log is left alone for so long, until the projection has come to it.
 const PARKED: Duration = Duration::from_secs(600);
 
@@ -70,7 +72,7 @@ impl Worker {
 
     /// Between the publication and our second report of it the owner may have deleted the video, and
     /// with it the files that we have stored again since.
-    async fn was_deleted(&self, job: &Job) -> bool {
+    pub(super) async fn was_deleted(&self, job: &Job) -> bool {
         match self.parts.read_models.video(job.video).await {
             Ok(facts) => facts.is_some_and(|facts| facts.stage == Stage::Deleted),
             Err(error) => {
@@ -88,7 +90,16 @@ impl Worker {
     ) -> Result<Outcome, StepError> {
         tracing::warn!(video = %job.video, attempt = job.attempt, %failure, "an attempt failed");
         let reason = failure.reason;
-        let is_final = failure.is_of_file() || job.attempt >= self.settings.attempts;
+        let is_final = match failure.blame() {
+            Blame::File => true,
+            Blame::Attempt => job.attempt >= self.settings.attempts,
+            Blame::Outage if job.outages < self.settings.outages => {
+                // The log has nothing to tell: no attempt has begun, or it goes on later.
+                self.queue.wait_out(job, self.outage_pause(job.outages)).await?;
+                return Ok(Outcome::Outage(reason));
+            }
+            Blame::Outage => true,
+        };
         let failed = ProcessingFailed { attempt: job.attempt, reason, is_final };
         // Two events, two ids: an attempt that is handed back may fail once more, and for good.
         let step = match is_final {
@@ -153,6 +164,11 @@ impl Worker {
     fn back_off(&self, attempt: u32) -> Duration {
         let factor = 10_u32.saturating_pow(attempt.saturating_sub(1));
         self.settings.back_off.saturating_mul(factor)
+    }
+
+    fn outage_pause(&self, outages: u32) -> Duration {
+        let factor = 2_u32.saturating_pow(outages);
+        self.settings.back_off.saturating_mul(factor).min(LONGEST_OUTAGE_PAUSE)
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Picture {
 
 pub(crate) fn attempt(clip: &Clip) -> Result<Made, Failure> {
     let folder = tempfile::tempdir().unwrap();
-    let report = transcode(File::open(&clip.path).unwrap(), folder.path())?;
+    let report = transcode(File::open(&clip.path).unwrap(), folder.path(), |_| {})?;
     let video = folder.path().join(VIDEO_FILE);
     let poster = folder.path().join(POSTER_FILE);
     let probe = probe(&video);

@@ -1,6 +1,11 @@
 //! The queue and the worker on a real Postgres, with a log in memory and a child that is a script.
 #![expect(clippy::unwrap_used, reason = "what these helpers unwrap is part of the tests")]
 
+mod crashes;
 mod jobs;
+mod log;
+mod outages;
 mod queue;
+mod storage;
+mod trap;
 mod world;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use domain::VideoId;
 use sqlx::PgPool;
+use tokio::sync::watch;
 use transcoder::queue::{Job, Queue, Wake, listen};
 use uuid::Uuid;
 
@@ -21,16 +22,21 @@ impl Fixture {
         Self { queue: Queue::new(pool.clone(), LEASE), pool }
     }
 
-    /// Queues a job, `age` seconds ago.
+    /// Queues a job of somebody, `age` seconds ago.
     async fn enqueue(&self, age: f64) -> VideoId {
+        self.enqueue_of(Uuid::new_v4(), age).await
+    }
+
+    async fn enqueue_of(&self, owner: Uuid, age: f64) -> VideoId {
         let video = VideoId(Uuid::new_v4());
         sqlx::query(
             "insert into transcode_jobs values
-                 ($1, gen_random_uuid(), 'originals/x.mp4', gen_random_uuid(),
+                 ($1, $3, 'originals/x.mp4', gen_random_uuid(),
                   now() - make_interval(secs => $2))",
         )
         .bind(video.0)
         .bind(age)
+        .bind(owner)
         .execute(&self.pool)
         .await
         .unwrap();
@@ -125,19 +131,19 @@ async fn a_lease_that_runs_out_is_taken_over_and_lost_to_its_first_holder() {
     let first = it.claim().await.unwrap();
     it.pass(29.0).await;
     assert_eq!(it.claim().await, None);
-    assert!(it.queue.extend(&first).await.unwrap());
+    assert!(it.queue.extend(&first, 0).await.unwrap());
     it.pass(29.0).await;
     assert_eq!(it.claim().await, None, "a sign of life has extended the lease");
 
     it.pass(2.0).await;
     let second = it.claim().await.unwrap();
     assert_eq!((second.video, second.attempt), (first.video, 2));
-    assert!(!it.queue.extend(&first).await.unwrap());
+    assert!(!it.queue.extend(&first, 0).await.unwrap());
     it.queue.finish(&first).await.unwrap();
     it.queue.put_back(&first, Duration::ZERO).await.unwrap();
     it.queue.hand_back(&first).await.unwrap();
     assert_eq!(it.claim().await, None, "the first holder has no say any more");
-    assert!(it.queue.extend(&second).await.unwrap());
+    assert!(it.queue.extend(&second, 0).await.unwrap());
 }
 
 #[tokio::test]
@@ -146,12 +152,18 @@ async fn keeping_ends_when_the_lease_is_lost() {
     it.enqueue(1.0).await;
     let first = it.claim().await.unwrap();
     let heartbeat = Duration::from_millis(50);
-    let kept = tokio::time::timeout(Duration::from_millis(300), it.queue.keep(&first, heartbeat));
+    let progress = watch::Sender::new(42);
+    let keep = || it.queue.keep(&first, heartbeat, progress.subscribe());
+    let kept = tokio::time::timeout(Duration::from_millis(300), keep());
     assert!(kept.await.is_err(), "a lease that is held is kept");
+    let percent: i16 = sqlx::query_scalar("select progress from transcode_leases")
+        .fetch_one(&it.pool)
+        .await
+        .unwrap();
+    assert_eq!(percent, 42);
     it.pass(31.0).await;
     it.claim().await.unwrap();
-    let lost = tokio::time::timeout(Duration::from_secs(5), it.queue.keep(&first, heartbeat));
-    lost.await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), keep()).await.unwrap();
 }
 
 #[tokio::test]
@@ -162,7 +174,8 @@ async fn without_a_database_a_lease_is_lost_before_another_can_take_it() {
     let job = queue.claim(Uuid::new_v4()).await.unwrap().unwrap();
     it.pool.close().await;
     let started = Instant::now();
-    queue.keep(&job, Duration::from_millis(100)).await;
+    let progress = watch::Sender::new(0);
+    queue.keep(&job, Duration::from_millis(100), progress.subscribe()).await;
     assert!(started.elapsed() < Duration::from_secs(1));
 }
 
@@ -193,6 +206,69 @@ async fn an_attempt_that_was_broken_off_does_not_count() {
 }
 
 #[tokio::test]
+async fn an_outage_counts_as_one_and_not_as_an_attempt() {
+    let it = Fixture::new().await;
+    it.enqueue(1.0).await;
+    for outages in 0..5 {
+        let job = it.claim().await.unwrap();
+        assert_eq!((job.attempt, job.outages), (1, outages));
+        it.queue.wait_out(&job, Duration::from_secs(60)).await.unwrap();
+        assert_eq!(it.claim().await, None, "it waits");
+        it.pass(61.0).await;
+    }
+    let job = it.claim().await.unwrap();
+    it.queue.put_back(&job, Duration::ZERO).await.unwrap();
+    let job = it.claim().await.unwrap();
+    assert_eq!((job.attempt, job.outages), (2, 5));
+}
+
+/// Whose jobs are claimed, one after another.
+async fn turns(it: &Fixture, names: &[(Uuid, char)]) -> String {
+    let mut turns = String::new();
+    while let Some(job) = it.claim().await {
+        let owner: Uuid = sqlx::query_scalar(
+            "with done as (delete from transcode_jobs where video_id = $1 returning owner)
+             select owner from done",
+        )
+        .bind(job.video.0)
+        .fetch_one(&it.pool)
+        .await
+        .unwrap();
+        it.queue.finish(&job).await.unwrap();
+        turns.push(names.iter().find(|(id, _)| *id == owner).unwrap().1);
+    }
+    turns
+}
+
+#[tokio::test]
+async fn owners_take_turns_however_many_uploads_one_of_them_has() {
+    let it = Fixture::new().await;
+    let names = ['a', 'b', 'c'].map(|name| (Uuid::new_v4(), name));
+    let [(ana, _), (beto, _), (carla, _)] = names;
+    for age in 0..50 {
+        it.enqueue_of(ana, 1000.0 - f64::from(age)).await;
+    }
+    for age in 0..3 {
+        it.enqueue_of(beto, 100.0 - f64::from(age)).await;
+    }
+    it.enqueue_of(carla, 1.0).await;
+    let turns = turns(&it, &names).await;
+    assert_eq!(turns, format!("abcabab{}", "a".repeat(47)));
+}
+
+#[tokio::test]
+async fn a_job_that_was_tried_comes_after_its_owner_s_others() {
+    let it = Fixture::new().await;
+    let ana = Uuid::new_v4();
+    let (old, young) = (it.enqueue_of(ana, 60.0).await, it.enqueue_of(ana, 1.0).await);
+    let first = it.claim().await.unwrap();
+    assert_eq!(first.video, old);
+    it.pass(31.0).await;
+    assert_eq!(it.claim().await.unwrap().video, young, "its worker has died");
+    assert_eq!(it.claim().await.unwrap().video, old);
+}
+
+#[tokio::test]
 async fn only_waiting_jobs_count_and_leases_without_a_job_go_in_time() {
     let it = Fixture::new().await;
     it.enqueue(1.0).await;
@@ -206,9 +282,18 @@ async fn only_waiting_jobs_count_and_leases_without_a_job_go_in_time() {
         .unwrap();
     assert_eq!(it.queue.tidy().await.unwrap(), 0, "the jobs may be being rebuilt");
     it.pass(25.0 * 3600.0).await;
+    sqlx::query("update transcode_turns set served_at = served_at - interval '25 hours'")
+        .execute(&it.pool)
+        .await
+        .unwrap();
     it.claim().await.unwrap();
     assert_eq!(it.queue.tidy().await.unwrap(), 1);
     assert_eq!(it.leases().await, 1);
+    let turns: i64 = sqlx::query_scalar("select count(*) from transcode_turns")
+        .fetch_one(&it.pool)
+        .await
+        .unwrap();
+    assert_eq!(turns, 1, "owners without a job are forgotten");
 }
 
 #[tokio::test]

@@ -1,41 +1,42 @@
 //! A small world: real Postgres, a folder as object store, a log that folds what is appended at once.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use domain::event::Deleted;
-use domain::{
-    AccountId, Changes, Contest, EmailKey, Event, EventId, Outcome as Folded, Position, Recorded,
-    Verdict, VideoEvent, VideoId, VideoStatus,
-};
+use domain::{AccountId, Event, EventId, VideoEvent, VideoId};
 use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
 use infra::event_log::envelope::Envelope;
-use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError, Record};
 use infra::object_storage::local::LocalStorage;
-use infra::object_storage::{ByteStream, ObjectInfo, ObjectKey, ObjectStorage, StorageError};
-use infra::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
-use infra::verdicts::{Decisions, LookupError, VerdictDesk};
+use infra::object_storage::{ObjectKey, ObjectStorage};
+use infra::verdicts::{Decisions, VerdictDesk};
 use sqlx::PgPool;
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use transcoder::child::ChildCommand;
 use transcoder::worker::{Outcome, Parts, StepError, Worker, WorkerSettings};
 use uuid::Uuid;
 
+use crate::log::FoldingLog;
+use crate::storage::FlakyStorage;
+pub(crate) use crate::trap::Point;
+use crate::trap::Trap;
+
 /// What a child does that makes a video of everything.
 pub(crate) const GOOD_CHILD: &str = "cat >/dev/null; printf film >video.mp4; printf still >poster.jpg; \
-    echo '{\"missing_walls\":[],\"result\":{\"Ok\":{\"duration_ms\":2000,\"width\":320,\"height\":180,\"bytes\":4}}}'";
+    echo '{\"done\":{\"duration_ms\":2000,\"width\":320,\"height\":180,\"bytes\":4}}'";
 /// What a child says of a broken file.
-pub(crate) const BROKEN_FILE: &str = "echo '{\"missing_walls\":[],\"result\":{\"Err\":\
-    {\"reason\":\"undecodable\",\"detail\":\"noise\"}}}'";
+pub(crate) const BROKEN_FILE: &str =
+    "echo '{\"failed\":{\"reason\":\"undecodable\",\"detail\":\"noise\"}}'";
 
 pub(crate) struct World {
     pub(crate) pool: PgPool,
     pub(crate) log: Arc<FoldingLog>,
+    pub(crate) trap: Arc<Trap>,
     pub(crate) storage: Arc<FlakyStorage>,
     pub(crate) folder: TempDir,
     pub(crate) settings: WorkerSettings,
@@ -48,17 +49,14 @@ impl World {
         let pool = test_services::database().await;
         let folder = tempfile::tempdir().unwrap();
         let local = LocalStorage::open(folder.path().join("media"), "http://localhost", b"key");
-        let storage =
-            Arc::new(FlakyStorage { local: local.unwrap(), away: AtomicBool::new(false) });
-        let desk = VerdictDesk::new(100);
-        let log = Arc::new(FoldingLog {
-            pool: pool.clone(),
-            desk: Arc::clone(&desk),
-            contest: Mutex::default(),
-            records: Mutex::default(),
-            away: AtomicUsize::new(0),
-            silent: AtomicBool::new(false),
+        let trap = Arc::new(Trap::default());
+        let storage = Arc::new(FlakyStorage {
+            local: local.unwrap(),
+            away: AtomicBool::new(false),
+            trap: Arc::clone(&trap),
         });
+        let desk = VerdictDesk::new(100);
+        let log = Arc::new(FoldingLog::new(pool.clone(), Arc::clone(&desk), Arc::clone(&trap)));
         let parts = Parts {
             pool: pool.clone(),
             storage: Arc::clone(&storage) as _,
@@ -74,7 +72,7 @@ impl World {
             poll: Duration::from_millis(50),
             ..WorkerSettings::default()
         };
-        Self { pool, log, storage, folder, settings, parts, stop: CancellationToken::new() }
+        Self { pool, log, trap, storage, folder, settings, parts, stop: CancellationToken::new() }
     }
 
     /// A video with an original, waiting for a worker.
@@ -130,6 +128,17 @@ impl World {
         self.worker().step(Uuid::new_v4(), &self.stop).await
     }
 
+    /// A step in the background.
+    pub(crate) fn start_step(&self) -> JoinHandle<Outcome> {
+        let (worker, stop) = (self.worker(), self.stop.clone());
+        tokio::spawn(async move { worker.step(Uuid::new_v4(), &stop).await.unwrap() })
+    }
+
+    /// A gate for a child to wait at.
+    pub(crate) fn gate(&self, name: &str) -> Gate {
+        Gate { reached: self.folder.path().join(name), open: self.folder.path().join("open") }
+    }
+
     pub(crate) async fn leases(&self) -> i64 {
         let count = sqlx::query_scalar("select count(*) from transcode_leases");
         count.fetch_one(&self.pool).await.unwrap()
@@ -178,203 +187,26 @@ fn shell(script: &str) -> ChildCommand {
     }
 }
 
-/// A log of one partition whose reader is the fold, at once.
-pub(crate) struct FoldingLog {
-    pool: PgPool,
-    desk: Arc<VerdictDesk>,
-    contest: Mutex<Contest>,
-    records: Mutex<Vec<Recorded>>,
-    /// So many appends will fail.
-    pub(crate) away: AtomicUsize,
-    /// The projection does not get to what is appended.
-    pub(crate) silent: AtomicBool,
+/// A place in the middle of a child's work where it waits, and can be waited for.
+pub(crate) struct Gate {
+    reached: PathBuf,
+    open: PathBuf,
 }
 
-impl FoldingLog {
-    async fn fold(&self, new: NewRecord) -> Position {
-        let position = Position { partition: 0, offset: self.records.lock().unwrap().len() as u64 };
-        let record = Record {
-            position,
-            at: chrono::Utc::now(),
-            key: Some(new.key.into_bytes().into()),
-            headers: new.headers.into_iter().map(|(k, v)| (k, v.into_bytes().into())).collect(),
-            value: Some(new.value),
-        };
-        let recorded = record.open(1).unwrap();
-        self.records.lock().unwrap().push(recorded.clone());
-        let mut changes = Changes::default();
-        let folded = domain::fold::fold(&mut self.contest.lock().unwrap(), &mut changes, &recorded);
-        for video in changes.videos {
-            if !matches!(self.status(video), VideoStatus::Pending | VideoStatus::Processing) {
-                sqlx::query("delete from transcode_jobs where video_id = $1")
-                    .bind(video.0)
-                    .execute(&self.pool)
-                    .await
-                    .unwrap();
-            }
-        }
-        if !self.silent.load(SeqCst) {
-            let verdict = match folded {
-                Folded::Overtaken => Verdict::ACCEPTED,
-                other => other.verdict().unwrap(),
-            };
-            self.desk.publish([(recorded.event_id, verdict)]);
-        }
-        position
+impl Gate {
+    /// What the child's script does there.
+    pub(crate) fn passing(&self) -> String {
+        let (reached, open) = (self.reached.display(), self.open.display());
+        format!("touch {reached}; while [ ! -e {open} ]; do sleep 0.02; done")
     }
 
-    pub(crate) fn status(&self, video: VideoId) -> VideoStatus {
-        self.contest.lock().unwrap().videos[&video].status.clone()
-    }
-
-    /// The kinds of events about a video, without its upload.
-    pub(crate) fn history(&self, video: VideoId) -> Vec<String> {
-        let records = self.records.lock().unwrap();
-        let events = records.iter().filter_map(|record| match &record.event {
-            Event::Video(of, event) if *of == video => Some(event.clone()),
-            _ => None,
-        });
-        let name = |event: VideoEvent| match event {
-            VideoEvent::ProcessingStarted(started) => format!("started {}", started.attempt),
-            VideoEvent::Processed(_) => "processed".to_owned(),
-            VideoEvent::ProcessingFailed(failed) => format!(
-                "failed {} {}{}",
-                failed.attempt,
-                failed.reason.code(),
-                if failed.is_final { " final" } else { "" }
-            ),
-            VideoEvent::Deleted(_) | VideoEvent::Withdrawn(_) => "deleted".to_owned(),
-            VideoEvent::Uploaded(_) | VideoEvent::VoteCast(_) => String::new(),
-        };
-        events.map(name).filter(|name| !name.is_empty()).collect()
-    }
-}
-
-#[async_trait]
-impl EventLog for FoldingLog {
-    fn partitions(&self) -> u32 {
-        1
-    }
-
-    async fn append(&self, records: Vec<NewRecord>) -> Vec<Result<Position, AppendError>> {
-        let mut positions = Vec::new();
-        for record in records {
-            let away = self.away.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
-            positions.push(match away {
-                true => Err(AppendError::Unavailable("the log is away".to_owned())),
-                false => Ok(self.fold(record).await),
-            });
-        }
-        positions
-    }
-
-    async fn read(&self, _: &[Position]) -> Result<Box<dyn LogReader>, ReadError> {
-        Err(ReadError::Unavailable("nobody reads this log".to_owned()))
-    }
-
-    async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
-        Ok(vec![self.records.lock().unwrap().len() as u64])
-    }
-}
-
-#[async_trait]
-impl ReadModels for FoldingLog {
-    async fn account_by_email(&self, _: &EmailKey) -> Result<Option<AccountFacts>, LookupError> {
-        Ok(None)
-    }
-
-    async fn account(&self, _: AccountId) -> Result<Option<AccountFacts>, LookupError> {
-        Ok(None)
-    }
-
-    async fn videos_of(&self, _: AccountId) -> Result<Vec<(VideoId, VideoFacts)>, LookupError> {
-        Ok(Vec::new())
-    }
-
-    async fn abandoned_videos(&self, _: u32) -> Result<Vec<AbandonedVideo>, LookupError> {
-        Ok(Vec::new())
-    }
-
-    async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError> {
-        let contest = self.contest.lock().unwrap();
-        Ok(contest.videos.get(&video).map(|facts| VideoFacts {
-            owner: facts.owner,
-            title: facts.title.clone(),
-            description: facts.description.clone(),
-            content_type: facts.content_type.clone(),
-            sha256: facts.sha256.clone(),
-            stage: match &facts.status {
-                VideoStatus::Pending => Stage::Pending,
-                VideoStatus::Processing => Stage::Processing,
-                VideoStatus::Processed(_) => Stage::Processed,
-                VideoStatus::Failed(_) => Stage::Failed,
-                VideoStatus::Deleted { .. } => Stage::Deleted,
-            },
-            votes: facts.votes,
-            uploaded_by: facts.uploaded_by,
-            uploaded_at: facts.uploaded_at,
-            ended_by: None,
-            original_key: facts.original_key.clone(),
-            processed_key: None,
-            poster_key: None,
-        }))
-    }
-
-    async fn orphaned_keys(&self, _: &[String], _: &[u64]) -> Result<Vec<String>, LookupError> {
-        Ok(Vec::new())
-    }
-}
-
-/// A folder that can be away.
-pub(crate) struct FlakyStorage {
-    pub(crate) local: LocalStorage,
-    pub(crate) away: AtomicBool,
-}
-
-impl FlakyStorage {
-    fn there(&self) -> Result<&LocalStorage, StorageError> {
-        match self.away.load(SeqCst) {
-            true => Err(StorageError::Unavailable("away".to_owned())),
-            false => Ok(&self.local),
+    pub(crate) async fn reached(&self) {
+        while !self.reached.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-}
 
-#[async_trait]
-impl ObjectStorage for FlakyStorage {
-    async fn put(
-        &self,
-        key: &ObjectKey,
-        kind: &str,
-        body: ByteStream,
-    ) -> Result<u64, StorageError> {
-        self.there()?.put(key, kind, body).await
-    }
-
-    async fn get(&self, key: &ObjectKey) -> Result<ByteStream, StorageError> {
-        self.there()?.get(key).await
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
-        self.there()?.delete(key).await
-    }
-
-    async fn url(&self, key: &ObjectKey, valid_for: Duration) -> Result<String, StorageError> {
-        self.there()?.url(key, valid_for).await
-    }
-
-    async fn list(
-        &self,
-        prefix: &str,
-    ) -> Result<BoxStream<'static, Result<ObjectInfo, StorageError>>, StorageError> {
-        self.there()?.list(prefix).await
-    }
-
-    async fn sweep_partial(&self, older_than: Duration) -> Result<u64, StorageError> {
-        self.there()?.sweep_partial(older_than).await
-    }
-
-    async fn check(&self) -> Result<(), StorageError> {
-        self.there()?.check().await
+    pub(crate) fn open(&self) {
+        std::fs::write(&self.open, "").unwrap();
     }
 }

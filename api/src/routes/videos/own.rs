@@ -20,6 +20,9 @@ pub(crate) struct OwnVideo {
     /// `pending`, `processing`, `processed` or `failed`.
     #[schema(example = "processed")]
     status: &'static str,
+    /// How much of it is processed, in percent; null unless it is being processed.
+    #[schema(minimum = 0, maximum = 100)]
+    progress: Option<u8>,
     uploaded_at: DateTime<Utc>,
     /// Null until it is processed.
     processed_at: Option<DateTime<Utc>>,
@@ -62,6 +65,7 @@ pub(super) async fn with_urls(
         title: video.title,
         description: video.description,
         status: video.stage.code(),
+        progress: video.progress,
         uploaded_at: video.uploaded_at,
         processed_at: video.processed_at,
         votes: video.votes,
@@ -78,8 +82,13 @@ fn reason_text(reason: FailureReason) -> &'static str {
         FailureReason::UnsupportedFormat => "El formato del video no está admitido.",
         FailureReason::NoVideoStream => "El archivo no contiene imagen de video.",
         FailureReason::TooLarge => "El video tiene demasiados píxeles, pistas o cuadros.",
+        FailureReason::TooManyPixels => "La imagen del video es demasiado grande: máximo 8K.",
+        FailureReason::TooManyStreams => "El archivo contiene demasiadas pistas.",
+        FailureReason::TooManyFrames => "El video tiene demasiados cuadros por segundo.",
+        FailureReason::TooLong => "El video dura demasiado: máximo seis horas.",
         FailureReason::TimedOut => "El procesamiento del video tardó demasiado.",
         FailureReason::OutOfResources
+        | FailureReason::OutOfSpace
         | FailureReason::WorkerLost
         | FailureReason::StorageUnavailable
         | FailureReason::Internal => {

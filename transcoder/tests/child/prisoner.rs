@@ -1,0 +1,116 @@
+//! What a hostile child tries, from behind all walls or all but one.
+
+use std::fs::File;
+use std::io;
+use std::net::{TcpStream, UdpSocket};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, Signal, getppid, kill_process, setrlimit};
+use transcoder::sandbox::{self, Limits, Wall};
+
+/// The tests do not wait ten minutes for the kernel to count to the limit.
+const LIMITS: Limits =
+    Limits { cpu_seconds: 1, address_space: 4 << 30, file_bytes: 512 << 20, open_files: 32 };
+
+/// `attempt ATTEMPT WALL [PATH]`: tries it without this wall, and says `escaped` if it could.
+pub(crate) fn attempt(arguments: &[&str]) {
+    let [attempt, without, path] = *arguments else { panic!("{arguments:?}") };
+    let parent = getppid().unwrap();
+    let walls: Vec<Wall> =
+        Wall::ALL.into_iter().filter(|wall| wall.to_string() != without).collect();
+    let missing = sandbox::build(&walls, &LIMITS);
+    assert!(missing.is_empty(), "{missing:?}");
+    let unlimited = Rlimit { current: None, maximum: None };
+    let escaped = match attempt {
+        "nothing" => std::thread::spawn(|| true).join().unwrap(),
+        "send" => UdpSocket::bind("127.0.0.1:0").is_ok(),
+        "connect" => TcpStream::connect(path).is_ok(),
+        "talk to a neighbour" => UnixStream::pair().is_ok(),
+        "read a file" => std::fs::read("/etc/passwd").is_ok(),
+        "list a folder" => std::fs::read_dir("/").is_ok(),
+        "look around in its folder" => std::fs::read_dir(".").is_ok(),
+        "write elsewhere" => std::fs::write(path, "was here").is_ok(),
+        "read what was left open" => raw::can_read(path.parse().unwrap()),
+        "start a program" => Command::new("/bin/true").status().is_ok(),
+        "fork" => (0..1000).any(|_| raw::forks()),
+        "allocate 8 GiB" => raw::can_map(8 << 30),
+        "write a huge file" => File::create("huge").and_then(|file| file.set_len(1 << 30)).is_ok(),
+        "open many files" => {
+            let another = || io::stdin().as_fd().try_clone_to_owned().map(std::mem::forget);
+            (0..40).all(|_| another().is_ok())
+        }
+        "compute for ever" => loop {
+            std::hint::spin_loop();
+        },
+        "raise a limit" => setrlimit(Resource::Cpu, unlimited).is_ok(),
+        "signal its parent" => kill_process(parent, Signal::CONT).is_ok(),
+        "stay" => {
+            std::thread::sleep(Duration::from_secs(4));
+            true
+        }
+        unknown => panic!("{unknown}"),
+    };
+    println!("{}", if escaped { "escaped" } else { "held" });
+}
+
+/// `foster WALL`: starts a prisoner that stays, and ends before it does.
+#[expect(clippy::zombie_processes, reason = "it is to be left alone")]
+pub(crate) fn foster(arguments: &[&str]) {
+    let [without] = *arguments else { panic!("{arguments:?}") };
+    let program = std::env::current_exe().unwrap();
+    let prisoner = Command::new(program).args(["prisoner", "stay", without, ""]).spawn();
+    prisoner.unwrap();
+    // Until its walls are up.
+    std::thread::sleep(Duration::from_millis(500));
+}
+
+/// `small WALL`: builds this wall only, and says what the kernel thinks of the process then.
+pub(crate) fn small(arguments: &[&str]) {
+    let [which] = *arguments else { panic!("{arguments:?}") };
+    let walls: Vec<Wall> = Wall::ALL.into_iter().filter(|wall| wall.to_string() == which).collect();
+    assert_eq!(sandbox::build(&walls, &LIMITS), Vec::<String>::new());
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let privileges = status.lines().find(|line| line.starts_with("NoNewPrivs"));
+    println!("{:?} {:?}", privileges, rustix::process::dumpable_behavior().unwrap());
+}
+
+/// How a test starts one of the above.
+pub(crate) fn start(arguments: &[&str], folder: &std::path::Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(arguments).current_dir(folder).stdin(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// What safe code cannot try.
+mod raw {
+    #![expect(unsafe_code, reason = "a hostile child is not kept to safe code")]
+
+    pub(super) fn can_read(descriptor: i32) -> bool {
+        let mut byte = [0_u8; 1];
+        // SAFETY: the buffer is as long as it is said to be.
+        unsafe { libc::read(descriptor, byte.as_mut_ptr().cast(), 1) == 1 }
+    }
+
+    pub(super) fn forks() -> bool {
+        // SAFETY: this process has one thread.
+        let id = unsafe { libc::fork() };
+        if id == 0 {
+            // SAFETY: nothing of the new process needs to be put away.
+            unsafe { libc::_exit(0) };
+        }
+        id > 0
+    }
+
+    pub(super) fn can_map(bytes: usize) -> bool {
+        let (flags, access) = (
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+            libc::PROT_READ | libc::PROT_WRITE,
+        );
+        // SAFETY: a new mapping, which nobody uses.
+        let place = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, flags, -1, 0) };
+        place != libc::MAP_FAILED
+    }
+}

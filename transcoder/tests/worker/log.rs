@@ -1,0 +1,198 @@
+//! A log whose reader is the fold, at once.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use domain::{
+    AccountId, Changes, Contest, EmailKey, Event, Outcome as Folded, Position, Recorded, Verdict,
+    VideoEvent, VideoId, VideoStatus,
+};
+use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError, Record};
+use infra::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
+use infra::verdicts::{LookupError, VerdictDesk};
+use sqlx::PgPool;
+
+use crate::trap::{Point, Trap};
+
+/// A log of one partition whose reader is the fold, at once.
+pub(crate) struct FoldingLog {
+    pool: PgPool,
+    desk: Arc<VerdictDesk>,
+    contest: Mutex<Contest>,
+    records: Mutex<Vec<Recorded>>,
+    /// So many appends will fail.
+    pub(crate) away: AtomicUsize,
+    /// The projection does not get to what is appended.
+    pub(crate) silent: AtomicBool,
+    trap: Arc<Trap>,
+}
+
+impl FoldingLog {
+    pub(crate) fn new(pool: PgPool, desk: Arc<VerdictDesk>, trap: Arc<Trap>) -> Self {
+        Self {
+            pool,
+            desk,
+            contest: Mutex::default(),
+            records: Mutex::default(),
+            away: AtomicUsize::new(0),
+            silent: AtomicBool::new(false),
+            trap,
+        }
+    }
+
+    pub(crate) async fn fold(&self, new: NewRecord) -> Position {
+        let position = Position { partition: 0, offset: self.records.lock().unwrap().len() as u64 };
+        let record = Record {
+            position,
+            at: chrono::Utc::now(),
+            key: Some(new.key.into_bytes().into()),
+            headers: new.headers.into_iter().map(|(k, v)| (k, v.into_bytes().into())).collect(),
+            value: Some(new.value),
+        };
+        let recorded = record.open(1).unwrap();
+        self.records.lock().unwrap().push(recorded.clone());
+        let mut changes = Changes::default();
+        let folded = domain::fold::fold(&mut self.contest.lock().unwrap(), &mut changes, &recorded);
+        for video in changes.videos {
+            if !matches!(self.status(video), VideoStatus::Pending | VideoStatus::Processing) {
+                sqlx::query("delete from transcode_jobs where video_id = $1")
+                    .bind(video.0)
+                    .execute(&self.pool)
+                    .await
+                    .unwrap();
+            }
+        }
+        if !self.silent.load(SeqCst) {
+            let verdict = match folded {
+                Folded::Overtaken => Verdict::ACCEPTED,
+                other => other.verdict().unwrap(),
+            };
+            self.desk.publish([(recorded.event_id, verdict)]);
+        }
+        position
+    }
+
+    pub(crate) fn status(&self, video: VideoId) -> VideoStatus {
+        self.contest.lock().unwrap().videos[&video].status.clone()
+    }
+
+    /// How many different reports of an end of this video the log holds.
+    pub(crate) fn ends(&self, video: VideoId) -> usize {
+        let records = self.records.lock().unwrap();
+        let ends = records.iter().filter(|record| match &record.event {
+            Event::Video(of, VideoEvent::Processed(_)) => *of == video,
+            Event::Video(of, VideoEvent::ProcessingFailed(failed)) => {
+                *of == video && failed.is_final
+            }
+            _ => false,
+        });
+        ends.map(|record| record.event_id).collect::<HashSet<_>>().len()
+    }
+
+    /// The kinds of events about a video, without its upload.
+    pub(crate) fn history(&self, video: VideoId) -> Vec<String> {
+        let records = self.records.lock().unwrap();
+        let events = records.iter().filter_map(|record| match &record.event {
+            Event::Video(of, event) if *of == video => Some(event.clone()),
+            _ => None,
+        });
+        let name = |event: VideoEvent| match event {
+            VideoEvent::ProcessingStarted(started) => format!("started {}", started.attempt),
+            VideoEvent::Processed(_) => "processed".to_owned(),
+            VideoEvent::ProcessingFailed(failed) => format!(
+                "failed {} {}{}",
+                failed.attempt,
+                failed.reason.code(),
+                if failed.is_final { " final" } else { "" }
+            ),
+            VideoEvent::Deleted(_) | VideoEvent::Withdrawn(_) => "deleted".to_owned(),
+            VideoEvent::Uploaded(_) | VideoEvent::VoteCast(_) => String::new(),
+        };
+        events.map(name).filter(|name| !name.is_empty()).collect()
+    }
+}
+
+#[async_trait]
+impl EventLog for FoldingLog {
+    fn partitions(&self) -> u32 {
+        1
+    }
+
+    async fn append(&self, records: Vec<NewRecord>) -> Vec<Result<Position, AppendError>> {
+        let mut positions = Vec::new();
+        for record in records {
+            let away = self.away.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+            if away {
+                positions.push(Err(AppendError::Unavailable("the log is away".to_owned())));
+                continue;
+            }
+            let starts = record.headers.iter().any(|(_, value)| value.ends_with("_started"));
+            let [before, after] = match starts {
+                true => [Point::BeforeStarted, Point::AfterStarted],
+                false => [Point::BeforeEnd, Point::AfterEnd],
+            };
+            self.trap.pass(before).await;
+            positions.push(Ok(self.fold(record).await));
+            self.trap.pass(after).await;
+        }
+        positions
+    }
+
+    async fn read(&self, _: &[Position]) -> Result<Box<dyn LogReader>, ReadError> {
+        Err(ReadError::Unavailable("nobody reads this log".to_owned()))
+    }
+
+    async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
+        Ok(vec![self.records.lock().unwrap().len() as u64])
+    }
+}
+
+#[async_trait]
+impl ReadModels for FoldingLog {
+    async fn account_by_email(&self, _: &EmailKey) -> Result<Option<AccountFacts>, LookupError> {
+        Ok(None)
+    }
+
+    async fn account(&self, _: AccountId) -> Result<Option<AccountFacts>, LookupError> {
+        Ok(None)
+    }
+
+    async fn videos_of(&self, _: AccountId) -> Result<Vec<(VideoId, VideoFacts)>, LookupError> {
+        Ok(Vec::new())
+    }
+
+    async fn abandoned_videos(&self, _: u32) -> Result<Vec<AbandonedVideo>, LookupError> {
+        Ok(Vec::new())
+    }
+
+    async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError> {
+        let contest = self.contest.lock().unwrap();
+        Ok(contest.videos.get(&video).map(|facts| VideoFacts {
+            owner: facts.owner,
+            title: facts.title.clone(),
+            description: facts.description.clone(),
+            content_type: facts.content_type.clone(),
+            sha256: facts.sha256.clone(),
+            stage: match &facts.status {
+                VideoStatus::Pending => Stage::Pending,
+                VideoStatus::Processing => Stage::Processing,
+                VideoStatus::Processed(_) => Stage::Processed,
+                VideoStatus::Failed(_) => Stage::Failed,
+                VideoStatus::Deleted { .. } => Stage::Deleted,
+            },
+            votes: facts.votes,
+            uploaded_by: facts.uploaded_by,
+            uploaded_at: facts.uploaded_at,
+            ended_by: None,
+            original_key: facts.original_key.clone(),
+            processed_key: None,
+            poster_key: None,
+        }))
+    }
+
+    async fn orphaned_keys(&self, _: &[String], _: &[u64]) -> Result<Vec<String>, LookupError> {
+        Ok(Vec::new())
+    }
+}

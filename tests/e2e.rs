@@ -10,6 +10,8 @@ mod e2e {
     mod harness;
 
     mod contract;
+    mod erasure;
+    mod keys;
     mod kill;
     mod outage;
     mod pending;

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod projector {
+    mod erasure;
     mod history;
     mod memory_log;
     mod ownership;

@@ -79,7 +79,7 @@ fn random_account(rng: &mut StdRng) -> u128 {
     rng.random_range(0..PEOPLE) + if rng.random_ratio(1, 3) { AGAIN } else { 0 }
 }
 
-fn email(n: u128) -> EmailKey {
+pub(crate) fn email(n: u128) -> EmailKey {
     EmailKey::derive(&[7; 32], &format!("person-{}@example.com", n % AGAIN))
 }
 

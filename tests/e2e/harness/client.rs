@@ -117,16 +117,26 @@ impl Api {
         self.request(Method::DELETE, &path).bearer_auth(&owner.token).answer().await
     }
 
+    pub(crate) fn erase_request(&self, person: &Person, password: &str) -> RequestBuilder {
+        let request = self.request(Method::DELETE, "/api/me").bearer_auth(&person.token);
+        request.json(&json!({ "password": password }))
+    }
+
+    pub(crate) async fn erase(&self, person: &Person) -> Answer {
+        self.erase_request(person, PASSWORD).answer().await
+    }
+
     pub(crate) async fn video(&self, owner: &Person, video: VideoId) -> Answer {
         self.get(&format!("/api/videos/{video}")).bearer_auth(&owner.token).answer().await
     }
 
-    pub(crate) async fn upload(&self, owner: &Person, upload: Upload) -> Answer {
-        self.upload_request(owner, upload).answer().await
+    pub(crate) fn upload_request(&self, owner: &Person, upload: Upload) -> RequestBuilder {
+        let request = self.post("/api/videos/upload").bearer_auth(&owner.token);
+        request.multipart(upload.form())
     }
 
-    pub(crate) fn upload_request(&self, owner: &Person, upload: Upload) -> RequestBuilder {
-        self.post("/api/videos/upload").bearer_auth(&owner.token).multipart(upload.form())
+    pub(crate) async fn upload(&self, owner: &Person, upload: Upload) -> Answer {
+        self.upload_request(owner, upload).answer().await
     }
 }
 

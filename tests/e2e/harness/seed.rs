@@ -51,7 +51,7 @@ impl World {
         self.folded(&[video], "failed").await;
     }
 
-    async fn append(&self, events: Vec<Event>) {
+    pub(crate) async fn append(&self, events: Vec<Event>) {
         let record = |event| Envelope::new(EventId(Uuid::now_v7()), event).into_record().unwrap();
         for appended in self.log.append(events.into_iter().map(record).collect()).await {
             appended.unwrap();

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use infra::event_log::EventLog;
+use domain::Position;
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
 use infra::event_log::postgres::PostgresLog;
+use infra::event_log::{EventLog, Record};
 use sqlx::PgPool;
 use tempfile::TempDir;
 use test_services::{KafkaTopic, S3Bucket};
@@ -116,6 +117,19 @@ impl World {
             out.lines().filter(|line| line.contains(" rows  ")).map(str::to_owned).collect();
         assert!(lines.len() >= 8, "{out}");
         lines
+    }
+
+    /// Everything that the log holds now.
+    pub(crate) async fn records(&self) -> Vec<Record> {
+        let ends = self.log.end_offsets().await.unwrap();
+        let start = |partition| Position { partition, offset: 0 };
+        let mut reader =
+            self.log.read(&(0..PARTITIONS).map(start).collect::<Vec<_>>()).await.unwrap();
+        let mut records = Vec::new();
+        while (records.len() as u64) < ends.iter().sum() {
+            records.extend(reader.next(1_000).await.unwrap());
+        }
+        records
     }
 
     /// Waits until the read models have all that the log has.

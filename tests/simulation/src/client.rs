@@ -43,7 +43,7 @@ pub(crate) fn person(number: u64) -> AccountId {
 
 /// One of the accounts that a person may have; most often the first, under which they act.
 fn account_of(person: AccountId) -> AccountId {
-    let nth = if lane::chance(0.6) { 0 } else { lane::below(ACCOUNTS) };
+    let nth = if lane::chance(0.85) { 0 } else { lane::below(ACCOUNTS) };
     AccountId(Uuid::from_u128(person.0.as_u128() + u128::from(nth) * 1_000))
 }
 
@@ -63,10 +63,10 @@ impl Client {
         let unknown = VideoId(Uuid::from_u128(u128::from(lane::below(3))));
         let (video, owner) = lane::pick(&videos).unwrap_or((unknown, by));
         match lane::below(100) {
-            0..15 => Act::Register { by, account: account_of(by) },
-            15..32 => Act::Upload { by: person(lane::below(ARTISTS)) },
+            0..16 => Act::Register { by, account: account_of(by) },
+            16..32 => Act::Upload { by: person(lane::below(ARTISTS)) },
             32..44 => Act::Delete { by: if lane::chance(0.8) { owner } else { by }, video },
-            44..50 => Act::Erase { by, account: account_of(by) },
+            44..48 => Act::Erase { by, account: account_of(by) },
             _ => Act::Vote { by, video },
         }
     }

@@ -1,0 +1,126 @@
+//! What the read models say of people who have left, and how other processes hear of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Event, EventId};
+use infra::event_log::EventLog;
+use infra::event_log::envelope::Envelope;
+use infra::read_models::{AbandonedVideo, ReadModels};
+use infra::verdicts::VerdictDesk;
+use projections::lookup::PostgresLookup;
+use projections::store::postgres::PostgresStore;
+use projections::{Erasures, Projector, progress};
+use sqlx::PgPool;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::projector::history::{email, erased, person, processed, registered, uploaded, video};
+use crate::projector::memory_log::MemoryLog;
+
+fn event_id(n: u128) -> EventId {
+    EventId(Uuid::from_u128(n))
+}
+
+/// Appends the events, the first one as number `first`, and folds them.
+async fn fold(pool: &PgPool, log: &Arc<MemoryLog>, first: u128, events: Vec<Event>) {
+    let record = |(n, event)| Envelope::new(event_id(n), event).into_record().unwrap();
+    for appended in log.append((first..).zip(events).map(record).collect()).await {
+        appended.unwrap();
+    }
+    let store = PostgresStore::new(pool.connect_options());
+    Projector::new(log.clone(), store, None, watch::Sender::new(0)).catch_up().await.unwrap();
+}
+
+fn of_video(n: u128, event: domain::VideoEvent) -> Event {
+    Event::Video(video(n), event)
+}
+
+#[tokio::test]
+async fn an_erased_person_needs_no_originals_and_waits_for_nothing() {
+    let pool = test_services::database().await;
+    let log = MemoryLog::new(3);
+    let lookup = PostgresLookup::new(pool.clone());
+    // The first video of person 1 is published; so is that of person 2, who stays.
+    let events = vec![
+        registered(1),
+        registered(2),
+        of_video(1, uploaded(1)),
+        of_video(1, processed(1)),
+        of_video(2, uploaded(2)),
+        of_video(2, processed(2)),
+        of_video(9, uploaded(9)),
+    ];
+    fold(&pool, &log, 1, events).await;
+    let keys = ["originals/1.mp4", "processed/1.mp4", "posters/1.jpg", "originals/2.mp4"];
+    let keys: Vec<String> = keys.map(str::to_owned).into();
+    let orphans = async || {
+        let ends = log.end_offsets().await.unwrap();
+        lookup.orphaned_keys(&keys, &ends).await.unwrap()
+    };
+    assert_eq!(orphans().await, [""; 0]);
+    assert_eq!(lookup.abandoned_videos(10).await.unwrap(), []);
+
+    fold(&pool, &log, 50, vec![erased(1)]).await;
+    assert_eq!(orphans().await, ["originals/1.mp4"]);
+    let waiting =
+        AbandonedVideo { video: video(9), owner: person(1), owner_erased_by: event_id(50) };
+    assert_eq!(lookup.abandoned_videos(10).await.unwrap(), [waiting]);
+    assert_eq!(lookup.account_by_email(&email(1)).await.unwrap(), None);
+    let facts = lookup.account(person(1)).await.unwrap().unwrap();
+    assert_eq!((facts.registered_by, facts.erased_by), (event_id(1), Some(event_id(50))));
+    assert_eq!(lookup.videos_of(person(1)).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn only_an_erasure_that_shows_raises_the_generation_by_itself() {
+    let pool = test_services::database().await;
+    let log = MemoryLog::new(3);
+    let generation = async || -> i64 {
+        sqlx::query_scalar("select generation from ranking_head").fetch_one(&pool).await.unwrap()
+    };
+    let events =
+        vec![registered(1), registered(2), of_video(1, uploaded(1)), of_video(1, processed(1))];
+    fold(&pool, &log, 1, events).await;
+    let before = generation().await;
+    fold(&pool, &log, 50, vec![erased(2)]).await;
+    assert_eq!(generation().await, before, "person 2 is on no board");
+    fold(&pool, &log, 60, vec![erased(1)]).await;
+    assert_eq!(generation().await, before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_is_heard_of_and_so_is_a_time_of_deafness() {
+    let pool = test_services::database().await;
+    let log = MemoryLog::new(2);
+    let erasures = Erasures::default();
+    let lookup = Arc::new(PostgresLookup::new(pool.clone()));
+    let (desk, generation) = (VerdictDesk::new(8), watch::Sender::new(0));
+    tokio::spawn(progress::follow(pool.clone(), lookup, desk, generation, erasures.clone()));
+    moved(&erasures, 0, "it listens: whatever was remembered before is void").await;
+    let listening = erasures.count();
+
+    fold(&pool, &log, 1, vec![registered(1), registered(2)]).await;
+    fold(&pool, &log, 50, vec![erased(1)]).await;
+    moved(&erasures, listening, "an erasure").await;
+    assert_eq!(erasures.count(), listening + 1, "a registration is none");
+
+    let cut: Vec<bool> = sqlx::query_scalar(
+        "select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and query ilike 'listen%'",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
+    assert_eq!(cut, [true]);
+    moved(&erasures, listening + 1, "it listens again").await;
+}
+
+async fn moved(erasures: &Erasures, from: u64, what: &str) {
+    let moves = async {
+        while erasures.count() == from {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), moves).await.expect(what);
+}

@@ -115,7 +115,7 @@ async fn the_boards_follow_by_what_has_changed() {
     let mut scene = Scene::set(21).await;
     scene.follow().await;
     scene.agree().await;
-    scene.fold(200).await;
+    scene.fold(400).await;
     scene.follow().await;
     scene.agree().await;
     assert!(scene.look(Boards::artists) > 2, "a history too dull");

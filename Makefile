@@ -1,7 +1,7 @@
 # make run    set up what is missing, build, and hold a contest on http://127.0.0.1:8080
 # make test   set up what is missing, and run every test, Kafka and S3 included
 # make soak   simulate faults for MINUTES, and show that planted bugs are found
-# make bench  set up what is missing, and measure against bare handlers; ONLY=votes|visible|pages|memory
+# make bench  set up what is missing, and measure against bare handlers; ONLY=votes|visible|pages|boards|memory
 # make lint   formatting, clippy, and licences and advisories where cargo-deny is installed
 
 SHELL := /bin/bash

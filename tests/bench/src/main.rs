@@ -9,6 +9,7 @@
 
 mod ballots;
 mod bare;
+mod boards;
 mod client;
 mod clip;
 mod contest;
@@ -49,6 +50,8 @@ enum What {
     Visible,
     /// Pages of the ranking and of the public list per second
     Pages,
+    /// Boards of a million artists: positions, pages, changes, memory, time to load
+    Boards,
     /// Resident memory, idle and during uploads
     Memory,
     /// A contender: appends what a vote appends, and does nothing else
@@ -96,6 +99,9 @@ async fn measure(what: Option<What>) -> anyhow::Result<ExitCode> {
     }
     if all || matches!(what, Some(What::Pages)) {
         pages::measure(&postgres, &mut report).await.context("pages")?;
+    }
+    if all || matches!(what, Some(What::Boards)) {
+        boards::measure(&postgres, &mut report).await.context("boards")?;
     }
     if all || matches!(what, Some(What::Memory)) {
         memory::measure(&postgres, &mut report).await.context("memory")?;

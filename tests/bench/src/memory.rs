@@ -103,7 +103,7 @@ fn form(clip: &[u8]) -> Bytes {
 }
 
 /// A line of `/proc/PID/status`, in MiB.
-fn resident(pid: i32, line: &str) -> Result<f64> {
+pub(crate) fn resident(pid: i32, line: &str) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).context("the server ended")?;
     let value = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
     let kib = value.and_then(|value| value.trim().strip_suffix(" kB")).context("no such line")?;

@@ -65,3 +65,29 @@ async fn inspect_sandbox(child: &ChildCommand, folder: &Path, required: bool) ->
     tracing::warn!(missing, "this machine cannot build the whole sandbox of the transcoder");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn child(says: &str) -> ChildCommand {
+        ChildCommand {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), format!("echo '{says}'").into()],
+            time_limit: TIME_LIMIT,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sandbox_that_is_not_whole_stops_the_start_only_if_it_is_required() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = child(r#"{"missing_walls":[]}"#);
+        let torn = child(r#"{"missing_walls":["files: no Landlock"]}"#);
+        inspect_sandbox(&whole, folder.path(), true).await.unwrap();
+        inspect_sandbox(&torn, folder.path(), false).await.unwrap();
+        let refused = inspect_sandbox(&torn, folder.path(), true).await.unwrap_err().to_string();
+        assert!(refused.starts_with("REQUIRE_SANDBOX: "), "{refused}");
+        assert!(refused.contains("no Landlock"), "{refused}");
+        assert!(inspect_sandbox(&child(""), folder.path(), false).await.is_err());
+    }
+}

@@ -234,19 +234,17 @@ async fn patiently<T>(work: impl Future<Output = Result<T, StoreError>>) -> Resu
     tokio::time::timeout(PATIENCE, work).await.map_err(late)?
 }
 
-/// Leaves behind every generation that readers may have seen, also those that a crash has taken back:
-/// a new owner must not give one of those numbers to other rows, because pages are known by it.
-/// Unlike a batch's, this commit waits for the disk.
+/// Leaves behind every generation that readers may have heard of, also those that a crash has taken
+/// back: they wait for a newer one, and would sleep through a number that comes twice. Unlike a
+/// batch's, this commit waits for the disk.
 async fn leap(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let mut tx = connection.begin().await?;
     sqlx::query("set local synchronous_commit = on").execute(&mut *tx).await?;
-    let generation: i64 = sqlx::query_scalar(
-        "update ranking_head set generation = generation + $1 returning generation",
-    )
-    .bind(LEAP)
-    .fetch_one(&mut *tx)
-    .await?;
-    let generation = u64::try_from(generation).ok();
+    let current: i64 = sqlx::query_scalar("select generation from ranking_head for update")
+        .fetch_one(&mut *tx)
+        .await?;
+    changes::begin_anew(&mut tx, current + LEAP).await?;
+    let generation = u64::try_from(current + LEAP).ok();
     let progress = Progress { generation, checkpoints: Vec::new(), erased: false };
     progress.notify(&mut tx).await?;
     tx.commit().await

@@ -26,3 +26,13 @@ pub(super) async fn publish(
     .await?;
     Ok(())
 }
+
+/// Makes `generation` the newest one, and the first of a new trail. It has touched nobody, but whoever
+/// comes from an older one must read the whole ranking.
+pub(super) async fn begin_anew(
+    connection: &mut PgConnection,
+    generation: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("delete from ranking_changes").execute(&mut *connection).await?;
+    publish(connection, generation, &[]).await
+}

@@ -38,7 +38,7 @@ use storage::Storage;
 /// Commands that may wait for their verdict at the same time; further ones are refused (503).
 const DESK_PLACES: usize = 20_000;
 /// How long verdicts are left to the projector in the same process, before the database is asked.
-const GRACE: Duration = Duration::from_millis(5);
+const VERDICT_GRACE: Duration = Duration::from_millis(5);
 /// Histograms grow between two scrapes, unless they are drained.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -103,11 +103,11 @@ impl Service {
         let metrics = telemetry::install_metrics()?;
         let common = Common::of(world);
         let mut background = JoinSet::new();
-        let grace = if settings.roles.contains(Role::Projector) { GRACE } else { Duration::ZERO };
-        common.spawn_into(&mut background, world, grace);
+        let projector = settings.roles.contains(Role::Projector).then(|| common.projector(world));
+        let verdict_grace = if projector.is_some() { VERDICT_GRACE } else { Duration::ZERO };
+        common.spawn_into(&mut background, world, verdict_grace);
         spawn_upkeep(&mut background, metrics.clone());
 
-        let projector = settings.roles.contains(Role::Projector).then(|| common.projector(world));
         let state = projector.as_ref().map(Projector::state);
         let serves = settings.roles.contains(Role::Api);
         let transcodes = settings.roles.contains(Role::Transcoder);
@@ -221,10 +221,15 @@ impl Common {
     }
 
     /// Verdicts and progress, for whatever role wants them.
-    fn spawn_into(&self, background: &mut JoinSet<&'static str>, world: &World, grace: Duration) {
+    fn spawn_into(
+        &self,
+        background: &mut JoinSet<&'static str>,
+        world: &World,
+        verdict_grace: Duration,
+    ) {
         let (desk, lookup) = (Arc::clone(&self.desk), Arc::clone(&self.lookup));
         background.spawn(async move {
-            desk.serve(lookup, grace).await;
+            desk.serve(lookup, verdict_grace).await;
             "the verdict desk"
         });
         let (desk, lookup) = (Arc::clone(&self.desk), Arc::clone(&self.lookup));

@@ -12,4 +12,4 @@ pub(crate) use body::JsonObject;
 pub(crate) use circumstances::Circumstances;
 pub(crate) use fields::Fields;
 pub(crate) use path_id::{ArtistPath, VideoPath};
-pub(crate) use query::QueryFields;
+pub(crate) use query::{Paging, QueryFields};

@@ -42,7 +42,7 @@ impl Commands {
     }
 
     /// The account is erased, whether its remains go now or with the next sweep.
-    async fn remove_remains(&self, account: AccountId, erased_by: EventId) {
+    async fn remove_remains(&self, account: AccountId, owner_erased_by: EventId) {
         self.forget(account).await;
         let videos = match self.inner.parts.read_models.videos_of(account).await {
             Ok(videos) => videos,
@@ -53,7 +53,6 @@ impl Commands {
         };
         for (video, facts) in videos {
             if matches!(facts.stage, Stage::Pending | Stage::Processing | Stage::Failed) {
-                let owner_erased_by = erased_by;
                 self.withdraw(&AbandonedVideo { video, owner: account, owner_erased_by }).await;
             }
             if let Some(original) = ObjectKey::parse(&facts.original_key) {

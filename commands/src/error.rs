@@ -1,6 +1,7 @@
 //! Why a command failed.
 
 use domain::Rejection;
+use infra::database::passes;
 use infra::event_log::AppendError;
 use infra::object_storage::StorageError;
 use infra::verdicts::LookupError;
@@ -44,6 +45,13 @@ impl From<AppendError> for CommandError {
     }
 }
 
+impl CommandError {
+    /// What was accepted is not in the read models: they are being rebuilt.
+    pub(crate) fn rebuilding() -> Self {
+        Self::Unavailable("the read models are being rebuilt".to_owned())
+    }
+}
+
 impl From<LookupError> for CommandError {
     fn from(error: LookupError) -> Self {
         Self::Unavailable(error.to_string())
@@ -52,21 +60,10 @@ impl From<LookupError> for CommandError {
 
 impl From<sqlx::Error> for CommandError {
     fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::Protocol(_) => Self::Unavailable(error.to_string()),
-            sqlx::Error::Database(ref database)
-                if database.code().is_some_and(|code| {
-                    ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
-                }) =>
-            {
-                Self::Unavailable(error.to_string())
-            }
-            _ => Self::Internal(error.to_string()),
+        if passes(&error) {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Internal(error.to_string())
         }
     }
 }

@@ -120,9 +120,13 @@ impl Commands {
         account: AccountId,
         registration: &Registration,
     ) -> Result<(), CommandError> {
-        let first = self.inner.parts.read_models.account(account).await?.ok_or_else(|| {
-            CommandError::Unavailable("the read models are being rebuilt".to_owned())
-        })?;
+        let first = self
+            .inner
+            .parts
+            .read_models
+            .account(account)
+            .await?
+            .ok_or_else(CommandError::rebuilding)?;
         if first.erased_by.is_some() {
             self.forget(account).await;
             return Err(Rejection::AccountErased.into());

@@ -32,7 +32,8 @@ impl Commands {
     ///
     /// # Errors
     /// [`Rejection::AccountErased`] if its owner has left meanwhile, [`CommandError::KeyReused`] if an
-    /// earlier video was entered under the key, or what [`CommandError`] says. The original is removed, unless it may be in the log.
+    /// earlier video was entered under the key, or what [`CommandError`] says. The original is removed,
+    /// unless it may be in the log.
     pub async fn upload(
         &self,
         context: &Context,
@@ -70,9 +71,13 @@ impl Commands {
             original.discard();
             return Err(rejection.into());
         }
-        let facts = self.inner.parts.read_models.video(video_id).await?.ok_or_else(|| {
-            CommandError::Unavailable("the read models are being rebuilt".to_owned())
-        })?;
+        let facts = self
+            .inner
+            .parts
+            .read_models
+            .video(video_id)
+            .await?
+            .ok_or_else(CommandError::rebuilding)?;
         if facts.original_key != uploaded.original_key {
             // A retry finds the video that its first try has entered, with the original of that one.
             original.discard();

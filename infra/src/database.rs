@@ -46,6 +46,26 @@ pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, Database
         .map_err(DatabaseError::Unreachable)
 }
 
+/// Whether a statement that failed like this may succeed later: the fault is of the connection, of
+/// Postgres, or of the moment, and not of the statement or of a row.
+pub fn passes(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(database) => database.code().is_some_and(|code| {
+            // Connection, transaction rollback, resources, operator intervention, system error; and a
+            // transaction that stood idle for too long.
+            ["08", "40", "53", "57", "58", "25P03"].iter().any(|class| code.starts_with(class))
+        }),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => true,
+        _ => false,
+    }
+}
+
 async fn probe(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
     let connecting = PgConnection::connect_with(options);
     match tokio::time::timeout(ACQUIRE_TIMEOUT, connecting).await {

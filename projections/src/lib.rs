@@ -8,6 +8,7 @@
 
 pub mod boards;
 pub mod checksum;
+mod columns;
 mod erasures;
 pub mod lookup;
 pub mod progress;

@@ -10,6 +10,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
+use crate::columns::{big, int};
+
 /// The read models in Postgres, for those who only ask.
 #[derive(Clone)]
 pub struct PostgresLookup {
@@ -27,14 +29,6 @@ fn unavailable(error: sqlx::Error) -> LookupError {
     LookupError(error.to_string())
 }
 
-fn small(partition: u32) -> i32 {
-    i32::try_from(partition).unwrap_or(i32::MAX)
-}
-
-fn big(offset: u64) -> i64 {
-    i64::try_from(offset).unwrap_or(i64::MAX)
-}
-
 fn unsigned(number: i64) -> Result<u64, LookupError> {
     u64::try_from(number).map_err(|_| LookupError("a negative count".to_owned()))
 }
@@ -50,7 +44,7 @@ impl VerdictLookup for PostgresLookup {
             .map(|(_, awaited)| (awaited.event_id.0, awaited.counts.map(|video| video.0)))
             .unzip();
         let (partitions, offsets): (Vec<i32>, Vec<i64>) =
-            events.iter().map(|(at, _)| (small(at.partition), big(at.offset))).unzip();
+            events.iter().map(|(at, _)| (int(at.partition), big(at.offset))).unzip();
         // One statement, one snapshot: a rebuild cannot empty the rows between the question whether
         // an event is folded and the question whether it was rejected.
         let rows = sqlx::query(

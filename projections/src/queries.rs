@@ -10,6 +10,7 @@ mod videos;
 
 use std::sync::Arc;
 
+use infra::database::passes;
 use sqlx::PgPool;
 
 use crate::rankings::Rankings;
@@ -46,21 +47,11 @@ pub enum QueryError {
 
 impl From<sqlx::Error> for QueryError {
     fn from(error: sqlx::Error) -> Self {
-        let passes = match &error {
-            // Connection, transaction rollback, resources, operator intervention, system error.
-            sqlx::Error::Database(database) => database.code().is_some_and(|code| {
-                ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class))
-            }),
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::BeginFailed => true,
-            _ => false,
-        };
-        if passes { Self::Unavailable(error.to_string()) } else { Self::Broken(error.to_string()) }
+        if passes(&error) {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Broken(error.to_string())
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tower::Layer;
 use tower::util::MapResponseLayer;
 
 /// A client has so long to send the head of a request, and may keep a connection idle so long.
@@ -40,7 +41,7 @@ pub(super) async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(READ_BUFFER);
-    let service = TowerToHyperService::new(app.layer(farewell(stop.clone())));
+    let service = TowerToHyperService::new(farewell(stop.clone()).layer(app));
     let connections = GracefulShutdown::new();
     let closing = async {
         stop.cancelled().await;

@@ -10,8 +10,9 @@ mod wake;
 use std::time::{Duration, Instant};
 
 use domain::{EventId, VideoId};
-use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{PgPool, Postgres, Row};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -85,14 +86,12 @@ impl Queue {
     /// # Errors
     /// [`QueueError`]
     pub async fn extend(&self, job: &Job, percent: u8) -> Result<bool, QueueError> {
-        let extended = sqlx::query(
+        let extended = of_lease(
+            job,
             "update transcode_leases
              set lease_until = now() + make_interval(secs => $4), progress = $5
              where video_id = $1 and worker = $2 and attempt = $3",
         )
-        .bind(job.video.0)
-        .bind(job.worker)
-        .bind(attempt_of(job))
         .bind(self.lease.as_secs_f64())
         .bind(i16::from(percent))
         .execute(&self.pool)
@@ -124,12 +123,10 @@ impl Queue {
     /// # Errors
     /// [`QueueError`]
     pub async fn finish(&self, job: &Job) -> Result<(), QueueError> {
-        sqlx::query(
+        of_lease(
+            job,
             "delete from transcode_leases where video_id = $1 and worker = $2 and attempt = $3",
         )
-        .bind(job.video.0)
-        .bind(job.worker)
-        .bind(attempt_of(job))
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -141,14 +138,12 @@ impl Queue {
     /// # Errors
     /// [`QueueError`]
     pub async fn put_back(&self, job: &Job, pause: Duration) -> Result<(), QueueError> {
-        sqlx::query(
+        of_lease(
+            job,
             "update transcode_leases
              set lease_until = now(), not_before = now() + make_interval(secs => $4)
              where video_id = $1 and worker = $2 and attempt = $3",
         )
-        .bind(job.video.0)
-        .bind(job.worker)
-        .bind(attempt_of(job))
         .bind(pause.as_secs_f64())
         .execute(&self.pool)
         .await?;
@@ -161,15 +156,13 @@ impl Queue {
     /// # Errors
     /// [`QueueError`]
     pub async fn wait_out(&self, job: &Job, pause: Duration) -> Result<(), QueueError> {
-        sqlx::query(
+        of_lease(
+            job,
             "update transcode_leases
              set attempt = attempt - 1, outages = outages + 1,
                  lease_until = now(), not_before = now() + make_interval(secs => $4)
              where video_id = $1 and worker = $2 and attempt = $3",
         )
-        .bind(job.video.0)
-        .bind(job.worker)
-        .bind(attempt_of(job))
         .bind(pause.as_secs_f64())
         .execute(&self.pool)
         .await?;
@@ -182,13 +175,11 @@ impl Queue {
     /// # Errors
     /// [`QueueError`]
     pub async fn hand_back(&self, job: &Job) -> Result<(), QueueError> {
-        sqlx::query(
+        of_lease(
+            job,
             "update transcode_leases set attempt = attempt - 1, lease_until = now()
              where video_id = $1 and worker = $2 and attempt = $3",
         )
-        .bind(job.video.0)
-        .bind(job.worker)
-        .bind(attempt_of(job))
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -282,6 +273,8 @@ fn job(row: &PgRow, worker: Uuid) -> Result<Job, sqlx::Error> {
     })
 }
 
-fn attempt_of(job: &Job) -> i32 {
-    i32::try_from(job.attempt).unwrap_or(i32::MAX)
+/// A statement about the lease on a job, which $1, $2 and $3 name: the one that this worker has taken.
+fn of_lease(job: &Job, sql: &'static str) -> Query<'static, Postgres, PgArguments> {
+    let attempt = i32::try_from(job.attempt).unwrap_or(i32::MAX);
+    sqlx::query(sql).bind(job.video.0).bind(job.worker).bind(attempt)
 }

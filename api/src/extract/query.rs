@@ -12,6 +12,28 @@ use crate::text::TextRule;
 
 /// The longest name of a place.
 const PLACE: TextRule = TextRule::line(0, 100);
+/// At most so many rows at a time.
+const MOST_ROWS: u32 = 100;
+
+/// Which part of a list is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Paging {
+    /// Counted from 1.
+    pub(crate) page: u64,
+    pub(crate) page_size: u32,
+}
+
+impl Paging {
+    /// How many rows come before the page.
+    pub(crate) fn skip(self) -> u64 {
+        (self.page - 1).saturating_mul(u64::from(self.page_size))
+    }
+
+    /// How many pages there are of a list of so many rows.
+    pub(crate) fn total_pages(self, total: u64) -> u64 {
+        total.div_ceil(u64::from(self.page_size))
+    }
+}
 
 /// The parameters, and the problems so far.
 pub(crate) struct QueryFields {
@@ -52,6 +74,19 @@ impl QueryFields {
         let problem = problem.with_input(Some(Value::from(text.as_str())));
         self.problems.push(problem);
         default
+    }
+
+    /// A number of rows.
+    pub(crate) fn size(&mut self, field: &'static str, default: u32) -> u32 {
+        let most = u64::from(MOST_ROWS);
+        let size = self.integer(field, u64::from(default), 1, Some(most));
+        u32::try_from(size).unwrap_or(MOST_ROWS)
+    }
+
+    /// `page` and `page_size`.
+    pub(crate) fn paging(&mut self, default_size: u32) -> Paging {
+        let page = self.integer("page", 1, 1, None);
+        Paging { page, page_size: self.size("page_size", default_size) }
     }
 
     /// The name of a place; blank means that any will do.

@@ -8,6 +8,7 @@ use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use crate::boards::{Change, Gathering};
+use crate::columns::big;
 use crate::queries::{QueryError, unsigned};
 
 /// A generation as it was read. The same number with another mark is another generation: the database
@@ -91,7 +92,7 @@ pub(super) async fn since(pool: &PgPool, mark: Mark) -> Result<Option<Since>, Qu
          left join touched on true
          left join ranking r on r.artist_id = touched.artist_id",
     )
-    .bind(i64::try_from(mark.generation).unwrap_or(i64::MAX))
+    .bind(big(mark.generation))
     .bind(mark.id)
     .persistent(false)
     .fetch_all(pool)

@@ -16,10 +16,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::contest::Keys;
 use domain::{Contest, Position};
+use infra::database::passes;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Row};
 
 use super::{Advance, Batch, Committed, Store, StoreError};
+use crate::columns::{big, int};
 use crate::progress::Progress;
 use recent::RecentVideos;
 
@@ -95,7 +97,7 @@ impl PostgresStore {
     async fn try_claim(&mut self, partitions: u32) -> Result<Vec<Position>, StoreError> {
         self.connection().await?;
         let missing: Vec<i32> =
-            (0..partitions).filter(|p| !self.owned.contains(p)).map(rows::partition).collect();
+            (0..partitions).filter(|p| !self.owned.contains(p)).map(int).collect();
         let connection = self.connection().await?;
         let won: Vec<i32> = sqlx::query_scalar(
             "select p from unnest($1::int[]) as p where pg_try_advisory_lock($2, p)",
@@ -118,7 +120,7 @@ impl PostgresStore {
         }
         self.owned.extend(won.into_iter().filter_map(|p| u32::try_from(p).ok()));
         self.owned.sort_unstable();
-        let owned: Vec<i32> = self.owned.iter().copied().map(rows::partition).collect();
+        let owned: Vec<i32> = self.owned.iter().copied().map(int).collect();
         let rows = sqlx::query(
             "select partition, next_offset from checkpoints where partition = any($1)
              order by partition",
@@ -141,22 +143,13 @@ impl PostgresStore {
     async fn try_truncate(&mut self) -> Result<(), StoreError> {
         let mut tx = self.connection().await?.begin().await.map_err(from_sqlx)?;
         for statement in [
-            "truncate accounts, videos, votes, rejections, ranking, ranking_changes, transcode_jobs,
-                      dead_letters",
+            "truncate accounts, videos, votes, rejections, ranking, transcode_jobs, dead_letters",
             "update checkpoints set next_offset = 0",
         ] {
             sqlx::query(statement).execute(&mut *tx).await.map_err(from_sqlx)?;
         }
         // Never back to an old number: whoever has seen that one would not look.
-        let generation: i64 = sqlx::query_scalar(
-            "update ranking_head set generation = generation + 1 returning generation",
-        )
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(from_sqlx)?;
-        let generation = u64::try_from(generation).ok();
-        let progress = Progress { generation, checkpoints: Vec::new(), erased: false };
-        progress.notify(&mut tx).await.map_err(from_sqlx)?;
+        begin_trail(&mut tx, 1).await.map_err(from_sqlx)?;
         tx.commit().await.map_err(from_sqlx)
     }
 
@@ -240,14 +233,16 @@ async fn patiently<T>(work: impl Future<Output = Result<T, StoreError>>) -> Resu
 async fn leap(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let mut tx = connection.begin().await?;
     sqlx::query("set local synchronous_commit = on").execute(&mut *tx).await?;
-    let current: i64 = sqlx::query_scalar("select generation from ranking_head for update")
-        .fetch_one(&mut *tx)
-        .await?;
-    changes::begin_anew(&mut tx, current + LEAP).await?;
-    let generation = u64::try_from(current + LEAP).ok();
-    let progress = Progress { generation, checkpoints: Vec::new(), erased: false };
-    progress.notify(&mut tx).await?;
+    begin_trail(&mut tx, LEAP).await?;
     tx.commit().await
+}
+
+/// Goes on by so many generations, without a trail from the old ones to the new one, and tells everybody.
+async fn begin_trail(connection: &mut PgConnection, by: i64) -> Result<(), sqlx::Error> {
+    let generation = changes::current(connection).await? + by;
+    changes::begin_anew(connection, generation).await?;
+    let generation = u64::try_from(generation).ok();
+    Progress { generation, checkpoints: Vec::new(), erased: false }.notify(connection).await
 }
 
 /// Moves the checkpoints, each only from where this owner left it.
@@ -258,15 +253,15 @@ async fn advance(connection: &mut PgConnection, advances: &[Advance]) -> Result<
          where c.partition = a.partition and c.next_offset = a.previous
          returning c.partition",
     )
-    .bind(advances.iter().map(|a| rows::partition(a.partition)).collect::<Vec<_>>())
-    .bind(advances.iter().map(|a| rows::big(a.from)).collect::<Vec<_>>())
-    .bind(advances.iter().map(|a| rows::big(a.to)).collect::<Vec<_>>())
+    .bind(advances.iter().map(|a| int(a.partition)).collect::<Vec<_>>())
+    .bind(advances.iter().map(|a| big(a.from)).collect::<Vec<_>>())
+    .bind(advances.iter().map(|a| big(a.to)).collect::<Vec<_>>())
     .fetch_all(connection)
     .await
     .map_err(from_sqlx)?;
     let moved: Vec<i32> =
         moved.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(from_sqlx)?;
-    match advances.iter().find(|a| !moved.contains(&rows::partition(a.partition))) {
+    match advances.iter().find(|a| !moved.contains(&int(a.partition))) {
         Some(lost) => Err(StoreError::LostOwnership(lost.partition)),
         None => Ok(()),
     }
@@ -274,23 +269,9 @@ async fn advance(connection: &mut PgConnection, advances: &[Advance]) -> Result<
 
 /// Tells a fault that passes from one that does not.
 fn from_sqlx(error: sqlx::Error) -> StoreError {
-    let broken = match &error {
-        sqlx::Error::Database(database) => !database.code().is_some_and(|code| {
-            // Connection, transaction rollback, resources, operator intervention, system error; and a
-            // transaction that stood idle for too long.
-            ["08", "40", "53", "57", "58", "25P03"].iter().any(|class| code.starts_with(class))
-        }),
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::BeginFailed
-        | sqlx::Error::Protocol(_) => false,
-        _ => true,
-    };
-    if broken {
-        return StoreError::Broken(error.to_string());
+    if passes(&error) {
+        StoreError::Unavailable(error.to_string())
+    } else {
+        StoreError::Broken(error.to_string())
     }
-    StoreError::Unavailable(error.to_string())
 }

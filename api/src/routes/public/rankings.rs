@@ -12,17 +12,19 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::extract::Paging;
+
 /// What a page of the rankings shows; what it is kept by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum View {
     /// A page of a board.
-    Page { board: Board, page: u64, size: u32 },
+    Page { board: Board, paging: Paging },
     /// The rows around an artist.
     Around { board: Board, artist: AccountId, size: u32 },
     /// An artist's place on each of their boards.
     Artist(AccountId),
     /// A page of the list of boards.
-    Boards { page: u64, size: u32 },
+    Boards(Paging),
 }
 
 /// An artist and their place.

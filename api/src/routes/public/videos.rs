@@ -73,18 +73,15 @@ fn parse(uri: &Uri) -> Result<PublicVideos, ApiError> {
     let mut query = QueryFields::of(uri);
     let by_page = query.has("page") || query.has("page_size");
     let skip = query.integer("skip", 0, 0, None);
-    let limit = query.integer("limit", 50, 1, Some(100));
-    let page = query.integer("page", 1, 1, None);
-    let page_size = query.integer("page_size", 10, 1, Some(100));
+    let limit = query.size("limit", 50);
+    let paging = query.paging(10);
     let order_by =
         query.choice("order_by", [("votes", OrderBy::Votes), ("uploaded_at", OrderBy::UploadedAt)]);
     let direction =
         query.choice("order", [("asc", Direction::Ascending), ("desc", Direction::Descending)]);
     let of = query.board();
     query.finish()?;
-    let (skip, limit) =
-        if by_page { ((page - 1).saturating_mul(page_size), page_size) } else { (skip, limit) };
-    let limit = u32::try_from(limit).unwrap_or(100);
+    let (skip, limit) = if by_page { (paging.skip(), paging.page_size) } else { (skip, limit) };
     Ok(PublicVideos { of, order_by, direction, skip, limit })
 }
 

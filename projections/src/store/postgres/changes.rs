@@ -6,6 +6,11 @@ use uuid::Uuid;
 /// So many generations are kept. A reader that falls behind further reads the whole ranking.
 const KEPT: i64 = 1_000;
 
+/// The newest generation. Until this transaction ends, nobody else makes one.
+pub(super) async fn current(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select generation from ranking_head for update").fetch_one(connection).await
+}
+
 /// Makes `generation` the newest one: it has touched `artists`, if not all of them have changed.
 pub(super) async fn publish(
     connection: &mut PgConnection,

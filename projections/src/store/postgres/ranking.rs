@@ -21,10 +21,7 @@ pub(super) async fn update(
         return Ok(None);
     }
     let artists: Vec<Uuid> = changes.artists.iter().map(|artist| artist.0).collect();
-    let current: i64 = sqlx::query_scalar("select generation from ranking_head for update")
-        .fetch_one(&mut *connection)
-        .await?;
-    let next = current + 1;
+    let next = changes::current(connection).await? + 1;
     let mut changed = upsert(connection, &artists, next).await?;
     // A vote takes nobody off the boards.
     if !changes.stages.is_empty() {

@@ -7,20 +7,6 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-/// Postgres has no unsigned integers. No count here comes near 2^63.
-pub(super) fn big(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// A dimension, an attempt: far below 2^31.
-pub(super) fn int(number: u32) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
-}
-
-pub(super) fn partition(partition: u32) -> i32 {
-    int(partition)
-}
-
 pub(super) fn unsigned(row: &PgRow, column: &str) -> Result<u64, sqlx::Error> {
     let number: i64 = row.try_get(column)?;
     u64::try_from(number).map_err(|_| broken(column))

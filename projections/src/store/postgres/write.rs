@@ -7,7 +7,8 @@ use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::rows::{self, StatusColumns, big, int};
+use super::rows::StatusColumns;
+use crate::columns::{big, int};
 use crate::store::{Batch, DeadLetter};
 
 /// New accounts. An account id that is there already is a defect, and stops the projection.
@@ -276,7 +277,7 @@ pub(super) async fn dead_letters(
                                 $6::jsonb[], $7::bytea[])
            on conflict do nothing"#,
     )
-    .bind(letters.iter().map(|l| rows::partition(l.record.position.partition)).collect::<Vec<_>>())
+    .bind(letters.iter().map(|l| int(l.record.position.partition)).collect::<Vec<_>>())
     .bind(letters.iter().map(|l| big(l.record.position.offset)).collect::<Vec<_>>())
     .bind(letters.iter().map(|l| l.record.at).collect::<Vec<_>>())
     .bind(letters.iter().map(|l| printable(&l.reason)).collect::<Vec<_>>())

@@ -44,11 +44,10 @@ pub(crate) async fn around(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let mut query = QueryFields::of(&uri);
-    let size = query.integer("size", 11, 1, Some(100));
+    let size = query.size("size", 11);
     let board = query.board();
     query.finish()?;
     let artist = path.or(ApiError::ArtistUnknown)?;
-    let size = u32::try_from(size).unwrap_or(100);
 
     let edition = state.app.queries.edition()?;
     let view = View::Around { board: board.clone(), artist, size };

@@ -62,9 +62,12 @@ impl From<ArtistStanding> for Standing {
 
 impl From<Place> for BoardPlace {
     fn from(place: Place) -> Self {
-        let text = |name: Option<Arc<str>>| name.map(|name| name.to_string());
-        let Place { city, country, position, total } = place;
-        Self { city: text(city), country: text(country), position, total }
+        Self {
+            city: place.city.as_deref().map(str::to_owned),
+            country: place.country.as_deref().map(str::to_owned),
+            position: place.position,
+            total: place.total,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::{Row, View};
 use crate::app::{AppState, Shared};
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::QueryFields;
+use crate::extract::{Paging, QueryFields};
 use crate::pages::{Audience, Page};
 
 /// A page of a board.
@@ -46,29 +46,25 @@ pub(crate) async fn rankings(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let mut query = QueryFields::of(&uri);
-    let page = query.integer("page", 1, 1, None);
-    let page_size = query.integer("page_size", 20, 1, Some(100));
+    let paging = query.paging(20);
     let board = query.board();
     query.finish()?;
-    let size = u32::try_from(page_size).unwrap_or(100);
 
     let edition = state.app.queries.edition()?;
-    let view = View::Page { board: board.clone(), page, size };
+    let view = View::Page { board: board.clone(), paging };
     let pages = state.rankings.clone();
-    let load = move || async move { render(&state, &board, page, size).await };
+    let load = move || async move { render(&state, &board, paging).await };
     Ok(pages.get(edition, view, load).await?.answer(&headers, Audience::Public))
 }
 
-async fn render(state: &AppState, board: &Board, page: u64, size: u32) -> Result<Page, ApiError> {
-    let page_size = u64::from(size);
-    let skip = (page - 1).saturating_mul(page_size);
-    let found = state.app.queries.ranking(board, skip, size).await?;
+async fn render(state: &AppState, board: &Board, paging: Paging) -> Result<Page, ApiError> {
+    let found = state.app.queries.ranking(board, paging.skip(), paging.page_size).await?;
     let content = Rankings {
         rankings: found.artists.into_iter().map(Row::from).collect(),
         total: found.total,
-        page,
-        page_size,
-        total_pages: found.total.div_ceil(page_size),
+        page: paging.page,
+        page_size: paging.page_size.into(),
+        total_pages: paging.total_pages(found.total),
     };
     Page::render(found.edition, &content)
 }

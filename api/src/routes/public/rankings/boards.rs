@@ -1,7 +1,5 @@
 //! `GET /api/public/rankings/boards`
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, Uri};
@@ -12,7 +10,7 @@ use utoipa::ToSchema;
 use super::View;
 use crate::app::{AppState, Shared};
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::QueryFields;
+use crate::extract::{Paging, QueryFields};
 use crate::pages::{Audience, Page};
 
 /// A page of the list of boards.
@@ -38,8 +36,12 @@ pub(crate) struct ListedBoard {
 
 impl From<&BoardSize> for ListedBoard {
     fn from(board: &BoardSize) -> Self {
-        let text = |name: &Option<Arc<str>>| name.as_ref().map(ToString::to_string);
-        Self { city: text(&board.city), country: text(&board.country), artists: board.artists }
+        let BoardSize { city, country, artists } = board;
+        Self {
+            city: city.as_deref().map(str::to_owned),
+            country: country.as_deref().map(str::to_owned),
+            artists: *artists,
+        }
     }
 }
 
@@ -63,23 +65,23 @@ pub(crate) async fn boards(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let mut query = QueryFields::of(&uri);
-    let page = query.integer("page", 1, 1, None);
-    let page_size = query.integer("page_size", 20, 1, Some(100));
+    let paging = query.paging(20);
     query.finish()?;
-    let size = u32::try_from(page_size).unwrap_or(100);
 
     let edition = state.app.queries.edition()?;
     let pages = state.rankings.clone();
-    let load = move || async move { render(&state, page, size) };
-    let finished = pages.get(edition, View::Boards { page, size }, load).await?;
+    let load = move || async move { render(&state, paging) };
+    let finished = pages.get(edition, View::Boards(paging), load).await?;
     Ok(finished.answer(&headers, Audience::Public))
 }
 
-fn render(state: &AppState, page: u64, size: u32) -> Result<Page, ApiError> {
+fn render(state: &AppState, paging: Paging) -> Result<Page, ApiError> {
     let (edition, all) = state.app.queries.boards()?;
-    let (total, page_size) = (all.len() as u64, u64::from(size));
-    let skip = usize::try_from((page - 1).saturating_mul(page_size)).unwrap_or(usize::MAX);
-    let boards = all.iter().skip(skip).take(size as usize).map(ListedBoard::from).collect();
-    let total_pages = total.div_ceil(page_size);
+    let Paging { page, page_size } = paging;
+    let skip = usize::try_from(paging.skip()).unwrap_or(usize::MAX);
+    let boards = all.iter().skip(skip).take(page_size as usize).map(ListedBoard::from).collect();
+    let total = all.len() as u64;
+    let total_pages = paging.total_pages(total);
+    let page_size = page_size.into();
     Page::render(edition, &BoardList { boards, total, page, page_size, total_pages })
 }

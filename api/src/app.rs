@@ -100,10 +100,10 @@ pub fn router(app: App) -> Result<Router, StartError> {
     let docs = app.settings.docs;
     let state = Arc::new(AppState {
         people: People::new(app.erasures.clone()),
-        app,
         tokens,
-        rankings: Pages::new("rankings", RANKING_BYTES, RANKING_TTL),
-        public_videos: Pages::new("videos", VIDEOS_BYTES, VIDEOS_TTL),
+        rankings: Pages::new("rankings", RANKING_BYTES, RANKING_TTL, app.erasures.clone()),
+        public_videos: Pages::new("videos", VIDEOS_BYTES, VIDEOS_TTL, app.erasures.clone()),
+        app,
     });
     let (mut routes, document) = routes::all().split_for_parts();
     if docs {

@@ -3,7 +3,8 @@
 //! A page knows the edition it shows. While the newest one is being rendered, by one task however
 //! many ask, readers get the one before, for 50 ms at most: nobody waits for a page that is in
 //! demand. What changes without a new edition (a second video of an artist is published) shows when
-//! the page's time is up.
+//! the page's time is up. Only an erased person's name is never shown again: the count of erasures is
+//! part of a page's key, so that nobody meets an older page, nor one that was being rendered meanwhile.
 
 mod encoding;
 mod page;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use metrics::Counter;
 use moka::future::Cache;
+use projections::Erasures;
 use projections::rankings::Edition;
 
 use crate::error::ApiError;
@@ -30,8 +32,9 @@ const OVERHEAD: usize = 768;
 /// The pages of one kind. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Pages<K> {
-    cache: Cache<K, Entry>,
+    cache: Cache<(u64, K), Entry>,
     ttl: Duration,
+    erasures: Erasures,
     counters: Counters,
 }
 
@@ -55,8 +58,13 @@ struct Counters {
 
 impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
     /// At most so many bytes, each page for `ttl` at most.
-    pub(crate) fn new(kind: &'static str, max_bytes: u64, ttl: Duration) -> Self {
-        let weigh = |_: &K, entry: &Entry| {
+    pub(crate) fn new(
+        kind: &'static str,
+        max_bytes: u64,
+        ttl: Duration,
+        erasures: Erasures,
+    ) -> Self {
+        let weigh = |_: &(u64, K), entry: &Entry| {
             let page = entry.as_ref().map_or(0, |kept| kept.page.bytes());
             u32::try_from(page + OVERHEAD).unwrap_or(u32::MAX)
         };
@@ -71,7 +79,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
                 }
             })
             .build();
-        Self { cache, ttl, counters: Counters::of(kind) }
+        Self { cache, ttl, erasures, counters: Counters::of(kind) }
     }
 
     /// The page under this key as of `edition`, rendered by `load` if it is not there.
@@ -85,6 +93,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
         L: FnOnce() -> F + Send + 'static,
         F: Future<Output = Result<Page, ApiError>> + Send + 'static,
     {
+        let key = (self.erasures.count(), key);
         let Some(Ok(kept)) = self.cache.get(&key).await else {
             return self.load(edition, key, load).await;
         };
@@ -105,7 +114,12 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
     }
 
     /// Renders the page, or waits for whoever does.
-    async fn load<L, F>(&self, edition: Edition, key: K, load: L) -> Result<Arc<Page>, ApiError>
+    async fn load<L, F>(
+        &self,
+        edition: Edition,
+        key: (u64, K),
+        load: L,
+    ) -> Result<Arc<Page>, ApiError>
     where
         L: FnOnce() -> F,
         F: Future<Output = Result<Page, ApiError>>,
@@ -167,7 +181,7 @@ mod tests {
     const TTL: Duration = Duration::from_secs(60);
 
     fn pages(ttl: Duration) -> Pages<&'static str> {
-        Pages::new("test", 1 << 20, ttl)
+        Pages::new("test", 1 << 20, ttl, Erasures::default())
     }
 
     /// Counts what it renders.
@@ -222,6 +236,32 @@ mod tests {
         assert_eq!(renderer.get(&pages, Edition::new(3)).await, 3);
         let long_ago = Edition::since(4, Instant::now() - GRACE);
         assert_eq!(renderer.get(&pages, long_ago).await, 4);
+    }
+
+    #[tokio::test]
+    async fn no_page_outlives_an_erasure() {
+        let (pages, renderer) = (pages(TTL), Renderer::default());
+        let edition = Edition::new(1);
+        renderer.get(&pages, edition).await;
+        let old = {
+            let (pages, erasures) = (pages.clone(), pages.erasures.clone());
+            let load = move || async move {
+                erasures.note(); // The name has been read; now its person is erased.
+                tokio::task::yield_now().await;
+                Page::render(2, &"old name")
+            };
+            async move { pages.get(Edition::since(2, Instant::now() - GRACE), "board", load).await }
+        };
+        let new = async {
+            while pages.erasures.count() == 0 {
+                tokio::task::yield_now().await;
+            }
+            renderer.get(&pages, edition).await
+        };
+        let (old, new) = tokio::join!(old, new);
+        assert_eq!((old.unwrap().edition, new), (2, 1), "two pages, neither in place of the other");
+        assert_eq!(renderer.get(&pages, edition).await, 1);
+        assert_eq!(renderer.rendered(), 2, "the old one is not found any more");
     }
 
     #[tokio::test]

@@ -72,27 +72,6 @@ async fn an_erased_person_needs_no_originals_and_waits_for_nothing() {
     assert_eq!(lookup.videos_of(person(1)).await.unwrap().len(), 2);
 }
 
-#[tokio::test]
-async fn only_an_erasure_that_shows_raises_the_generation_by_itself() {
-    let pool = test_services::database().await;
-    let log = MemoryLog::new(3);
-    // Without the leaps: each new owner of the partitions makes one.
-    let generation = async || -> i64 {
-        sqlx::query_scalar("select generation % (1 << 20) from ranking_head")
-            .fetch_one(&pool)
-            .await
-            .unwrap()
-    };
-    let events =
-        vec![registered(1), registered(2), of_video(1, uploaded(1)), of_video(1, processed(1))];
-    fold(&pool, &log, 1, events).await;
-    let before = generation().await;
-    fold(&pool, &log, 50, vec![erased(2)]).await;
-    assert_eq!(generation().await, before, "person 2 is on no board");
-    fold(&pool, &log, 60, vec![erased(1)]).await;
-    assert_eq!(generation().await, before + 1);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_erasure_is_heard_of_and_so_is_a_time_of_deafness() {
     let pool = test_services::database().await;

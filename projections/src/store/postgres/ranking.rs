@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::changes;
 
 /// Recomputes the standings of the artists that a batch touched; returns the new generation if any
-/// row, or the name that goes with it, changed.
+/// row changed.
 ///
 /// The score is a function of the artist's account and videos alone (`domain::ranking::standing`),
 /// so whichever partition is folded last completes the row. The lock on `ranking_head` makes the
@@ -17,7 +17,7 @@ pub(super) async fn update(
     connection: &mut PgConnection,
     changes: &Changes,
 ) -> Result<Option<u64>, sqlx::Error> {
-    if changes.artists.is_empty() && changes.erased.is_empty() {
+    if changes.artists.is_empty() {
         return Ok(None);
     }
     let artists: Vec<Uuid> = changes.artists.iter().map(|artist| artist.0).collect();
@@ -26,9 +26,6 @@ pub(super) async fn update(
     // A vote takes nobody off the boards.
     if !changes.stages.is_empty() {
         changed += retire(connection, &artists, next).await?;
-    }
-    if !changes.erased.is_empty() {
-        changed += unname(connection, changes, next).await?;
     }
     if changed == 0 {
         return Ok(None);
@@ -78,23 +75,6 @@ async fn retire(
          where artist_id = any($1) and votes is not null and not exists (
              select from videos v where v.owner = ranking.artist_id and v.status = 'processed'
          )",
-    )
-    .bind(artists)
-    .bind(generation)
-    .execute(connection)
-    .await?;
-    Ok(result.rows_affected())
-}
-
-/// Artists who have left keep their places, under a neutral name.
-async fn unname(
-    connection: &mut PgConnection,
-    changes: &Changes,
-    generation: i64,
-) -> Result<u64, sqlx::Error> {
-    let artists: Vec<Uuid> = changes.erased.iter().map(|(_, account)| account.0).collect();
-    let result = sqlx::query(
-        "update ranking set generation = $2 where artist_id = any($1) and votes is not null",
     )
     .bind(artists)
     .bind(generation)

@@ -13,8 +13,7 @@ use std::time::Duration;
 
 use ::transcoder::worker::Worker;
 use anyhow::{Context, Result, anyhow, bail};
-use api::App;
-use axum::Router;
+use api::{Api, App};
 use commands::{CommandSettings, Commands, Sweeper};
 use infra::config::{Role, ServeArgs, Settings};
 use infra::telemetry;
@@ -73,7 +72,7 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
 
 /// The roles of this process, wired and ready to run.
 pub(crate) struct Service {
-    http: Option<(TcpListener, Router)>,
+    http: Option<(TcpListener, Api)>,
     projector: Option<Projector<PostgresStore>>,
     transcoder: Option<Worker>,
     /// What serves the others and never ends by itself.
@@ -174,7 +173,7 @@ impl Service {
 }
 
 /// Answers requests until `stop`; without the role, just waits for it.
-async fn serve_http(http: Option<(TcpListener, Router)>, stop: CancellationToken, grace: Duration) {
+async fn serve_http(http: Option<(TcpListener, Api)>, stop: CancellationToken, grace: Duration) {
     match http {
         Some((listener, router)) => http::serve(listener, router, stop, grace).await,
         None => stop.cancelled().await,
@@ -280,7 +279,7 @@ impl Common {
         metrics: PrometheusHandle,
         health: health::Parts,
         rankings: Arc<Rankings>,
-    ) -> Result<Router> {
+    ) -> Result<Api> {
         let pool = world.pool().clone();
         let parts = commands::Parts {
             log: Arc::clone(&world.log),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::{IntoResponse, Response};
 use commands::Commands;
 use infra::config::CorsOrigins;
 use infra::object_storage::ObjectStorage;
@@ -12,13 +11,12 @@ use infra::object_storage::local::LocalStorage;
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::Erasures;
 use projections::queries::{PublicVideos, Queries};
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
 
 use crate::error::ApiError;
 use crate::extract::People;
 use crate::health::Health;
-use crate::middleware::{cors, drain, observe, secure};
+use crate::middleware::{around, cors};
 use crate::pages::Pages;
 use crate::routes;
 use crate::routes::public::rankings::View;
@@ -90,10 +88,13 @@ pub(crate) struct AppState {
 }
 
 /// The whole API as one service.
+pub type Api = NormalizePath<Router>;
+
+/// Puts the API together.
 ///
 /// # Errors
 /// [`StartError`] if a setting cannot work.
-pub fn router(app: App) -> Result<Router, StartError> {
+pub fn router(app: App) -> Result<Api, StartError> {
     let tokens = Tokens::new(&app.settings.secret_key, app.settings.token_lifetime);
     tokens.self_test().map_err(StartError::Tokens)?;
     let cors = cors(&app.settings.cors_origins)?;
@@ -112,22 +113,8 @@ pub fn router(app: App) -> Result<Router, StartError> {
     let routes = routes
         .fallback(|| async { ApiError::RouteUnknown })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .layer(axum::middleware::from_fn(drain))
-        .layer(CatchPanicLayer::custom(of_panic))
-        .layer(cors)
-        .layer(axum::middleware::from_fn(secure))
-        .layer(axum::middleware::from_fn(observe))
+        .layer((axum::middleware::from_fn(around), cors))
         .with_state(state);
     // Outside the router, because it changes the path that routes are chosen by.
-    Ok(Router::new().fallback_service(NormalizePath::trim_trailing_slash(routes)))
-}
-
-/// A defect must not take the connection down, let alone the process.
-fn of_panic(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    let text = panic
-        .downcast_ref::<String>()
-        .cloned()
-        .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
-        .unwrap_or_else(|| "a panic".to_owned());
-    ApiError::Internal(text).into_response()
+    Ok(NormalizePath::trim_trailing_slash(routes))
 }

@@ -17,6 +17,6 @@ mod routes;
 mod text;
 mod token;
 
-pub use app::{App, Settings, StartError, router};
+pub use app::{Api, App, Settings, StartError, router};
 pub use health::{Check, Health};
 pub use openapi::document as openapi_document;

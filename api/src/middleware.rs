@@ -3,9 +3,29 @@
 mod drain;
 mod headers;
 mod observe;
+mod panics;
 mod request_id;
 
-pub(crate) use drain::drain;
-pub(crate) use headers::{cors, secure};
-pub(crate) use observe::observe;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument;
+
+pub(crate) use headers::cors;
 pub(crate) use request_id::RequestId;
+
+use drain::drain;
+use headers::secure;
+use observe::Observation;
+use panics::survive;
+
+/// Around everything else. One layer does it all, because the router boxes each one anew for every
+/// request.
+pub(crate) async fn around(mut request: Request, next: Next) -> Response {
+    let observation = Observation::begin(&mut request);
+    let answer = drain(request, |request| survive(next.run(request)));
+    let mut response = answer.instrument(observation.span()).await;
+    secure(&mut response);
+    observation.end(&mut response);
+    response
+}

@@ -12,14 +12,14 @@ use tokio::sync::watch;
 
 use crate::Erasures;
 
-const CHANNEL: &str = "anb_projection";
+pub(crate) const CHANNEL: &str = "anb_projection";
 const RECONNECT: Duration = Duration::from_millis(500);
 /// A connection may be dead without a word. After so long without a notification we look for
 /// ourselves whether there was nothing to be told.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// What a committed batch tells the others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// The ranking's new generation, if it changed.
     pub generation: Option<u64>,
@@ -43,13 +43,16 @@ impl Progress {
 
     /// Tells everybody once the transaction has committed.
     pub(crate) async fn notify(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let payload = serde_json::to_string(self).map_err(|e| sqlx::Error::Encode(e.into()))?;
         sqlx::query("select pg_notify($1, $2)")
             .bind(CHANNEL)
-            .bind(payload)
+            .bind(self.payload()?)
             .execute(connection)
             .await?;
         Ok(())
+    }
+
+    pub(crate) fn payload(&self) -> Result<String, sqlx::Error> {
+        serde_json::to_string(self).map_err(|error| sqlx::Error::Encode(error.into()))
     }
 }
 

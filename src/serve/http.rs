@@ -4,7 +4,7 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::Router;
+use api::Api;
 use axum::http::HeaderValue;
 use axum::http::header::CONNECTION;
 use axum::response::Response;
@@ -31,7 +31,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// finish, as long as [`DRAIN`] at most.
 pub(super) async fn serve(
     listener: TcpListener,
-    app: Router,
+    app: Api,
     stop: CancellationToken,
     grace: Duration,
 ) {

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::EXPECT;
@@ -21,16 +20,19 @@ use http_body_util::BodyExt;
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 const MAX_TIME: Duration = Duration::from_secs(5);
 
-/// Around the routes that take a body.
-pub(crate) async fn drain(request: Request, next: Next) -> Response {
+/// Around what takes the body.
+pub(super) async fn drain<F>(request: Request, next: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     if request.body().is_end_stream() {
-        return next.run(request).await;
+        return next(request).await;
     }
     let (parts, body) = request.into_parts();
     let asks_first = parts.headers.contains_key(EXPECT);
     let shared = SharedBody::new(body);
     let request = Request::from_parts(parts, Body::new(shared.clone()));
-    let response = next.run(request).await;
+    let response = next(request).await;
     let refused = response.status().is_client_error() || response.status().is_server_error();
     if refused && !(asks_first && shared.is_untouched()) {
         // Giving up after this time is all that can be done.
@@ -105,6 +107,7 @@ impl HttpBody for SharedBody {
 mod tests {
     use super::*;
     use axum::Router;
+    use axum::middleware::Next;
     use axum::routing::post;
     use futures_util::StreamExt;
     use http::StatusCode;
@@ -126,7 +129,8 @@ mod tests {
             }
             status
         });
-        let app: Router = Router::new().route("/", route).layer(axum::middleware::from_fn(drain));
+        let around = |request, next: Next| drain(request, |request| next.run(request));
+        let app: Router = Router::new().route("/", route).layer(axum::middleware::from_fn(around));
         let mut request = Request::post("/");
         if expect {
             request = request.header(EXPECT, "100-continue");

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
@@ -53,8 +51,7 @@ pub(crate) fn cors(origins: &CorsOrigins) -> Result<CorsLayer, StartError> {
 
 /// Keeps browsers from guessing types, from framing us, and from running anything that an answer
 /// may contain. Pages that need more bring a policy of their own.
-pub(crate) async fn secure(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+pub(super) fn secure(response: &mut Response) {
     let is_json = response
         .headers()
         .get(CONTENT_TYPE)
@@ -68,5 +65,4 @@ pub(crate) async fn secure(request: Request, next: Next) -> Response {
             .entry(CONTENT_SECURITY_POLICY)
             .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
     }
-    response
 }

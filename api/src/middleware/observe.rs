@@ -1,48 +1,132 @@
 //! Counts, times and names every request. Neither query strings nor bodies are logged: they may
 //! carry personal data or signatures.
 
-use std::time::Instant;
+use std::collections::HashMap;
+use std::sync::{LazyLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
 use axum::response::Response;
 use http::Method;
-use tracing::Instrument;
+use metrics::{Counter, Gauge, Histogram};
+use tracing::Span;
 
 use super::request_id::{HEADER, RequestId};
 
-/// Sits outside everything else.
-pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = RequestId::of(request.headers());
-    let method = method_label(request.method());
-    // The pattern, not the path: there are as many paths as videos.
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
-    let span = tracing::info_span!("request", method, route, request_id = %id);
-    request.extensions_mut().insert(id.clone());
+const UNMATCHED: &str = "unmatched";
 
-    let in_flight = metrics::gauge!("anb_http_requests_in_flight");
-    in_flight.increment(1.0);
-    let _leaves = scopeguard(move || in_flight.decrement(1.0));
-    let mut response = next.run(request).instrument(span.clone()).await;
+/// A request under way. Dropped early if its client goes away.
+pub(super) struct Observation {
+    started: Instant,
+    method: &'static str,
+    route: Option<MatchedPath>,
+    id: RequestId,
+    span: Span,
+    _in_flight: InFlight,
+}
 
-    let status = response.status().as_u16();
-    let elapsed = started.elapsed();
-    metrics::counter!(
-        "anb_http_requests_total",
-        "method" => method, "route" => route.clone(), "status" => status.to_string()
-    )
-    .increment(1);
-    metrics::histogram!("anb_http_request_seconds", "method" => method, "route" => route)
-        .record(elapsed.as_secs_f64());
-    span.in_scope(|| tracing::debug!(status, ms = elapsed.as_millis() as u64, "answered"));
-    if let Some(value) = id.header_value() {
-        response.headers_mut().insert(HEADER, value);
+impl Observation {
+    pub(super) fn begin(request: &mut Request) -> Self {
+        let id = RequestId::of(request.headers());
+        let method = method_label(request.method());
+        // The pattern, not the path: there are as many paths as videos.
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let span =
+            tracing::info_span!("request", method, route = label(route.as_ref()), request_id = %id);
+        request.extensions_mut().insert(id.clone());
+        Self { started: Instant::now(), method, route, id, span, _in_flight: InFlight::one_more() }
     }
-    response
+
+    pub(super) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    pub(super) fn end(self, response: &mut Response) {
+        let status = response.status().as_u16();
+        let elapsed = self.started.elapsed();
+        TALLIES.add(self.method, label(self.route.as_ref()), status, elapsed);
+        self.span.in_scope(|| tracing::debug!(status, ms = elapsed.as_millis() as u64, "answered"));
+        if let Some(value) = self.id.header_value() {
+            response.headers_mut().insert(HEADER, value);
+        }
+    }
+}
+
+fn label(route: Option<&MatchedPath>) -> &str {
+    route.map_or(UNMATCHED, MatchedPath::as_str)
+}
+
+struct InFlight;
+
+static IN_FLIGHT: LazyLock<Gauge> =
+    LazyLock::new(|| metrics::gauge!("anb_http_requests_in_flight"));
+
+impl InFlight {
+    fn one_more() -> Self {
+        IN_FLIGHT.increment(1.0);
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        IN_FLIGHT.decrement(1.0);
+    }
+}
+
+/// The counters of each kind of answer, looked up by their labels only once. There are as many as
+/// routes, methods and statuses that were met.
+#[derive(Default)]
+struct Tallies(RwLock<HashMap<String, Vec<Tally>>>);
+
+static TALLIES: LazyLock<Tallies> = LazyLock::new(Tallies::default);
+
+struct Tally {
+    method: &'static str,
+    status: u16,
+    answers: Counter,
+    seconds: Histogram,
+}
+
+impl Tallies {
+    fn add(&self, method: &'static str, route: &str, status: u16, elapsed: Duration) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let of_kind = |tally: &&Tally| tally.method == method && tally.status == status;
+        if let Some(tally) = known.get(route).and_then(|all| all.iter().find(of_kind)) {
+            return tally.add(elapsed);
+        }
+        drop(known);
+        let new = Tally::new(method, route, status);
+        new.add(elapsed);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let all = known.entry(route.to_owned()).or_default();
+        // Two requests may be the first of their kind.
+        if !all.iter().any(|tally| of_kind(&tally)) {
+            all.push(new);
+        }
+    }
+}
+
+impl Tally {
+    fn new(method: &'static str, route: &str, status: u16) -> Self {
+        let route = route.to_owned();
+        Self {
+            method,
+            status,
+            answers: metrics::counter!(
+                "anb_http_requests_total",
+                "method" => method, "route" => route.clone(), "status" => status.to_string()
+            ),
+            seconds: metrics::histogram!(
+                "anb_http_request_seconds", "method" => method, "route" => route
+            ),
+        }
+    }
+
+    fn add(&self, elapsed: Duration) {
+        self.answers.increment(1);
+        self.seconds.record(elapsed.as_secs_f64());
+    }
 }
 
 /// Anybody may invent methods; a metric's labels must stay few.
@@ -57,15 +141,4 @@ fn method_label(method: &Method) -> &'static str {
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     }
-}
-
-/// Runs `leave` when dropped, also when the client goes away in the middle.
-fn scopeguard<F: FnMut()>(leave: F) -> impl Drop {
-    struct Guard<F: FnMut()>(F);
-    impl<F: FnMut()> Drop for Guard<F> {
-        fn drop(&mut self) {
-            (self.0)();
-        }
-    }
-    Guard(leave)
 }

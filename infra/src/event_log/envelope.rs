@@ -3,8 +3,6 @@
 //! Attributes are record headers with the prefix `ce_`, the value is the JSON payload, and the
 //! record's key is the stream id (`ce_subject`).
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use chrono::{SecondsFormat, Utc};
 use domain::event::codec;
@@ -112,12 +110,11 @@ impl Record {
         if expected != self.position.partition {
             return Err(EnvelopeError::WrongPartition { key: key.to_owned(), expected });
         }
-        let headers = self.headers_by_name()?;
+        let headers = self.attributes()?;
         let header = |name: &str| {
-            headers
-                .get(name)
-                .copied()
-                .ok_or_else(|| EnvelopeError::Malformed(format!("no header `{name}`")))
+            let found = headers.iter().rfind(|(known, _)| *known == name);
+            let value = found.map(|(_, value)| *value);
+            value.ok_or_else(|| EnvelopeError::Malformed(format!("no header `{name}`")))
         };
         if header("ce_specversion")? != SPEC_VERSION {
             return Err(malformed("`ce_specversion` is not 1.0"));
@@ -136,7 +133,8 @@ impl Record {
         Ok(Recorded { event_id, position: self.position, at: self.at, event })
     }
 
-    fn headers_by_name(&self) -> Result<HashMap<&str, &str>, EnvelopeError> {
+    /// The attributes of the event. There are few: a search is faster than a map.
+    fn attributes(&self) -> Result<Vec<(&str, &str)>, EnvelopeError> {
         self.headers
             .iter()
             .filter(|(name, _)| name.starts_with("ce_"))

@@ -3,7 +3,7 @@
 //! One connection does it all: it holds the advisory locks of the owned partitions, and every batch
 //! commits on it. Losing the connection therefore loses the locks and the batch together.
 
-mod changes;
+mod advance;
 mod load;
 mod ranking;
 mod recent;
@@ -17,12 +17,14 @@ use async_trait::async_trait;
 use domain::contest::Keys;
 use domain::{Contest, Position};
 use infra::database::passes;
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, Row};
+use uuid::Uuid;
 
 use super::{Advance, Batch, Committed, Store, StoreError};
-use crate::columns::{big, int};
+use crate::columns::int;
 use crate::progress::Progress;
+use advance::advance;
 use recent::RecentVideos;
 
 /// The first half of the advisory lock's key, so that it meets no other use: "anb1".
@@ -47,11 +49,12 @@ const LEAP: i64 = 1 << 20;
 /// A process that is frozen keeps its connection, and with it its locks. So Postgres itself cuts an
 /// owner that gives no sign of life, also one that takes no answer: its locks are free then, and what
 /// it had not committed is gone.
-const SESSION: [(&str, &str); 8] = [
+const SESSION: [(&str, &str); 9] = [
     ("idle_session_timeout", NO_SIGN_OF_LIFE),
     ("idle_in_transaction_session_timeout", NO_SIGN_OF_LIFE),
     ("tcp_user_timeout", NO_SIGN_OF_LIFE),
     ("synchronous_commit", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
@@ -171,28 +174,11 @@ impl PostgresStore {
 
     async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<Committed, StoreError> {
         let mut tx = self.connection().await?.begin().await.map_err(from_sqlx)?;
-        advance(&mut tx, batch.advances).await?;
-        write::dead_letters(&mut tx, batch.dead_letters).await.map_err(from_sqlx)?;
-        write::erased_accounts(&mut tx, batch).await.map_err(from_sqlx)?;
-        write::accounts(&mut tx, batch).await.map_err(from_sqlx)?;
-        write::videos(&mut tx, batch).await.map_err(from_sqlx)?;
-        write::counts(&mut tx, batch).await.map_err(from_sqlx)?;
-        write::votes(&mut tx, batch).await.map_err(from_sqlx)?;
-        write::rejections(&mut tx, batch).await.map_err(from_sqlx)?;
-        write::transcode_jobs(&mut tx, batch).await.map_err(from_sqlx)?;
-        let generation = ranking::update(&mut tx, batch.changes).await.map_err(from_sqlx)?;
-        let progress = Progress {
-            generation,
-            erased: !batch.changes.erased.is_empty(),
-            checkpoints: batch
-                .advances
-                .iter()
-                .map(|a| Position { partition: a.partition, offset: a.to })
-                .collect(),
-        };
-        progress.notify(&mut tx).await.map_err(from_sqlx)?;
+        let generation = advance(&mut tx, batch).await?.map(|current| current + 1);
+        write::all(&mut tx, batch).await.map_err(from_sqlx)?;
+        announce(&mut tx, batch, generation).await.map_err(from_sqlx)?;
         tx.commit().await.map_err(from_sqlx)?;
-        Ok(Committed { generation })
+        Ok(Committed { generation: generation.and_then(|number| u64::try_from(number).ok()) })
     }
 }
 
@@ -239,32 +225,28 @@ async fn leap(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 
 /// Goes on by so many generations, without a trail from the old ones to the new one, and tells everybody.
 async fn begin_trail(connection: &mut PgConnection, by: i64) -> Result<(), sqlx::Error> {
-    let generation = changes::current(connection).await? + by;
-    changes::begin_anew(connection, generation).await?;
-    let generation = u64::try_from(generation).ok();
-    Progress { generation, checkpoints: Vec::new(), erased: false }.notify(connection).await
+    let generation = ranking::current(connection).await? + by;
+    ranking::begin_anew(connection, generation).await
 }
 
-/// Moves the checkpoints, each only from where this owner left it.
-async fn advance(connection: &mut PgConnection, advances: &[Advance]) -> Result<(), StoreError> {
-    let moved = sqlx::query(
-        "update checkpoints c set next_offset = a.next
-         from unnest($1::int[], $2::bigint[], $3::bigint[]) as a (partition, previous, next)
-         where c.partition = a.partition and c.next_offset = a.previous
-         returning c.partition",
-    )
-    .bind(advances.iter().map(|a| int(a.partition)).collect::<Vec<_>>())
-    .bind(advances.iter().map(|a| big(a.from)).collect::<Vec<_>>())
-    .bind(advances.iter().map(|a| big(a.to)).collect::<Vec<_>>())
-    .fetch_all(connection)
-    .await
-    .map_err(from_sqlx)?;
-    let moved: Vec<i32> =
-        moved.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(from_sqlx)?;
-    match advances.iter().find(|a| !moved.contains(&int(a.partition))) {
-        Some(lost) => Err(StoreError::LostOwnership(lost.partition)),
-        None => Ok(()),
+/// Tells everybody what the batch has brought: the ranking's new generation, if there is one.
+async fn announce(
+    connection: &mut PgConnection,
+    batch: &Batch<'_>,
+    generation: Option<i64>,
+) -> Result<(), sqlx::Error> {
+    let reached = |advance: &Advance| Position { partition: advance.partition, offset: advance.to };
+    let progress = Progress {
+        generation: None,
+        checkpoints: batch.advances.iter().map(reached).collect(),
+        erased: !batch.changes.erased.is_empty(),
+    };
+    let Some(generation) = generation else { return progress.notify(connection).await };
+    let artists: Vec<Uuid> = batch.changes.artists.iter().map(|artist| artist.0).collect();
+    if !batch.changes.stages.is_empty() {
+        ranking::retire(connection, &artists, generation).await?;
     }
+    ranking::publish(connection, generation, &artists, progress).await
 }
 
 /// Tells a fault that passes from one that does not.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use chrono::DateTime;
 use domain::Position;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -191,12 +191,14 @@ fn fault(error: &KafkaError) -> Fault {
 }
 
 fn record(message: &BorrowedMessage<'_>) -> Record {
-    let headers = message.headers().map_or_else(Vec::new, |headers| {
-        let header = |header: rdkafka::message::Header<'_, &[u8]>| {
-            (header.key.to_owned(), Bytes::copy_from_slice(header.value.unwrap_or_default()))
-        };
-        headers.iter().map(header).collect()
-    });
+    let headers = message.headers();
+    let headers = || headers.iter().flat_map(|headers| headers.iter());
+    let parts = [message.key(), message.payload()];
+    let parts = parts.into_iter().chain(headers().map(|header| header.value));
+    let mut copies = copies(parts.collect()).into_iter();
+    let mut copy = || copies.next().flatten();
+    let (key, value) = (copy(), copy());
+    let headers = headers().map(|h| (h.key.to_owned(), copy().unwrap_or_default())).collect();
     let millis = message.timestamp().to_millis().unwrap_or_default();
     Record {
         position: Position {
@@ -205,10 +207,18 @@ fn record(message: &BorrowedMessage<'_>) -> Record {
             offset: u64::try_from(message.offset()).unwrap_or_default(),
         },
         at: DateTime::from_timestamp_millis(millis).unwrap_or_default(),
-        key: message.key().map(Bytes::copy_from_slice),
+        key,
         headers,
-        value: message.payload().map(Bytes::copy_from_slice),
+        value,
     }
+}
+
+/// Copies of all these, in one piece of memory.
+fn copies(parts: Vec<Option<&[u8]>>) -> Vec<Option<Bytes>> {
+    let mut whole = BytesMut::with_capacity(parts.iter().flatten().map(|part| part.len()).sum());
+    parts.iter().flatten().for_each(|part| whole.extend_from_slice(part));
+    let mut whole = whole.freeze();
+    parts.into_iter().map(|part| Some(whole.split_to(part?.len()))).collect()
 }
 
 /// Makes sure that reading can begin here.

@@ -19,8 +19,7 @@ pub(super) async fn working_set(
     let mut contest = Contest::default();
     accounts(connection, keys, &mut contest).await?;
     videos(connection, recent, keys, &mut contest).await?;
-    votes(connection, keys, &mut contest).await?;
-    rejections(connection, keys, &mut contest).await?;
+    verdicts(connection, keys, &mut contest).await?;
     Ok(contest)
 }
 
@@ -97,53 +96,41 @@ async fn videos(
     Ok(())
 }
 
-async fn votes(
+/// Votes that were cast already, and events that were rejected already; in one query, because every
+/// batch asks for both.
+async fn verdicts(
     connection: &mut PgConnection,
     keys: &Keys,
     contest: &mut Contest,
 ) -> Result<(), sqlx::Error> {
-    if keys.votes.is_empty() {
-        return Ok(());
-    }
     let (videos, voters): (Vec<Uuid>, Vec<Uuid>) =
         keys.votes.iter().map(|(video, voter)| (video.0, voter.0)).unzip();
     let rows = sqlx::query(
-        "select v.video_id, v.voter, v.event_id, v.cast_at
+        "select v.event_id, v.cast_at as at, v.video_id, v.voter, null as reason, null as votes
          from unnest($1::uuid[], $2::uuid[]) as ballot (video_id, voter)
-         join votes v using (video_id, voter)",
+         join votes v using (video_id, voter)
+         union all
+         select event_id, rejected_at, null, null, reason, votes
+         from rejections where event_id = any($3)",
     )
     .bind(videos)
     .bind(voters)
+    .bind(keys.events.iter().map(|event| event.0).collect::<Vec<_>>())
     .fetch_all(connection)
     .await?;
     for row in rows {
-        let ballot = (VideoId(row.try_get("video_id")?), AccountId(row.try_get("voter")?));
-        let vote =
-            Vote { event_id: EventId(row.try_get("event_id")?), at: row.try_get("cast_at")? };
-        contest.votes.insert(ballot, vote);
-    }
-    Ok(())
-}
-
-async fn rejections(
-    connection: &mut PgConnection,
-    keys: &Keys,
-    contest: &mut Contest,
-) -> Result<(), sqlx::Error> {
-    let ids: Vec<Uuid> = keys.events.iter().map(|event| event.0).collect();
-    let rows = sqlx::query(
-        "select event_id, reason, votes, rejected_at from rejections where event_id = any($1)",
-    )
-    .bind(ids)
-    .fetch_all(connection)
-    .await?;
-    for row in rows {
+        let event_id = EventId(row.try_get("event_id")?);
+        let at = row.try_get("at")?;
+        let Some(reason) = row.try_get("reason")? else {
+            let ballot = (VideoId(row.try_get("video_id")?), AccountId(row.try_get("voter")?));
+            contest.votes.insert(ballot, Vote { event_id, at });
+            continue;
+        };
         let votes: Option<i64> = row.try_get("votes")?;
         let votes = votes.and_then(|votes| u64::try_from(votes).ok());
-        let rejection = Rejection::from_code(row.try_get("reason")?, votes)
-            .ok_or_else(|| rows::broken("reason"))?;
-        let at = row.try_get("rejected_at")?;
-        contest.rejections.insert(EventId(row.try_get("event_id")?), (rejection, at));
+        let rejection =
+            Rejection::from_code(reason, votes).ok_or_else(|| rows::broken("reason"))?;
+        contest.rejections.insert(event_id, (rejection, at));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The rows that a batch changed, one set-based statement per table.
+//! The rows that few batches change, one set-based statement per table.
 
 use domain::text::place_key;
 use domain::{Account, EmailKey, ErasedAccount, Video, VideoId, VideoStatus};
@@ -11,11 +11,21 @@ use super::rows::StatusColumns;
 use crate::columns::{big, int};
 use crate::store::{Batch, DeadLetter};
 
-/// New accounts. An account id that is there already is a defect, and stops the projection.
-pub(super) async fn accounts(
+/// All of them. Nothing is asked of the database where there is nothing to write.
+pub(super) async fn all(
     connection: &mut PgConnection,
     batch: &Batch<'_>,
 ) -> Result<(), sqlx::Error> {
+    dead_letters(connection, batch.dead_letters).await?;
+    erased_accounts(connection, batch).await?;
+    accounts(connection, batch).await?;
+    videos(connection, batch).await?;
+    rejections(connection, batch).await?;
+    transcode_jobs(connection, batch).await
+}
+
+/// New accounts. An account id that is there already is a defect, and stops the projection.
+async fn accounts(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), sqlx::Error> {
     let new = batch.changes.accounts.iter();
     let rows = new.filter_map(|email| batch.contest.accounts.get_key_value(email));
     let rows: Vec<AccountRow<'_>> = rows.map(|(email, account)| (email, account, None)).collect();
@@ -24,7 +34,7 @@ pub(super) async fn accounts(
 
 /// Erased accounts, most of which have a row already. They let go of their addresses here, so this
 /// comes before [`accounts`].
-pub(super) async fn erased_accounts(
+async fn erased_accounts(
     connection: &mut PgConnection,
     batch: &Batch<'_>,
 ) -> Result<(), sqlx::Error> {
@@ -75,10 +85,7 @@ async fn insert_accounts(
     Ok(())
 }
 
-pub(super) async fn videos(
-    connection: &mut PgConnection,
-    batch: &Batch<'_>,
-) -> Result<(), sqlx::Error> {
+async fn videos(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), sqlx::Error> {
     let videos = staged_videos(batch);
     if videos.is_empty() {
         return Ok(());
@@ -140,33 +147,6 @@ fn staged_videos<'a>(batch: &Batch<'a>) -> Vec<(VideoId, &'a Video)> {
     batch.changes.stages.iter().filter_map(|id| Some((*id, contest.videos.get(id)?))).collect()
 }
 
-/// The counts of videos that were only voted for.
-pub(super) async fn counts(
-    connection: &mut PgConnection,
-    batch: &Batch<'_>,
-) -> Result<(), sqlx::Error> {
-    let counted: Vec<(VideoId, &Video)> = batch
-        .changes
-        .videos
-        .difference(&batch.changes.stages)
-        .filter_map(|id| Some((*id, batch.contest.videos.get(id)?)))
-        .collect();
-    if counted.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "update videos v set votes = c.votes, last_vote_at = c.last_vote_at
-         from unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) as c (id, votes, last_vote_at)
-         where v.video_id = c.id",
-    )
-    .bind(counted.iter().map(|(id, _)| id.0).collect::<Vec<Uuid>>())
-    .bind(counted.iter().map(|(_, v)| big(v.votes)).collect::<Vec<_>>())
-    .bind(counted.iter().map(|(_, v)| v.last_vote_at).collect::<Vec<_>>())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 fn published<'a, T>(
     status: &[StatusColumns<'a>],
     of: impl Fn(&'a domain::contest::Published) -> T,
@@ -174,36 +154,7 @@ fn published<'a, T>(
     status.iter().map(|status| status.published.map(&of)).collect()
 }
 
-pub(super) async fn votes(
-    connection: &mut PgConnection,
-    batch: &Batch<'_>,
-) -> Result<(), sqlx::Error> {
-    let votes: Vec<_> = batch
-        .changes
-        .votes
-        .iter()
-        .filter_map(|ballot| batch.contest.votes.get_key_value(ballot))
-        .collect();
-    if votes.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "insert into votes (video_id, voter, event_id, cast_at)
-         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[])",
-    )
-    .bind(votes.iter().map(|((video, _), _)| video.0).collect::<Vec<_>>())
-    .bind(votes.iter().map(|((_, voter), _)| voter.0).collect::<Vec<_>>())
-    .bind(votes.iter().map(|(_, vote)| vote.event_id.0).collect::<Vec<_>>())
-    .bind(votes.iter().map(|(_, vote)| vote.at).collect::<Vec<_>>())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-pub(super) async fn rejections(
-    connection: &mut PgConnection,
-    batch: &Batch<'_>,
-) -> Result<(), sqlx::Error> {
+async fn rejections(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), sqlx::Error> {
     let rejections: Vec<_> = batch
         .changes
         .rejections
@@ -227,7 +178,7 @@ pub(super) async fn rejections(
 }
 
 /// A job for every video that waits or is being worked on, none for the others.
-pub(super) async fn transcode_jobs(
+async fn transcode_jobs(
     connection: &mut PgConnection,
     batch: &Batch<'_>,
 ) -> Result<(), sqlx::Error> {
@@ -262,7 +213,7 @@ pub(super) async fn transcode_jobs(
     Ok(())
 }
 
-pub(super) async fn dead_letters(
+async fn dead_letters(
     connection: &mut PgConnection,
     letters: &[DeadLetter],
 ) -> Result<(), sqlx::Error> {

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 const START_PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(25);
@@ -61,6 +61,15 @@ impl Service {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
             let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Lets the process write no file beyond so many bytes; `None` takes the limit away. What it
+    /// writes beyond fails in the middle, as on a full disk.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if pid.is_some() {
+            let _ = prlimit(pid, Resource::Fsize, Rlimit { current: bytes, maximum: None });
         }
     }
 

@@ -45,6 +45,7 @@ pub fn fresh_topic() -> String {
 pub struct OwnKafka {
     folder: TempDir,
     port: u16,
+    advertised: u16,
     service: Option<Service>,
 }
 
@@ -54,9 +55,22 @@ impl OwnKafka {
     /// # Errors
     /// If it does not come up.
     pub fn start() -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("anb-kafka-").tempdir()?;
         let port = free_port()?;
-        let mut broker = Self { folder, port, service: None };
+        Self::start_on(port, port)
+    }
+
+    /// Starts a broker on `port` that tells its clients to come through another one, that of a proxy
+    /// which already leads to it.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn start_behind(proxy: u16, port: u16) -> anyhow::Result<Self> {
+        Self::start_on(port, proxy)
+    }
+
+    fn start_on(port: u16, advertised: u16) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("anb-kafka-").tempdir()?;
+        let mut broker = Self { folder, port, advertised, service: None };
         broker.format(free_port()?)?;
         broker.restart()?;
         Ok(broker)
@@ -119,6 +133,7 @@ impl OwnKafka {
     fn format(&self, controller_port: u16) -> anyhow::Result<()> {
         let text = fs::read_to_string(jars::recipe("kafka.properties"))?
             .replace("@PORT@", &self.port.to_string())
+            .replace("@ADVERTISED_PORT@", &self.advertised.to_string())
             .replace("@CONTROLLER_PORT@", &controller_port.to_string())
             .replace("@DATA@", &self.folder.path().join("data").display().to_string());
         fs::write(self.settings(), text)?;

@@ -4,6 +4,7 @@ use std::fs;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use rustix::process::Signal;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -16,6 +17,9 @@ pub const ACCESS_KEY: &str = "anb-test";
 pub const SECRET_KEY: &str = "anb-test-secret";
 /// The region that clients name.
 pub const REGION: &str = "us-east-1";
+
+/// What fits on a full disk: smaller than any object of ours.
+const FULL: u64 = 512;
 
 /// A bucket of a test's own.
 #[derive(Clone, Debug)]
@@ -94,12 +98,53 @@ impl OwnS3 {
         self.service = None;
     }
 
+    /// Freezes the server: connections stay, nothing answers.
+    pub fn freeze(&self) {
+        if let Some(service) = &self.service {
+            service.signal(Signal::STOP);
+        }
+    }
+
+    /// Lets a frozen server go on.
+    pub fn thaw(&self) {
+        if let Some(service) = &self.service {
+            service.signal(Signal::CONT);
+        }
+    }
+
+    /// Its disk takes no more objects, or takes them again.
+    pub fn fill_disk(&self, full: bool) {
+        if let Some(service) = &self.service {
+            service.limit_files(full.then_some(FULL));
+        }
+        self.remove_halves(|bytes| bytes <= FULL);
+    }
+
+    /// Removes what the server leaves of objects whose writing was cut short: it would list them. A
+    /// real one never shows them.
+    fn remove_halves(&self, is_half: impl Fn(u64) -> bool) {
+        let mut folders = vec![self.folder.path().join("data")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let (path, name) = (entry.path(), entry.file_name());
+                let Ok(metadata) = entry.metadata() else { continue };
+                if metadata.is_dir() {
+                    folders.push(path);
+                } else if is_temporary(&name.to_string_lossy()) && is_half(metadata.len()) {
+                    // It may have been renamed in this moment.
+                    let _ = fs::remove_file(path);
+                }
+            }
+        }
+    }
+
     /// Starts the server again, killing it first if it runs, and waits until it answers.
     ///
     /// # Errors
     /// If it does not come up.
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.kill();
+        self.remove_halves(|_| true);
         let data = self.folder.path().join("data");
         fs::create_dir_all(&data)?;
         let settings = self.folder.path().join("s3proxy.properties");
@@ -126,4 +171,12 @@ impl OwnS3 {
         self.service = Some(service);
         Ok(())
     }
+}
+
+/// The server writes an object to `<key>-<uuid>` first.
+fn is_temporary(name: &str) -> bool {
+    let (at, length) = (name.len().checked_sub(37), name.len());
+    at.and_then(|at| name.get(at..length))
+        .and_then(|end| end.strip_prefix('-'))
+        .is_some_and(|uuid| uuid.parse::<Uuid>().is_ok())
 }

@@ -22,7 +22,7 @@ mod nemesis;
 mod plan;
 mod plant;
 mod process;
-mod recount;
+pub mod recount;
 mod replay;
 mod run;
 mod storage;

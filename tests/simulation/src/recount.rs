@@ -9,39 +9,50 @@ use serde_json::Value;
 
 /// A video, as the recount sees it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Counted {
-    pub(crate) owner: String,
-    pub(crate) title: String,
-    pub(crate) original: String,
+pub struct Counted {
+    /// Account id of whoever uploaded it.
+    pub owner: String,
+    /// Its title.
+    pub title: String,
+    /// Key of the original.
+    pub original: String,
     /// `pending`, `processing`, `processed`, `failed` or `deleted`.
-    pub(crate) status: &'static str,
-    pub(crate) attempts: u64,
+    pub status: &'static str,
+    /// Attempts to process it.
+    pub attempts: u64,
     /// Who voted, and when, in microseconds.
-    pub(crate) votes: BTreeMap<String, i64>,
-    pub(crate) published_at: i64,
+    pub votes: BTreeMap<String, i64>,
+    /// When, in microseconds.
+    pub published_at: i64,
 }
 
 /// What became of an event: `ok` or the code of its rejection, and the votes of its video then.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fate {
-    pub(crate) code: &'static str,
-    pub(crate) votes: u64,
+pub struct Fate {
+    /// `ok`, or why it was rejected.
+    pub code: &'static str,
+    /// Votes of its video then.
+    pub votes: u64,
 }
 
 /// The contest.
 #[derive(Default)]
-pub(crate) struct Recount {
+pub struct Recount {
     /// Ids of the accounts that hold their addresses, by the key of their stream.
-    pub(crate) accounts: BTreeMap<String, String>,
+    pub accounts: BTreeMap<String, String>,
     /// Keys and ids of erased accounts.
-    pub(crate) erased: BTreeSet<(String, String)>,
-    pub(crate) videos: BTreeMap<String, Counted>,
-    pub(crate) fates: BTreeMap<String, Fate>,
-    pub(crate) broken: u64,
+    pub erased: BTreeSet<(String, String)>,
+    /// Videos by the key of their stream.
+    pub videos: BTreeMap<String, Counted>,
+    /// What became of each event, by its id.
+    pub fates: BTreeMap<String, Fate>,
+    /// Records that are no events.
+    pub broken: u64,
 }
 
 impl Recount {
-    pub(crate) fn of(partitions: &[Vec<Record>]) -> Self {
+    /// Counts a whole log, the records of each partition in their order.
+    pub fn of(partitions: &[Vec<Record>]) -> Self {
         let mut recount = Self::default();
         for record in partitions.iter().flatten() {
             if recount.count(record).is_none() {
@@ -120,7 +131,7 @@ impl Recount {
     }
 
     /// Votes and time of the artists on the board.
-    pub(crate) fn ranking(&self) -> BTreeMap<String, (u64, i64)> {
+    pub fn ranking(&self) -> BTreeMap<String, (u64, i64)> {
         let mut ranking = BTreeMap::new();
         let left = self.erased.iter().map(|(_, account)| account);
         for artist in self.accounts.values().chain(left) {

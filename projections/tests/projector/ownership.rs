@@ -115,7 +115,7 @@ async fn who_gives_signs_of_life_keeps_its_partitions() {
     advance(&mut owner, 0, 1).await.unwrap();
 }
 
-/// A crash of Postgres may take back the last generations, and pages are cached by them.
+/// A crash of Postgres may take back the last generations; readers would sleep through their numbers.
 #[tokio::test]
 async fn a_new_owner_leaps_over_generations_that_may_have_been_seen() {
     let pool = test_services::database().await;

@@ -134,7 +134,7 @@ impl Client {
     async fn act(&mut self) {
         match self.rng.random_range(0..200) {
             0..=1 => self.upload().await,
-            2 => self.delete().await,
+            2 => self.delete_any().await,
             3 => {
                 let key = self.next_key();
                 self.register(&key).await;
@@ -181,11 +181,20 @@ impl Client {
             .await;
         if let Told::Accepted(Effect::Made(video)) = told {
             self.uploaded.push(video);
+            // While it is being processed; later most have votes.
+            if self.rng.random_bool(0.3) {
+                self.delete(video).await;
+            }
         }
     }
 
-    async fn delete(&mut self) {
-        let Some(video) = self.uploaded.choose(&mut self.rng).copied() else { return };
+    async fn delete_any(&mut self) {
+        if let Some(video) = self.uploaded.choose(&mut self.rng).copied() {
+            self.delete(video).await;
+        }
+    }
+
+    async fn delete(&mut self, video: Uuid) {
         let (key, token) = (self.next_key(), self.token.clone());
         self.carry_out(Act::Delete { by: self.id, video }, move |http, api| {
             let request = http.delete(format!("{api}/api/videos/{video}"));

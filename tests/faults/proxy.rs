@@ -22,6 +22,17 @@ pub(crate) enum Weather {
     Refusing,
 }
 
+impl Weather {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Fair => "fair",
+            Self::Stalled => "stalled",
+            Self::Slow(_) => "slow",
+            Self::Refusing => "refused",
+        }
+    }
+}
+
 /// A link. It goes away with the runtime.
 pub(crate) struct Link {
     pub(crate) port: u16,

@@ -16,6 +16,16 @@ pub(crate) enum Service {
     Store,
 }
 
+impl Service {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Broker => "broker",
+            Self::Database => "database",
+            Self::Store => "store",
+        }
+    }
+}
+
 /// What can be done to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {

@@ -1,10 +1,10 @@
 //! The system under test: two processes of each role on the services, every connection through a
 //! link that can be disturbed.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
+use test_services::java::free_port;
 use tokio::process::Command;
 
 use super::process::Process;
@@ -12,11 +12,15 @@ use super::proxy::Link;
 use super::services::Services;
 
 pub(crate) const PARTITIONS: u32 = 8;
-const ROLES: [&str; 3] = ["api", "projector", "transcoder"];
+pub(crate) const ROLES: [&str; 3] = ["api", "projector", "transcoder"];
+
+/// Of each role.
+pub(crate) const PROCESSES: usize = 2;
 
 pub(crate) struct Stack {
     folder: TempDir,
     pub(crate) services: Services,
+    /// In the order of [`ROLES`].
     pub(crate) processes: Vec<Process>,
     /// From clients to each API process.
     pub(crate) to_apis: Vec<Link>,
@@ -28,7 +32,7 @@ impl Stack {
         let services = Services::start().await;
         let mut stack = Self { folder, services, processes: Vec::new(), to_apis: Vec::new() };
         for role in ROLES {
-            for n in 1..=2 {
+            for n in 1..=PROCESSES {
                 stack.add(role, n).await;
             }
         }
@@ -37,7 +41,7 @@ impl Stack {
 
     async fn add(&mut self, role: &str, n: usize) {
         let name = format!("{role}-{n}");
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port().unwrap();
         if role == "api" {
             let link = Link::open().await.unwrap();
             link.lead_to(port);

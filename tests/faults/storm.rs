@@ -23,16 +23,9 @@ const RECOVERY: Duration = Duration::from_secs(60);
 const AFTERMATH: Duration = Duration::from_secs(240);
 const POLL: Duration = Duration::from_millis(200);
 
-/// How long the storm lasts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Until {
-    Elapsed(Duration),
-    Faults(usize),
-}
-
-/// Panics unless everything holds.
-pub(crate) async fn run(seed: u64, until: Until) {
-    println!("seed {seed}, until {until:?}");
+/// So many rounds of every fault. Panics unless everything holds.
+pub(crate) async fn run(seed: u64, rounds: u64) {
+    println!("seed {seed}, {rounds} rounds of every fault (SEED=… and ROUNDS=… for others)");
     let mut stack = Stack::start().await;
     let crowd = Arc::new(Crowd {
         caller: Caller::new(stack.apis()),
@@ -50,16 +43,14 @@ pub(crate) async fn run(seed: u64, until: Until) {
 
     let began = Instant::now();
     let mut nemesis = Nemesis::new(seed);
+    recovered(&crowd).await;
     let mut slowest = Duration::ZERO;
-    slowest = slowest.max(recovered(&crowd).await);
-    let ends = |nemesis: &Nemesis| match until {
-        Until::Elapsed(time) => began.elapsed() >= time,
-        Until::Faults(count) => nemesis.count() >= count,
-    };
-    while !ends(&nemesis) {
-        nemesis.strike(&stack).await;
-        slowest = slowest.max(recovered(&crowd).await);
-        tokio::time::sleep(nemesis.pause()).await;
+    for _ in 0..rounds {
+        for strike in nemesis.round() {
+            nemesis.strike(&stack, &strike).await;
+            slowest = slowest.max(recovered(&crowd).await);
+            tokio::time::sleep(strike.pause).await;
+        }
     }
     let lasted = began.elapsed();
     crowd.done.store(true, Ordering::Relaxed);

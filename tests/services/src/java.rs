@@ -87,10 +87,17 @@ impl Drop for Service {
     }
 }
 
-/// A port that nobody uses right now.
+/// Below the ports that Linux gives to outgoing connections: one of those could take the port of a
+/// service that is about to come back.
+const PORTS: std::ops::Range<u16> = 15_000..32_000;
+const TRIES: usize = 100;
+
+/// A port that nobody uses right now, nor will soon.
 ///
 /// # Errors
 /// If there is none.
 pub fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    let candidates = (0..TRIES).map(|_| rand::random_range(PORTS));
+    let mut free = candidates.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.next().context("no port is free")
 }

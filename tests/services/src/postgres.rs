@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::java::free_port;
 use crate::{from_runner, variables};
 
 /// The migrated database that every test's database is a copy of.
@@ -82,10 +83,10 @@ impl OwnPostgres {
     ///
     /// # Errors
     /// If it does not come up.
-    pub async fn start() -> Result<Self, PrivatePostgresError> {
-        let folder = scratch()?;
-        let server = PrivatePostgres::start(&home(&folder), Purpose::Lasting).await?;
-        Ok(Self { folder, port: server.port(), server: Some(server) })
+    pub async fn start() -> anyhow::Result<Self> {
+        let (folder, port) = (scratch()?, free_port()?);
+        let server = PrivatePostgres::start_on(&home(&folder), Purpose::Lasting, port).await?;
+        Ok(Self { folder, port, server: Some(server) })
     }
 
     /// URL of a fresh, migrated database.

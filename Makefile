@@ -1,12 +1,12 @@
 # make run    set up what is missing, build, and hold a contest on http://127.0.0.1:8080
 # make test   set up what is missing, and run every test, Kafka and S3 included
-# make soak   simulate faults for MINUTES, and show that planted bugs are found
-# make bench  set up what is missing, and measure against bare handlers; ONLY=votes|visible|pages|boards|memory
+# make soak   faults on real parts, then simulated ones for MINUTES, then bugs that are planted to be found; ONLY=faults|simulation|plant
+# make bench  set up what is missing, and measure against bare handlers; ONLY=votes|visible|pages|boards|memory|overload
 # make lint   formatting, clippy, and licences and advisories where cargo-deny is installed
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build run test soak bench lint clean-dev
+.PHONY: help setup setup-test build run test soak soak-faults soak-simulation soak-plant bench lint clean-dev
 
 # A Rust that scripts/setup.sh has just installed is not on the caller's PATH yet.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
@@ -16,8 +16,8 @@ DATA_DIR ?= .anb
 help:
 	@echo 'make run        set up what is missing, build, and serve on http://127.0.0.1:8080'
 	@echo 'make test       set up what is missing, and run every test, Kafka and S3 included'
-	@echo 'make soak       simulate faults for MINUTES (30), and show that planted bugs are found'
-	@echo 'make bench      measure it against bare handlers (ONLY=votes|visible|pages|memory)'
+	@echo 'make soak       faults on real parts (ROUNDS, 6), simulated faults (MINUTES, 30), planted bugs (ONLY=faults|simulation|plant)'
+	@echo 'make bench      measure it against bare handlers (ONLY=votes|visible|pages|boards|memory|overload)'
 	@echo 'make lint       formatting, clippy, licences and advisories'
 	@echo 'make build      build the release binary: target/release/anb'
 	@echo 'make clean-dev  delete the data of make run ($(DATA_DIR))'
@@ -38,9 +38,18 @@ run: build
 test: setup-test
 	@cargo run --quiet --locked --package test-services -- run cargo test --quiet --locked --workspace
 
-# As long as one likes: MINUTES of seeds, then every planted bug, each of which must be found.
-soak: setup-test
+# As long as one likes: ROUNDS of 36 faults on real parts, MINUTES of seeds, then every planted bug,
+# each of which must be found.
+soak: setup-test $(addprefix soak-,$(or $(ONLY),faults simulation plant))
+
+soak-faults: setup-test
+	@cargo run --quiet --locked --package test-services -- run \
+	  cargo test --quiet --locked --package anb --test faults -- --ignored --nocapture a_long_storm
+
+soak-simulation:
 	@cargo run --quiet --locked --package simulation -- --minutes $(or $(MINUTES),30)
+
+soak-plant:
 	@scripts/plant.sh
 
 # The binary is the one that `make build` makes: other packages would change the features of its crates.

@@ -18,6 +18,7 @@ mod e2e {
     mod poison;
     mod races;
     mod scale_out;
+    mod schema;
     mod settings;
     mod story;
     mod sweep;

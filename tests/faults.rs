@@ -25,8 +25,8 @@ mod faults {
 
     /// The same storm each time, so that a run that fails can be told from one that did not.
     const SEED: u64 = 1;
-    /// 32 faults each.
-    const LONG: u64 = 7;
+    /// 36 faults each.
+    const LONG: u64 = 6;
 
     fn setting(name: &str, default: u64) -> u64 {
         let given = std::env::var(name).ok();

@@ -16,7 +16,7 @@ use tower_http::normalize_path::NormalizePath;
 use crate::error::ApiError;
 use crate::extract::People;
 use crate::health::Health;
-use crate::middleware::{around, cors};
+use crate::middleware::{Doors, around, cors};
 use crate::pages::Pages;
 use crate::routes;
 use crate::routes::public::rankings::View;
@@ -113,7 +113,7 @@ pub fn router(app: App) -> Result<Api, StartError> {
     let routes = routes
         .fallback(|| async { ApiError::RouteUnknown })
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .layer((axum::middleware::from_fn(around), cors))
+        .layer((axum::middleware::from_fn_with_state(Arc::new(Doors::default()), around), cors))
         .with_state(state);
     // Outside the router, because it changes the path that routes are chosen by.
     Ok(NormalizePath::trim_trailing_slash(routes))

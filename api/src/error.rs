@@ -6,7 +6,8 @@
 //!   contest have always been shown: a sentence, or for 422 the list of all problems of the request.
 //!   `code` is for programs and never changes.
 //! - No input brings about a 5xx. 503 with `Retry-After` means that the log, the database or the
-//!   object store cannot be reached: the same request may be sent again.
+//!   object store cannot be reached, or that there are too many requests at once: the same request
+//!   may be sent again.
 //! - 500 is a defect. Its cause goes to the log of this process, never to the client.
 //! - What the fold rejected (a [`Rejection`]) is an answer like any other; each command says in
 //!   words what it means there.
@@ -67,6 +68,8 @@ pub(crate) enum ApiError {
     BodyTimeout,
     BodyBroken,
     Unavailable(String),
+    /// Too many at once. Counted, not logged: there may be thousands of them.
+    Overloaded,
     Internal(String),
 }
 
@@ -176,6 +179,9 @@ impl ApiError {
             }
             Self::Unavailable(_) => {
                 (S::SERVICE_UNAVAILABLE, "Service temporarily unavailable".into(), "unavailable")
+            }
+            Self::Overloaded => {
+                (S::SERVICE_UNAVAILABLE, "Service temporarily unavailable".into(), "overloaded")
             }
             Self::Internal(_) => {
                 (S::INTERNAL_SERVER_ERROR, "Internal Server Error".into(), "internal")

@@ -1,16 +1,20 @@
 //! What happens to every request, whichever route it takes.
 
+mod admit;
 mod drain;
 mod headers;
 mod observe;
 mod panics;
 mod request_id;
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
 
+pub(crate) use admit::Doors;
 pub(crate) use headers::cors;
 pub(crate) use request_id::RequestId;
 
@@ -21,9 +25,13 @@ use panics::survive;
 
 /// Around everything else. One layer does it all, because the router boxes each one anew for every
 /// request.
-pub(crate) async fn around(mut request: Request, next: Next) -> Response {
+pub(crate) async fn around(
+    State(doors): State<Arc<Doors>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let observation = Observation::begin(&mut request);
-    let answer = drain(request, |request| survive(next.run(request)));
+    let answer = drain(request, |request| survive(doors.admit(request, next)));
     let mut response = answer.instrument(observation.span()).await;
     secure(&mut response);
     observation.end(&mut response);

@@ -22,6 +22,9 @@ pub enum CommandError {
     /// safe.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// Too many ask for it at once. Nothing was done.
+    #[error("too many at once")]
+    Overloaded,
     /// A defect on our side.
     #[error("internal: {0}")]
     Internal(String),

@@ -79,9 +79,8 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, CommandError> {
-        let _place = Arc::clone(&self.queue)
-            .try_acquire_owned()
-            .map_err(|_| CommandError::Unavailable("too many sign-ins at once".to_owned()))?;
+        let _place =
+            Arc::clone(&self.queue).try_acquire_owned().map_err(|_| CommandError::Overloaded)?;
         let closed = |_| CommandError::Internal("the password hashers are gone".to_owned());
         let hasher: OwnedSemaphorePermit =
             Arc::clone(&self.hashers).acquire_owned().await.map_err(closed)?;

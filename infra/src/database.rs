@@ -74,11 +74,14 @@ async fn probe(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
     }
 }
 
-/// Brings the schema up to date. Safe to run in several processes at once: they take turns.
+/// Brings the schema up to date. Safe to run in several processes at once: they take turns. A schema
+/// that is ahead is left as it is: a later version is taking over, and minds this one.
 ///
 /// # Errors
 /// [`DatabaseError::Migration`]
 pub async fn migrate(pool: &PgPool) -> Result<(), DatabaseError> {
-    MIGRATOR.run(pool).await?;
+    let mut migrator = Migrator::with_migrations(MIGRATOR.iter().cloned().collect());
+    migrator.set_ignore_missing(true);
+    migrator.run(pool).await?;
     Ok(())
 }

@@ -194,6 +194,12 @@ impl ReadModels for PostgresLookup {
                      where a.account_id = v.owner and a.erased_by is not null
                  ))
              ) and not exists (
+                 -- Results are named after their video, and about to be spoken of.
+                 select from videos v where v.status in ('pending', 'processing')
+                 and v.video_id = substring(
+                     key from '/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[.]'
+                 )::uuid
+             ) and not exists (
                  select from unnest($2::bigint[]) with ordinality as log (next, number)
                  left join checkpoints c on c.partition = log.number - 1
                  where coalesce(c.next_offset, 0) < log.next

@@ -138,7 +138,9 @@ async fn upload(
 ) -> Result<Answer<UploadedVideo>, CommandError> {
     let original = commands.store_original(body(clip::broken()), 1_000_000).await.unwrap();
     let title = "Mi canción".to_owned();
-    commands.upload(&Context::default(), actor, NewVideo { title, description: None, original }).await
+    commands
+        .upload(&Context::default(), actor, NewVideo { title, description: None, original })
+        .await
 }
 
 fn body(bytes: Vec<u8>) -> ByteStream {

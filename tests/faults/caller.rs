@@ -24,6 +24,8 @@ pub(crate) struct Tally {
     pub(crate) turned_away: AtomicUsize,
     /// No answer at all.
     pub(crate) broken: AtomicUsize,
+    /// 202: to be asked for later.
+    pub(crate) postponed: AtomicUsize,
     /// Acts that took effect.
     pub(crate) acknowledged: AtomicUsize,
 }
@@ -69,6 +71,7 @@ impl Caller {
         let answer = answered.await;
         let counter = match &answer {
             Some(answer) if answer.status == 503 => &tally.turned_away,
+            Some(answer) if answer.status == 202 => &tally.postponed,
             Some(_) => &tally.answered,
             None => &tally.broken,
         };

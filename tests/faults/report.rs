@@ -45,15 +45,17 @@ impl Report<'_> {
             println!("  {outcome:<24} {count:>6}");
         }
         let count = |counter: &std::sync::atomic::AtomicUsize| counter.load(Ordering::Relaxed);
-        let (answered, away, broken) = (
+        let (answered, later, away, broken) = (
             count(&self.tally.answered),
+            count(&self.tally.postponed),
             count(&self.tally.turned_away),
             count(&self.tally.broken),
         );
+        let served = answered + later;
         println!(
-            "requests: {answered} answered, {away} told to retry (503), {broken} without an answer: \
-             {:.1} % available",
-            100.0 * answered as f64 / (answered + away + broken).max(1) as f64
+            "requests: {answered} answered, {later} given a token (202), {away} told to retry (503), \
+             {broken} without an answer: {:.1} % available",
+            100.0 * served as f64 / (served + away + broken).max(1) as f64
         );
         let Facts { videos, votes, objects, swept, .. } = self.facts;
         println!(

@@ -75,7 +75,7 @@ impl Stack {
             .env("AWS_ACCESS_KEY_ID", &s3.access_key)
             .env("AWS_SECRET_ACCESS_KEY", &s3.secret_key)
             // Short, so that commands outlive their requests now and then.
-            .env("VERDICT_DEADLINE_MS", "1500")
+            .env("VERDICT_DEADLINE_MS", "500")
             .env("SHUTDOWN_GRACE_MS", "300")
             .env("RUST_LOG", "info");
         command

@@ -44,6 +44,7 @@ pub(super) fn failed(rejected: fn(Rejection) -> ApiError) -> impl Fn(CommandErro
         CommandError::WrongPassword => ApiError::WrongPassword,
         CommandError::KeyReused => ApiError::KeyReused,
         CommandError::Unavailable(cause) => ApiError::Unavailable(cause),
+        CommandError::Overloaded => ApiError::Overloaded,
         CommandError::Internal(cause) => ApiError::Internal(cause),
     }
 }

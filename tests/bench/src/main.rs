@@ -15,6 +15,7 @@ mod clip;
 mod contest;
 mod load;
 mod memory;
+mod overload;
 mod pages;
 mod process;
 mod report;
@@ -54,6 +55,8 @@ enum What {
     Boards,
     /// Resident memory, idle and during uploads
     Memory,
+    /// Four times as many votes as can be taken, and a storm of sign-ins
+    Overload,
     /// A contender: appends what a vote appends, and does nothing else
     #[command(hide = true)]
     BareAppend(bare::append::Args),
@@ -105,6 +108,9 @@ async fn measure(what: Option<What>) -> anyhow::Result<ExitCode> {
     }
     if all || matches!(what, Some(What::Memory)) {
         memory::measure(&postgres, &mut report).await.context("memory")?;
+    }
+    if all || matches!(what, Some(What::Overload)) {
+        overload::measure(&postgres, &mut report).await.context("overload")?;
     }
     report.end()
 }

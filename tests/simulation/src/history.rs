@@ -70,7 +70,7 @@ impl Told {
             Ok(Answer::Done(done)) => Self::Accepted(total(done)),
             Ok(Answer::Pending(token)) => Self::Pending(token.to_string()),
             Err(CommandError::Rejected(rejection)) => Self::Rejected(rejection),
-            Err(CommandError::Unavailable(_)) => Self::Unavailable,
+            Err(CommandError::Unavailable(_) | CommandError::Overloaded) => Self::Unavailable,
             Err(CommandError::Internal(what)) => Self::Defect(what),
             Err(error @ (CommandError::WrongPassword | CommandError::KeyReused)) => {
                 Self::Defect(error.to_string())

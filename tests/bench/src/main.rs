@@ -30,6 +30,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use test_services::{OwnPostgres, variables};
 
 use report::Report;
@@ -86,10 +87,17 @@ async fn run(what: Option<What>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Thousands of connections are as many open files.
+fn raise_open_files() -> anyhow::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
+}
+
 async fn measure(what: Option<What>) -> anyhow::Result<ExitCode> {
     if std::env::var_os(variables::KAFKA_BROKERS).is_none() {
         bail!("there is no Kafka broker to measure with: run this through `make bench`");
     }
+    raise_open_files()?;
     // Not the runner's cluster: that one is told not to wait for the disk.
     let postgres = OwnPostgres::start().await.context("PostgreSQL")?;
     let mut report = Report::begin()?;

@@ -95,13 +95,17 @@ impl World {
         }
     }
 
+    /// Votes of each artist, as the recount says.
+    pub(crate) async fn counted_board(&self) -> Board {
+        board(&Recount::of(&self.records().await))
+    }
+
     /// Everything, once nothing moves any more.
     pub(crate) async fn facts(&self) -> Facts {
         let records = self.records().await;
         let recount = Recount::of(&records);
         let swept = self.sweep().await;
         let id = |text: &str| text.parse::<Uuid>().unwrap();
-        let board = recount.ranking();
         Facts {
             accounts: self.ids("select account_id from accounts").await,
             counted_accounts: recount.accounts.values().map(|text| id(text)).collect(),
@@ -115,7 +119,7 @@ impl World {
                 .into_iter()
                 .collect(),
             objects: self.objects().await,
-            counted_board: board.iter().map(|(artist, (votes, _))| (id(artist), *votes)).collect(),
+            counted_board: board(&recount),
             dead_letters: recount.broken,
             swept,
             ..Facts::default()
@@ -188,6 +192,11 @@ impl World {
         }
         objects
     }
+}
+
+fn board(recount: &Recount) -> Board {
+    let ranking = recount.ranking();
+    ranking.iter().map(|(artist, (votes, _))| (artist.parse().unwrap(), *votes)).collect()
 }
 
 fn of_stream(key: &str) -> Uuid {

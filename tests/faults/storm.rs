@@ -21,6 +21,8 @@ const CLIENTS: u64 = 64;
 const RECOVERY: Duration = Duration::from_secs(60);
 /// Once all is calm, everything that was begun comes to its end within this time.
 const AFTERMATH: Duration = Duration::from_secs(240);
+/// Once it is folded, everything shows within this time; much less, on a machine that is not busy.
+const VISIBLE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(200);
 
 /// So many rounds of every fault. Panics unless everything holds.
@@ -90,7 +92,7 @@ async fn reckon(stack: &mut Stack, crowd: &Crowd, history: &mut [Entry]) -> Fact
     let world = World::open(stack).await;
     settle(&world).await;
     resolve(crowd, history).await;
-    let boards = boards(crowd).await;
+    let boards = newest_boards(crowd, &world.counted_board().await).await;
     let mut alarms: Vec<String> =
         stack.processes.iter().flat_map(|process| process.alarms()).collect();
     for process in std::mem::take(&mut stack.processes) {
@@ -164,6 +166,19 @@ fn effect(act: &Act, votes: Option<u64>) -> Effect {
     match (act, votes) {
         (Act::Vote { .. }, Some(votes)) => Effect::Votes(votes),
         _ => Effect::Done,
+    }
+}
+
+/// The rankings that the APIs show, once they show all that is counted: a page may be behind for a
+/// moment. If that does not come, as they are in the end.
+async fn newest_boards(crowd: &Crowd, counted: &Board) -> Vec<Board> {
+    let started = Instant::now();
+    loop {
+        let boards = boards(crowd).await;
+        if boards.iter().all(|board| board == counted) || started.elapsed() > VISIBLE {
+            return boards;
+        }
+        tokio::time::sleep(POLL).await;
     }
 }
 

@@ -21,8 +21,8 @@ const CLIENTS: u64 = 64;
 const RECOVERY: Duration = Duration::from_secs(60);
 /// Once all is calm, everything that was begun comes to its end within this time.
 const AFTERMATH: Duration = Duration::from_secs(240);
-/// Once it is folded, everything shows within this time; much less, on a machine that is not busy.
-const VISIBLE: Duration = Duration::from_secs(5);
+/// Once it is folded, everything shows within this time, also on an API that was just started.
+const VISIBLE: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(200);
 
 /// So many rounds of every fault. Panics unless everything holds.
@@ -169,42 +169,38 @@ fn effect(act: &Act, votes: Option<u64>) -> Effect {
     }
 }
 
-/// The rankings that the APIs show, once they show all that is counted: a page may be behind for a
-/// moment. If that does not come, as they are in the end.
+/// The rankings that the APIs show, once they show all that is counted: one may be starting, and a
+/// page may be behind for a moment. If that does not come, as they are in the end.
 async fn newest_boards(crowd: &Crowd, counted: &Board) -> Vec<Board> {
-    let started = Instant::now();
-    loop {
-        let boards = boards(crowd).await;
-        if boards.iter().all(|board| board == counted) || started.elapsed() > VISIBLE {
-            return boards;
-        }
-        tokio::time::sleep(POLL).await;
-    }
-}
-
-/// The whole ranking as each API shows it.
-async fn boards(crowd: &Crowd) -> Vec<Board> {
     let mut boards = Vec::new();
     for api in 0..crowd.caller.apis() {
-        let mut board = Board::new();
-        for page in 1.. {
-            let path = format!("/api/public/rankings?page_size=100&page={page}");
-            let ask = |http: &reqwest::Client, api: &str| http.get(format!("{api}{path}"));
-            let answer = crowd.caller.ask(api, &Tally::default(), &ask).await.unwrap();
-            let rows = answer.body["rankings"].as_array().unwrap().clone();
-            if rows.is_empty() {
-                break;
-            }
-            board.extend(rows.iter().map(|row| {
-                (
-                    row["artist_id"].as_str().unwrap().parse().unwrap(),
-                    row["votes"].as_u64().unwrap(),
-                )
-            }));
+        let started = Instant::now();
+        let mut shown = board(crowd, api).await;
+        while shown.as_ref() != Some(counted) && started.elapsed() < VISIBLE {
+            tokio::time::sleep(POLL).await;
+            shown = board(crowd, api).await;
         }
-        boards.push(board);
+        boards.push(shown.unwrap_or_default());
     }
     boards
+}
+
+/// The whole ranking as an API shows it.
+async fn board(crowd: &Crowd, api: usize) -> Option<Board> {
+    let mut board = Board::new();
+    for page in 1.. {
+        let path = format!("/api/public/rankings?page_size=100&page={page}");
+        let ask = |http: &reqwest::Client, api: &str| http.get(format!("{api}{path}"));
+        let answer = crowd.caller.ask(api, &Tally::default(), &ask).await?;
+        let rows = answer.body["rankings"].as_array()?.clone();
+        if rows.is_empty() {
+            break;
+        }
+        board.extend(rows.iter().map(|row| {
+            (row["artist_id"].as_str().unwrap().parse().unwrap(), row["votes"].as_u64().unwrap())
+        }));
+    }
+    Some(board)
 }
 
 /// `anb checksums` or `anb rebuild`: a line for each read model.

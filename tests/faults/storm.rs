@@ -144,13 +144,14 @@ async fn resolve(crowd: &Crowd, history: &mut [Entry]) {
         let started = Instant::now();
         while started.elapsed() < RECOVERY {
             let answer = crowd.caller.ask(0, &Tally::default(), &ask).await;
-            let Some(answer) = answer.filter(|answer| answer.status == 200) else { continue };
-            let votes = answer.body["total_votes"].as_u64();
-            match answer.body["status"].as_str() {
-                Some("accepted") => *told = Told::Accepted(effect(act, votes)),
+            let answer = answer.filter(|answer| answer.status == 200);
+            let body = answer.map(|answer| answer.body).unwrap_or_default();
+            match body["status"].as_str() {
+                Some("accepted") => {
+                    *told = Told::Accepted(effect(act, body["total_votes"].as_u64()))
+                }
                 Some("rejected") => {
-                    let code = answer.body["code"].as_str().unwrap_or("?");
-                    *told = Told::Rejected(code.to_owned());
+                    *told = Told::Rejected(body["code"].as_str().unwrap_or("?").to_owned());
                 }
                 _ => {
                     tokio::time::sleep(POLL).await;

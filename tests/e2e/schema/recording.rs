@@ -13,9 +13,10 @@ use super::super::harness::{PATIENCE, Roles, Server, Upload, World, clip, eventu
 const RUNS: usize = 3;
 /// Before every line of the log.
 const PREFIX: &str = "%d|";
-/// Of the connection, the driver and the migrations, not of the version.
-const FOREIGN: [&str; 7] =
-    ["begin", "commit", "rollback", "set ", "_sqlx_migrations", "pg_catalog", "current_setting"];
+/// Of a connection: what comes of these cannot be seen in one statement.
+const OF_CONNECTIONS: [&str; 6] = ["begin", "commit", "rollback", "set ", "listen ", "unlisten "];
+/// Of the driver, the migrations and this recording.
+const FOREIGN: [&str; 3] = ["_sqlx_migrations", "pg_catalog", "current_setting"];
 
 /// Statements with their parameters, in the order in which they were sent.
 #[derive(Serialize, Deserialize)]
@@ -79,19 +80,24 @@ impl Recording {
         self.runs.iter().map(|(number, _)| self.statements[*number].as_str())
     }
 
-    /// The statement of each run, with its parameters in it.
+    /// What to send for each run. Prepared, so that parameters have the types of their places.
     pub(super) fn runs(&self) -> impl Iterator<Item = String> {
         self.runs.iter().map(|(number, parameters)| {
-            let text = self.statements[*number].clone();
-            // From the last one: $1 is also the beginning of $10.
-            parameters.iter().enumerate().rev().fold(text, |text, (n, parameter)| {
-                let literal = match parameter {
-                    Some(value) => format!("'{}'", value.replace('\'', "''")),
-                    None => "null".to_owned(),
-                };
-                text.replace(&format!("${}", n + 1), &literal)
-            })
+            let text = &self.statements[*number];
+            if parameters.is_empty() {
+                return text.clone();
+            }
+            let literals: Vec<String> = parameters.iter().map(literal).collect();
+            let literals = literals.join(", ");
+            format!("deallocate all; prepare run as {text}; execute run ({literals})")
         })
+    }
+}
+
+fn literal(parameter: &Option<String>) -> String {
+    match parameter {
+        Some(value) => format!("'{}'", value.replace('\'', "''")),
+        None => "null".to_owned(),
     }
 }
 
@@ -171,11 +177,9 @@ fn statement(entry: &str) -> Option<String> {
         None => said.strip_prefix("execute ")?.split_once(": ")?.1,
     };
     let lower = text.to_lowercase();
-    let foreign = FOREIGN.iter().any(|words| match words {
-        &"begin" | &"commit" | &"rollback" | &"set " => lower.starts_with(words),
-        words => lower.contains(words),
-    });
-    (!foreign).then(|| text.to_owned())
+    let skipped = OF_CONNECTIONS.iter().any(|beginning| lower.starts_with(beginning))
+        || FOREIGN.iter().any(|words| lower.contains(words));
+    (!skipped).then(|| text.to_owned())
 }
 
 /// From `DETAIL:  parameters: $1 = 'it''s', $2 = NULL`.
@@ -214,6 +218,7 @@ fn a_log_is_understood() {
     let recording = Recording::of_log(log, "db");
     assert_eq!(recording.statements, ["select $1,\n  $2", "select 2"]);
     let runs: Vec<String> = recording.runs().collect();
-    assert_eq!(runs[0], "select 'it''s ''é''',\n  null");
+    let prepared = "deallocate all; prepare run as select $1,\n  $2";
+    assert_eq!(runs[0], format!("{prepared}; execute run ('it''s ''é''', null)"));
     assert_eq!(runs[1], "select 2");
 }

@@ -1,7 +1,7 @@
 # make run    set up what is missing, build, and hold a contest on http://127.0.0.1:8080
 # make test   set up what is missing, and run every test, Kafka and S3 included
 # make soak   faults on real parts, then simulated ones for MINUTES, then bugs that are planted to be found; ONLY=faults|simulation|plant
-# make bench  set up what is missing, and measure against bare handlers; ONLY=votes|visible|pages|boards|memory|overload
+# make bench  set up what is missing, and measure against bare handlers; ONLY=votes|visible|pages|boards|memory
 # make lint   formatting, clippy, and licences and advisories where cargo-deny is installed
 
 SHELL := /bin/bash
@@ -17,7 +17,7 @@ help:
 	@echo 'make run        set up what is missing, build, and serve on http://127.0.0.1:8080'
 	@echo 'make test       set up what is missing, and run every test, Kafka and S3 included'
 	@echo 'make soak       faults on real parts (ROUNDS, 6), simulated faults (MINUTES, 30), planted bugs (ONLY=faults|simulation|plant)'
-	@echo 'make bench      measure it against bare handlers (ONLY=votes|visible|pages|boards|memory|overload)'
+	@echo 'make bench      measure it against bare handlers (ONLY=votes|visible|pages|boards|memory)'
 	@echo 'make lint       formatting, clippy, licences and advisories'
 	@echo 'make build      build the release binary: target/release/anb'
 	@echo 'make clean-dev  delete the data of make run ($(DATA_DIR))'

@@ -24,7 +24,7 @@ pub(crate) fn post(path: Uri, bearer: HeaderValue, body: Bytes) -> Request {
     request
 }
 
-pub(crate) fn request(method: Method, path: Uri, body: Bytes) -> Request {
+fn request(method: Method, path: Uri, body: Bytes) -> Request {
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method;
     *request.uri_mut() = path;

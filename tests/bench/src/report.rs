@@ -105,11 +105,6 @@ impl<'a> Figure<'a> {
         }
     }
 
-    /// Ours beside theirs.
-    pub(crate) fn beside(what: &'a str, unit: &'a str, ours: f64, theirs: f64) -> Self {
-        Self { theirs: Some(theirs), ..Self::alone(what, unit, ours) }
-    }
-
     pub(crate) fn with_floor(self, floor: Floor) -> Self {
         Self { floor: Some(floor), ..self }
     }

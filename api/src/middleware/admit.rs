@@ -78,7 +78,6 @@ impl Door {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,11 +98,7 @@ mod tests {
         Router::new().route("/{*path}", stay).layer(layer)
     }
 
-    async fn through(
-        State(doors): State<Arc<Doors>>,
-        request: Request,
-        next: Next,
-    ) -> Response {
+    async fn through(State(doors): State<Arc<Doors>>, request: Request, next: Next) -> Response {
         doors.admit(request, next).await
     }
 

@@ -20,4 +20,5 @@ mod e2e {
     mod scale_out;
     mod settings;
     mod story;
+    mod transcoder;
 }

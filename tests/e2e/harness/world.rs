@@ -1,13 +1,14 @@
 //! What outlives a server: its database, its log, its storage, its folder.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::Position;
+use domain::{Position, VideoId};
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
 use infra::event_log::postgres::PostgresLog;
 use infra::event_log::{EventLog, Record};
+use serde_json::Value;
 use sqlx::PgPool;
 use tempfile::TempDir;
 use test_services::{KafkaTopic, S3Bucket};

@@ -5,7 +5,7 @@ use domain::event::FailureReason;
 use crate::clip::{Clip, clip, plain, usual};
 use crate::finished::{attempt, made};
 
-fn reason(clip: &Clip) -> FailureReason {
+pub(crate) fn reason(clip: &Clip) -> FailureReason {
     match attempt(clip) {
         Ok(made) => panic!("{:?}", made.report),
         Err(failure) => failure.reason,
@@ -86,20 +86,6 @@ fn codecs_that_are_not_on_the_list_are_not_supported() {
     }
     let source = clip("clip.mkv", &format!("{} -c:a wmav2", usual("160x120", "25", 1)));
     assert_eq!(reason(&source), FailureReason::UnsupportedFormat);
-}
-
-#[test]
-fn a_picture_of_absurd_size_has_too_many_pixels() {
-    let arguments =
-        "-f lavfi -i color=red:size=16384x4096:rate=1:duration=1 -c:v mjpeg -pix_fmt yuvj420p";
-    assert_eq!(reason(&clip("clip.avi", arguments)), FailureReason::TooManyPixels);
-}
-
-#[test]
-fn too_many_streams_are_refused() {
-    let film = "-f lavfi -i color=red:size=16x16:rate=1:duration=1 -c:v mpeg4";
-    let arguments = format!("{film} {}", "-map 0 ".repeat(33));
-    assert_eq!(reason(&clip("clip.mkv", arguments.trim())), FailureReason::TooManyStreams);
 }
 
 /// Any damage ends in an answer: no panic, no endless loop.

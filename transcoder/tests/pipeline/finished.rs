@@ -17,7 +17,7 @@ pub(crate) struct Made {
     pub(crate) report: Finished,
     pub(crate) video: PathBuf,
     pub(crate) poster: PathBuf,
-    probe: Value,
+    pub(crate) probe: Value,
 }
 
 /// A picture: rows of RGB.
@@ -140,6 +140,8 @@ impl Picture {
             .args([
                 "-vf",
                 &format!("select=gte(t\\,{seconds})"),
+                "-pix_fmt",
+                "rgb24",
                 "-frames:v",
                 "1",
                 "-f",

@@ -3,8 +3,10 @@
 
 mod broken;
 mod clip;
+mod colour;
 mod finished;
 mod formats;
+mod limits;
 mod picture;
 mod poster;
 mod sound;

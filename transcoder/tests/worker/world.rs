@@ -77,9 +77,13 @@ impl World {
 
     /// A video with an original, waiting for a worker.
     pub(crate) async fn upload(&self) -> VideoId {
+        self.upload_of(b"original".to_vec()).await
+    }
+
+    pub(crate) async fn upload_of(&self, bytes: Vec<u8>) -> VideoId {
         let video = VideoId(Uuid::new_v4());
         let original = ObjectKey::parse(&format!("originals/{video}.mp4")).unwrap();
-        let body = futures_util::stream::iter([Ok(Bytes::from_static(b"original"))]).boxed();
+        let body = futures_util::stream::iter([Ok(Bytes::from(bytes))]).boxed();
         self.storage.local.put(&original, "video/mp4", body).await.unwrap();
         let uploaded = domain::event::Uploaded {
             video_id: video,
@@ -112,8 +116,12 @@ impl World {
         self.log.fold(record).await;
     }
 
+    pub(crate) fn child_is(&mut self, child: ChildCommand) {
+        self.parts.child = child;
+    }
+
     pub(crate) fn child(&mut self, script: &str) {
-        self.parts.child = shell(script);
+        self.child_is(shell(script));
     }
 
     pub(crate) fn worker(&self) -> Worker {
@@ -170,8 +178,14 @@ impl World {
 
     /// Nothing is left of jobs that are over.
     pub(crate) fn assert_no_scraps(&self) {
+        assert_eq!(self.scraps(), None);
+    }
+
+    /// What is left of jobs that are over.
+    pub(crate) fn scraps(&self) -> Option<String> {
         let scratch = std::fs::read_dir(self.folder.path().join("scratch")).unwrap();
-        assert_eq!(scratch.count(), 0);
+        let names: Vec<_> = scratch.map(|entry| entry.unwrap().file_name()).collect();
+        (!names.is_empty()).then(|| format!("{names:?}"))
     }
 }
 

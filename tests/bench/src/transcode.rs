@@ -126,6 +126,7 @@ impl Bench {
             .args(["-filter_complex", &graph, "-map", "[v]", "-map", "[a]", "-t", "30"])
             .args(["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-profile:v", "high"])
             .args(["-maxrate", "8M", "-bufsize", "16M", "-g", "60", "-a53cc", "0"])
+            .args(["-force_key_frames", "expr:gte(t,n_forced*2)", "-forced-idr", "1"])
             .args(["-enc_time_base", "1:90000", "-vsync", "passthrough"])
             .args(["-c:a", "aac", "-b:a", "128k", "-map_metadata", "-1", "-movflags", "+faststart"])
             .arg(self.their_video());

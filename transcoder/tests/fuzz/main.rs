@@ -32,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use domain::VideoStatus;
 use transcoder::child::ChildCommand;
+use transcoder::pipeline::Product;
 use transcoder::transcode_one::Task;
 use transcoder::worker::Outcome;
 
@@ -50,7 +51,7 @@ const MOMENT: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("transcode-one") {
-        transcoder::transcode_one::run(Task::ProcessConfined).unwrap();
+        transcoder::transcode_one::run(Task::ProcessConfined(Product::FileAndStream)).unwrap();
         return ExitCode::SUCCESS;
     }
     let cases = match (number("FUZZ_CASE"), number("FUZZ_FILES")) {

@@ -10,4 +10,5 @@ mod limits;
 mod picture;
 mod poster;
 mod sound;
+mod stream;
 mod time;

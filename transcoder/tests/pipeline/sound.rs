@@ -7,7 +7,7 @@ use crate::clip::{Clip, H264, clip, plain, usual};
 use crate::finished::made;
 
 /// So far may picture and sound be apart before a person notices.
-const IN_STEP: f64 = 0.04;
+pub(crate) const IN_STEP: f64 = 0.04;
 
 #[test]
 fn a_clip_without_sound_gets_none() {
@@ -36,7 +36,7 @@ fn the_sampling_rate_is_one_that_everything_plays() {
 }
 
 /// A white flash and a beep two seconds after the beginning, each track beginning when it is told to.
-fn flash_and_beep(name: &str, picture_from: f64, sound_from: f64, more: &str) -> Clip {
+pub(crate) fn flash_and_beep(name: &str, picture_from: f64, sound_from: f64, more: &str) -> Clip {
     let (flash, beep) = (2.0 - picture_from, 2.0 - sound_from);
     clip(
         name,
@@ -151,7 +151,7 @@ fn a_film_whose_sound_ends_early_goes_on() {
 }
 
 /// When the picture turns white.
-fn flash(path: &Path) -> f64 {
+pub(crate) fn flash(path: &Path) -> f64 {
     let graph = format!("movie={},signalstats", path.display());
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-f", "lavfi", "-i", &graph, "-of", "csv=p=0"])
@@ -171,7 +171,7 @@ fn flash(path: &Path) -> f64 {
 }
 
 /// When the sound begins to be heard by a player that plays on and never looks at the times.
-fn beep(path: &Path) -> f64 {
+pub(crate) fn beep(path: &Path) -> f64 {
     first_loud_sample(path).unwrap() as f64 / 48_000.0
 }
 

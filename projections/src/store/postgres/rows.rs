@@ -78,6 +78,7 @@ fn published(row: &PgRow) -> Result<Published, sqlx::Error> {
     Ok(Published {
         processed_key: row.try_get("processed_key")?,
         poster_key: row.try_get("poster_key")?,
+        hls_key: row.try_get("hls_key")?,
         duration_ms: unsigned(row, "duration_ms")?,
         width: dimension(row, "width")?,
         height: dimension(row, "height")?,

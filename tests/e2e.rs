@@ -15,6 +15,7 @@ mod e2e {
     mod kill;
     mod outage;
     mod pending;
+    mod plays;
     mod poison;
     mod races;
     mod scale_out;

@@ -133,6 +133,19 @@ impl World {
         records
     }
 
+    /// How many different reports of an end of this video the log holds.
+    pub(crate) async fn ends_of(&self, video: VideoId) -> usize {
+        let stream = format!("video-{video}");
+        let output = self.anb(&["log", "--stream", &stream]).output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let events = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let ends = events.filter(|event| {
+            event["type"] == "anb.video.processed" || event["data"]["final"] == true
+        });
+        ends.map(|event| event["headers"]["ce_id"].to_string()).collect::<HashSet<_>>().len()
+    }
+
     /// Waits until the read models have all that the log has.
     pub(crate) async fn caught_up(&self) {
         let ends = self.log.end_offsets().await.unwrap();

@@ -131,7 +131,8 @@ fn open_encoder(
     encoder.set_time_base(TICK);
     encoder.set_frame_rate(Some(Rational((rate * 1000.0).round() as i32, 1000)));
     encoder.set_gop((rate * (SEGMENT / TICKS) as f64).round().max(1.0) as u32);
-    encoder.set_flags(codec::Flags::GLOBAL_HEADER);
+    // A key frame is one that a player can begin with: nothing refers to what was before it.
+    encoder.set_flags(codec::Flags::GLOBAL_HEADER | codec::Flags::CLOSED_GOP);
     encoder.set_color_range(color::Range::MPEG);
     if look.light == Light::Standard {
         // The scaler leaves the colours' meaning alone, except that RGB becomes BT.601.

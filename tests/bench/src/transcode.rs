@@ -73,7 +73,10 @@ fn results(report: &mut Report, bench: &Bench) -> Result<()> {
     report.figure(&Figure { theirs: Some(other), ..Figure::alone("Size", "MB", mine) })?;
     let (mine, other) =
         (bench.likeness(&bench.our_video())?, bench.likeness(&bench.their_video())?);
-    report.figure(&Figure { theirs: Some(100.0 * other), ..Figure::alone("SSIM", "%", 100.0 * mine) })?;
+    report.figure(&Figure {
+        theirs: Some(100.0 * other),
+        ..Figure::alone("SSIM", "%", 100.0 * mine)
+    })?;
     let (mine, other) = (bench.frames(&bench.our_video())?, bench.frames(&bench.their_video())?);
     let alike = mine.iter().zip(&other).filter(|(mine, other)| mine == other).count();
     let different = mine.len().max(other.len()) - alike;

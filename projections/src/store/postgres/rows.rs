@@ -114,6 +114,10 @@ impl<'a> StatusColumns<'a> {
         Self { status, ..Self::default() }
     }
 
+    pub(super) fn hls_key(&self) -> Option<&'a str> {
+        self.published?.hls_key.as_deref()
+    }
+
     fn processed(self, published: &'a Published) -> Self {
         Self {
             ended_at: Some(published.at),

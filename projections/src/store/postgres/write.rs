@@ -110,12 +110,7 @@ pub(super) async fn videos(
         .bind(published(&status, |p| int(p.width)))
         .bind(published(&status, |p| int(p.height)))
         .bind(published(&status, |p| big(p.bytes)))
-        .bind(
-            published(&status, |p| p.hls_key.as_deref())
-                .into_iter()
-                .map(Option::flatten)
-                .collect::<Vec<_>>(),
-        )
+        .bind(status.iter().map(StatusColumns::hls_key).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())

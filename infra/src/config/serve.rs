@@ -60,7 +60,7 @@ pub struct ServeArgs {
     )]
     pub transcode_workers: Option<NonZeroUsize>,
 
-    /// Make an adaptive stream (HLS) of each video, beside the one file; costs half as much again
+    /// Make an adaptive stream (HLS) of each video, beside the one file; takes a quarter more processor time
     #[arg(long, env, hide_env_values = true, value_name = "HLS",
           default_value = "true", num_args = 0..=1, default_missing_value = "true",
           require_equals = true, action = clap::ArgAction::Set, help_heading = "Contest")]

@@ -1,12 +1,13 @@
 # make run    set up what is missing, build, and hold a contest on http://127.0.0.1:8080
 # make test   set up what is missing, and run every test, Kafka and S3 included
 # make soak   faults on real parts, then simulated ones for MINUTES, then bugs that are planted to be found; ONLY=faults|simulation|plant
-# make bench  set up what is missing, and measure against bare handlers; ONLY=votes|visible|pages|boards|memory
+# make fuzz   feed FILES damaged and hostile files to the transcoder; SEED
+# make bench  set up what is missing, and measure against bare handlers; ONLY=votes|visible|pages|boards|memory|transcode
 # make lint   formatting, clippy, and licences and advisories where cargo-deny is installed
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build run test soak soak-faults soak-simulation soak-plant bench lint clean-dev
+.PHONY: help setup setup-test build run test soak soak-faults soak-simulation soak-plant fuzz bench lint clean-dev
 
 # A Rust that scripts/setup.sh has just installed is not on the caller's PATH yet.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
@@ -17,7 +18,8 @@ help:
 	@echo 'make run        set up what is missing, build, and serve on http://127.0.0.1:8080'
 	@echo 'make test       set up what is missing, and run every test, Kafka and S3 included'
 	@echo 'make soak       faults on real parts (ROUNDS, 6), simulated faults (MINUTES, 30), planted bugs (ONLY=faults|simulation|plant)'
-	@echo 'make bench      measure it against bare handlers (ONLY=votes|visible|pages|boards|memory)'
+	@echo 'make fuzz       feed FILES (2000) damaged and hostile files to the transcoder'
+	@echo 'make bench      measure it against bare handlers (ONLY=votes|visible|pages|boards|memory|transcode)'
 	@echo 'make lint       formatting, clippy, licences and advisories'
 	@echo 'make build      build the release binary: target/release/anb'
 	@echo 'make clean-dev  delete the data of make run ($(DATA_DIR))'
@@ -51,6 +53,13 @@ soak-simulation:
 
 soak-plant:
 	@scripts/plant.sh
+
+# The same files for the same SEED; a case that is printed can be had alone with FUZZ_CASE. A long run
+# has FILES=20000.
+fuzz: setup-test
+	@FUZZ_SEED=$(or $(SEED),$$RANDOM) FUZZ_FILES=$(or $(FILES),2000) \
+	  cargo run --quiet --locked --package test-services -- run \
+	  cargo test --quiet --locked --package transcoder --test fuzz
 
 # The binary is the one that `make build` makes: other packages would change the features of its crates.
 bench: setup-test build

@@ -18,7 +18,7 @@ packages=(
 )
 case $purpose in
   run) ;;
-  test) packages+=(ffmpeg openjdk-17-jdk-headless maven) ;;
+  test) packages+=(ffmpeg openjdk-17-jdk-headless maven chromium chromium-driver) ;;
   *) stop "usage: scripts/setup.sh [run|test]" ;;
 esac
 
@@ -69,7 +69,7 @@ name_what_is_missing() {
   command -v initdb >/dev/null || command -v pg_config >/dev/null ||
     missing+=("PostgreSQL 15 or newer (server)")
   if [ "$purpose" = test ]; then
-    for tool in ffmpeg java mvn; do
+    for tool in ffmpeg java mvn chromium chromedriver; do
       command -v "$tool" >/dev/null || missing+=("$tool")
     done
   fi

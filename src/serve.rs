@@ -116,7 +116,7 @@ impl Service {
             return Ok(service);
         }
         let public_url = settings.http.public_url(listener.local_addr()?);
-        let storage = Storage::open(settings, &public_url).await?;
+        let storage = Storage::open(settings, public_url).await?;
         if transcodes {
             let objects = Arc::clone(&storage.objects);
             let worker = transcoder::worker(settings, world, &common, objects).await?;
@@ -306,6 +306,7 @@ impl Common {
                 secret_key: settings.secret_key.expose().to_vec(),
                 token_lifetime: settings.access_token_ttl,
                 max_video_size: settings.max_video_size,
+                public_url: storage.public_url,
                 cors_origins: settings.http.cors_origins.clone(),
                 docs: true,
             },

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use transcoder::pipeline::Product;
 use transcoder::transcode_one::Task;
 
 #[derive(Clone, Debug, clap::Args)]
@@ -13,14 +14,19 @@ pub(crate) struct TranscodeOneArgs {
     /// Refuse to work without any of them
     #[arg(long)]
     require_sandbox: bool,
+
+    /// Make an adaptive stream as well
+    #[arg(long)]
+    hls: bool,
 }
 
 /// Must be called while the process has one thread only.
 pub(crate) fn run(args: &TranscodeOneArgs) -> ExitCode {
+    let product = if args.hls { Product::FileAndStream } else { Product::File };
     let task = match args {
         TranscodeOneArgs { check: true, .. } => Task::Check,
-        TranscodeOneArgs { require_sandbox: true, .. } => Task::ProcessConfined,
-        TranscodeOneArgs { .. } => Task::Process,
+        TranscodeOneArgs { require_sandbox: true, .. } => Task::ProcessConfined(product),
+        TranscodeOneArgs { .. } => Task::Process(product),
     };
     match transcoder::transcode_one::run(task) {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,6 +15,7 @@ mod e2e {
     mod kill;
     mod outage;
     mod pending;
+    mod plays;
     mod poison;
     mod races;
     mod scale_out;
@@ -22,4 +23,5 @@ mod e2e {
     mod settings;
     mod story;
     mod sweep;
+    mod transcoder;
 }

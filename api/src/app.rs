@@ -59,6 +59,8 @@ pub struct Settings {
     pub token_lifetime: Duration,
     /// The largest original that is taken, in bytes, inclusive.
     pub max_video_size: u64,
+    /// How the API is reached from outside, such as `https://anb.example`.
+    pub public_url: String,
     /// Which web pages may call.
     pub cors_origins: CorsOrigins,
     /// Whether `/docs`, `/redoc` and `/openapi.json` are served.

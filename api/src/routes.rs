@@ -30,6 +30,7 @@ pub(crate) fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(videos::list::list))
         .routes(routes!(videos::show::show, videos::delete::delete))
         .routes(routes!(public::videos::videos))
+        .routes(routes!(public::hls::hls))
         .routes(routes!(public::vote::vote))
         .routes(routes!(public::rankings::board::rankings))
         .routes(routes!(public::rankings::boards::boards))

@@ -2,7 +2,7 @@
 
 use domain::event::Deleted;
 use domain::{AccountId, Event, EventId, Rejection, Verdict, VideoEvent, VideoId};
-use infra::object_storage::ObjectKey;
+use infra::object_storage::{ObjectKey, hls_folder};
 use infra::read_models::{Stage, VideoFacts};
 
 use crate::{Answer, CommandError, Commands, Context};
@@ -50,6 +50,9 @@ impl Commands {
         let keys = [Some(facts.original_key), facts.processed_key, facts.poster_key];
         for key in keys.into_iter().flatten().filter_map(|key| ObjectKey::parse(&key)) {
             self.remove_file(video, &key).await;
+        }
+        if let Err(error) = self.inner.parts.storage.delete_all(&hls_folder(video)).await {
+            tracing::warn!(%video, %error, "a stream that must go remains for the sweep");
         }
     }
 

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_secs(60 * 60);
 const GROUP: usize = 500;
 /// So many videos are withdrawn by one sweep.
 const MOST_WITHDRAWN: u32 = 500;
-const PREFIXES: [&str; 3] = ["originals/", "processed/", "posters/"];
+const PREFIXES: [&str; 4] = ["originals/", "processed/", "posters/", "hls/"];
 
 /// What one sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

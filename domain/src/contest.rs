@@ -123,6 +123,8 @@ pub struct Published {
     pub processed_key: String,
     /// Where its still picture lies.
     pub poster_key: String,
+    /// Where the list of its adaptive stream lies, if it has one.
+    pub hls_key: Option<String>,
     /// Length in milliseconds.
     pub duration_ms: u64,
     /// Width in pixels.

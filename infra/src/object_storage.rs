@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::Timestamp;
+use domain::{Timestamp, VideoId};
+use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 
 pub use content_type::content_type_of;
@@ -54,6 +55,11 @@ impl fmt::Display for ObjectKey {
     }
 }
 
+/// What the keys of all objects of a video's adaptive stream begin with, and no others.
+pub fn hls_folder(video: VideoId) -> String {
+    format!("hls/{video}/")
+}
+
 /// The bytes of an object, chunk by chunk.
 pub type ByteStream = BoxStream<'static, std::io::Result<Bytes>>;
 
@@ -89,6 +95,15 @@ pub trait ObjectStorage: Send + Sync + 'static {
 
     /// Removes an object. One that does not exist is removed already: no error.
     async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError>;
+
+    /// Removes all objects whose key starts with `prefix`.
+    async fn delete_all(&self, prefix: &str) -> Result<(), StorageError> {
+        let mut objects = self.list(prefix).await?;
+        while let Some(object) = objects.try_next().await? {
+            self.delete(&object.key).await?;
+        }
+        Ok(())
+    }
 
     /// A URL that works as it is for `valid_for`, answers `Range` requests, and has the right type.
     async fn url(&self, key: &ObjectKey, valid_for: Duration) -> Result<String, StorageError>;

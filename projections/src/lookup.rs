@@ -188,7 +188,8 @@ impl ReadModels for PostgresLookup {
             "select key from unnest($1::text[]) as key
              where not exists (
                  select from videos v where v.status <> 'deleted'
-                 and key in (v.original_key, v.processed_key, v.poster_key)
+                 and (key in (v.original_key, v.processed_key, v.poster_key)
+                      or v.hls_key is not null and starts_with(key, 'hls/' || v.video_id || '/'))
                  and not (key = v.original_key and exists (
                      select from accounts a
                      where a.account_id = v.owner and a.erased_by is not null

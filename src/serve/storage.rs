@@ -12,16 +12,19 @@ use infra::object_storage::s3::{S3Credentials, S3Settings, S3Storage};
 pub(super) struct Storage {
     pub(super) objects: Arc<dyn ObjectStorage>,
     pub(super) media: Option<Arc<LocalStorage>>,
+    /// How browsers reach us.
+    pub(super) public_url: String,
 }
 
 impl Storage {
-    /// Opens the store and makes sure that it can be used. `public_url` is how browsers reach us.
-    pub(super) async fn open(settings: &Settings, public_url: &str) -> Result<Self> {
+    /// Opens the store and makes sure that it can be used.
+    pub(super) async fn open(settings: &Settings, public_url: String) -> Result<Self> {
         let storage = match &settings.storage {
             StorageSettings::Local { root } => {
                 let local =
-                    Arc::new(LocalStorage::open(root, public_url, settings.secret_key.expose())?);
-                Self { objects: Arc::clone(&local) as Arc<dyn ObjectStorage>, media: Some(local) }
+                    Arc::new(LocalStorage::open(root, &public_url, settings.secret_key.expose())?);
+                let objects = Arc::clone(&local) as Arc<dyn ObjectStorage>;
+                Self { objects, media: Some(local), public_url }
             }
             StorageSettings::S3 { bucket, region, endpoint } => {
                 let s3 = S3Storage::open(S3Settings {
@@ -31,7 +34,7 @@ impl Storage {
                     spool: settings.data_dir.join("spool"),
                     credentials: S3Credentials::FromEnvironment,
                 });
-                Self { objects: Arc::new(s3.await?), media: None }
+                Self { objects: Arc::new(s3.await?), media: None, public_url }
             }
         };
         storage.objects.check().await.context("videos cannot be stored")?;

@@ -27,6 +27,9 @@ pub(super) async fn worker(
     if settings.require_sandbox {
         arguments.push("--require-sandbox".into());
     }
+    if settings.hls {
+        arguments.push("--hls".into());
+    }
     let child = ChildCommand {
         program: std::env::current_exe().context("this program cannot find itself")?,
         arguments,

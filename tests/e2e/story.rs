@@ -24,6 +24,8 @@ async fn a_contest_from_signing_up_to_the_ranking(world: World) {
     assert_eq!(list.as_array().unwrap().len(), 1);
     assert_eq!(list[0]["video_id"], video["video_id"]);
     plays_in_a_browser(api, list[0]["processed_url"].as_str().unwrap()).await;
+    assert_eq!(list[0]["hls_url"], video["hls_url"]);
+    plays_as_a_stream(api, video["hls_url"].as_str().unwrap()).await;
 
     assert_eq!(api.vote(&beto, id).await.ok(200)["total_votes"], 1);
     let row = eventually("the vote is on the board", async || {
@@ -99,9 +101,50 @@ async fn plays_in_a_browser(api: &Api, url: &str) {
     assert!(place(b"moov") < place(b"mdat"), "the index is in front");
 }
 
+/// As a player goes about it: from the list of renditions to the list of one, and to its bytes.
+async fn plays_as_a_stream(api: &Api, url: &str) {
+    let master = api.fetch(url).await;
+    assert_eq!(master.status, 200);
+    assert_eq!(master.header("content-type"), Some("application/vnd.apple.mpegurl"));
+    let master = String::from_utf8(master.body).unwrap();
+    assert!(master.contains("RESOLUTION=640x360,CODECS=\"avc1.64"), "{master}");
+    let file = file_of_stream(api, url).await;
+    let header = api.get(&file).header("range", "bytes=4-7").answer().await;
+    assert_eq!((header.status, header.body), (206, b"ftyp".to_vec()));
+
+    let played = tokio::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-xerror", "-i", url, "-f", "framemd5", "-map", "0:v", "-"])
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&played.stderr), "");
+    let lines = String::from_utf8(played.stdout).unwrap();
+    assert_eq!(lines.lines().filter(|line| !line.starts_with('#')).count(), 50);
+
+    for other in ["360p.mp4", "480p.m3u8", "..%2fmaster.m3u8", "master"] {
+        api.fetch(&url.replace("master.m3u8", other)).await.error(404, "Video not found");
+    }
+}
+
+/// The signed URL that the list of the largest rendition names.
+async fn file_of_stream(api: &Api, url: &str) -> String {
+    let list = api.fetch(&url.replace("master.m3u8", "360p.m3u8")).await;
+    assert_eq!(list.status, 200);
+    let list = String::from_utf8(list.body).unwrap();
+    let mut files = list.lines().filter(|line| !line.starts_with('#'));
+    let file = files.next().unwrap().to_owned();
+    assert!(files.all(|other| other == file) && list.ends_with("#EXT-X-ENDLIST\n"), "{list}");
+    assert!(list.contains(&format!("#EXT-X-MAP:URI=\"{file}\"")), "{list}");
+    file
+}
+
 async fn deletion_removes_its_files(api: &Api, owner: &Person, video: &Value) {
     let id = video["video_id"].as_str().unwrap().parse().unwrap();
-    let urls = ["original_url", "processed_url"].map(|url| video[url].as_str().unwrap());
+    let hls_url = video["hls_url"].as_str().unwrap();
+    let stream = file_of_stream(api, hls_url).await;
+    let [original, processed] =
+        ["original_url", "processed_url"].map(|url| video[url].as_str().unwrap());
+    let urls = [original, processed, &stream];
     for url in urls {
         assert_eq!(api.fetch(url).await.status, 200, "{url}");
     }
@@ -109,5 +152,6 @@ async fn deletion_removes_its_files(api: &Api, owner: &Person, video: &Value) {
     for url in urls {
         assert_eq!(api.fetch(url).await.status, 404, "{url}");
     }
+    api.fetch(hls_url).await.error(404, "Video not found");
     api.vote(owner, id).await.error(404, "Video no encontrado");
 }

@@ -9,6 +9,7 @@
 //! the `ffmpeg` command.
 
 pub mod child;
+mod hls;
 pub mod pipeline;
 pub mod queue;
 pub mod report;

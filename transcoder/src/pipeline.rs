@@ -10,9 +10,11 @@ mod graph;
 mod mux;
 mod picture;
 mod poster;
+mod rendition;
 mod sniff;
 mod sound;
 mod source;
+mod stream;
 mod sys;
 mod watermark;
 
@@ -21,7 +23,9 @@ use std::path::Path;
 
 use ffmpeg_next::{Error, error};
 
-use crate::report::{Failure, Finished};
+use crate::report::{Failure, Finished, Variant};
+use clock::TICKS;
+use mux::Layout;
 use picture::Picture;
 use sound::Sound;
 use source::{Opened, Source};
@@ -31,14 +35,24 @@ pub const VIDEO_FILE: &str = "video.mp4";
 /// The still picture's name.
 pub const POSTER_FILE: &str = "poster.jpg";
 
-/// Makes [`VIDEO_FILE`] and [`POSTER_FILE`] in `folder` from what is in `original`, and says now and
-/// then how much of it is done, in percent.
+/// What is made of an original.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    /// One file, and the still picture.
+    File,
+    /// An adaptive stream as well: see docs/adr/0018-adaptive-stream.md.
+    FileAndStream,
+}
+
+/// Makes [`VIDEO_FILE`], [`POSTER_FILE`] and what else `product` says in `folder` from what is in
+/// `original`, and says now and then how much of it is done, in percent.
 ///
 /// # Errors
 /// A [`Failure`] that says whether the file is to blame.
 pub fn transcode(
     original: File,
     folder: &Path,
+    product: Product,
     mut progress: impl FnMut(u8),
 ) -> Result<Finished, Failure> {
     ffmpeg_next::init()?;
@@ -46,7 +60,7 @@ pub fn transcode(
     ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
     let Opened { mut source, picture, sound, clock, length } = Source::open(original)?;
     let mut said = 0;
-    let mut picture = Picture::new(picture, clock);
+    let mut picture = Picture::new(picture, clock, product);
     let mut sound = sound.map(|sound| Sound::new(sound, clock));
     while !(picture.is_done() && sound.as_ref().is_none_or(Sound::is_done)) {
         let Some(packet) = source.next_packet() else { break };
@@ -62,7 +76,7 @@ pub fn transcode(
             sound.take(&packet)?;
         }
     }
-    finish(picture, sound, folder)
+    finish(picture, sound, product, folder)
 }
 
 /// Never 100: what is decoded has still to be written.
@@ -70,24 +84,50 @@ fn percent(reached: i64, length: i64) -> u8 {
     u8::try_from(reached.max(0) * 100 / length.max(1)).unwrap_or(99).min(99)
 }
 
-fn finish(picture: Picture, sound: Option<Sound>, folder: &Path) -> Result<Finished, Failure> {
+fn finish(
+    picture: Picture,
+    sound: Option<Sound>,
+    product: Product,
+    folder: &Path,
+) -> Result<Finished, Failure> {
     let mut picture = picture.finish()?;
-    let sound = sound.map(Sound::finish).transpose()?.flatten();
+    let mut sound = sound.map(Sound::finish).transpose()?.flatten();
     let sound_ends = sound.as_ref().map_or(0, sound::Encoded::end);
-    let ends = picture.schedule.end().max(sound_ends);
+    let (picture_ends, size) = (picture.schedule.end(), picture.full.size);
     let poster = std::mem::take(&mut picture.poster).into_jpeg()?;
-    let packets = std::mem::take(&mut picture.packets);
-    let video = folder.join(VIDEO_FILE);
-    mux::write(&video, &picture, packets, sound)?;
     fs::write(folder.join(POSTER_FILE), poster).map_err(|error| Failure::of_disk(&error))?;
+    let video = folder.join(VIDEO_FILE);
+    mux::time(&mut picture.full, &picture.schedule);
+    mux::write(&video, Layout::Whole, &mut picture.full, sound.as_mut())?;
     let bytes = fs::metadata(&video).map_err(|error| Failure::of_disk(&error))?.len();
     Ok(Finished {
-        duration_ms: u64::try_from(ends * 1000 / clock::TICKS).unwrap_or(0),
-        width: picture.size.width,
-        height: picture.size.height,
+        duration_ms: u64::try_from(picture_ends.max(sound_ends) * 1000 / TICKS).unwrap_or(0),
+        width: size.width,
+        height: size.height,
         bytes,
         cpu_ms: 0,
+        has_sound: sound.is_some(),
+        variants: match product {
+            Product::File => Vec::new(),
+            Product::FileAndStream => variants(picture, sound, folder)?,
+        },
     })
+}
+
+/// The adaptive stream, the largest rendition first. That one is the picture of the whole file: it is
+/// encoded once, and written twice.
+fn variants(
+    picture: picture::Encoded,
+    mut sound: Option<sound::Encoded>,
+    folder: &Path,
+) -> Result<Vec<Variant>, Failure> {
+    let picture::Encoded { mut full, mut smaller, segments, schedule, .. } = picture;
+    smaller.iter_mut().for_each(|rendition| mux::time(rendition, &schedule));
+    let renditions = std::iter::once(&mut full).chain(&mut smaller);
+    let written = renditions.map(|rendition| {
+        stream::write(folder, rendition, sound.as_mut(), segments.starts(), schedule.end())
+    });
+    written.collect()
 }
 
 /// What FFmpeg answers when it wants more input first, or has no more output.

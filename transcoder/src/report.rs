@@ -11,11 +11,15 @@ use crate::pipeline::geometry;
 
 /// Thirty seconds, and the last packet of sound that begins before they are over.
 const CUT_MS: u64 = 30_100;
+/// The video's own size and two smaller ones.
+const MAX_VARIANTS: usize = 3;
+/// Thirty seconds, two by two, and one to spare.
+const MAX_SEGMENTS: usize = 16;
 /// The rate control keeps a result below 40 MB.
 pub(crate) const MAX_RESULT: u64 = 64 << 20;
 
 /// A finished video, as it lies in the folder of the job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
     /// Length in milliseconds.
     pub duration_ms: u64,
@@ -28,17 +32,71 @@ pub struct Finished {
     /// Processor time that it took, all threads together, in milliseconds.
     #[serde(default)]
     pub cpu_ms: u64,
+    /// Whether there is anything to be heard.
+    #[serde(default)]
+    pub has_sound: bool,
+    /// The renditions of the adaptive stream, the largest first; none, if there is no such stream.
+    #[serde(default)]
+    pub variants: Vec<Variant>,
+}
+
+/// One rendition of the adaptive stream: a file that begins with a header, and then has one segment
+/// after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Profile, constraints and level of its H.264.
+    pub codec: [u8; 3],
+    /// Size of the header in bytes.
+    pub header_bytes: u64,
+    /// The segments.
+    pub segments: Vec<Segment>,
+}
+
+/// A part of a rendition that can be fetched and played alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Length in milliseconds.
+    pub ms: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+impl Variant {
+    /// The name of the file with so many lines, in the folder of the job and in the store.
+    pub fn file_name(height: u32) -> String {
+        format!("{height}p.mp4")
+    }
+
+    fn is_plausible(&self, whole: &Finished) -> bool {
+        let bytes = self.segments.iter().map(|segment| segment.bytes);
+        let bytes = bytes.fold(self.header_bytes, u64::saturating_add);
+        let ms = self.segments.iter().map(|segment| segment.ms).fold(0, u64::saturating_add);
+        is_size(self.width, self.height)
+            && self.height <= whole.height
+            && (1..=MAX_SEGMENTS).contains(&self.segments.len())
+            && bytes <= MAX_RESULT
+            && ms <= CUT_MS
+    }
 }
 
 impl Finished {
     /// Whether the pipeline can have made it: who says so was alone with a stranger's file.
     pub(crate) fn is_plausible(&self) -> bool {
-        let side = |pixels, most| (2..=most).contains(&pixels) && pixels % 2 == 0;
-        side(self.width, geometry::MAX_WIDTH)
-            && side(self.height, geometry::MAX_LINES)
+        is_size(self.width, self.height)
             && self.duration_ms <= CUT_MS
             && self.bytes <= MAX_RESULT
+            && self.variants.len() <= MAX_VARIANTS
+            && self.variants.iter().all(|variant| variant.is_plausible(self))
     }
+}
+
+fn is_size(width: u32, height: u32) -> bool {
+    let side = |pixels, most| (2..=most).contains(&pixels) && pixels % 2 == 0;
+    side(width, geometry::MAX_WIDTH) && side(height, geometry::MAX_LINES)
 }
 
 /// Why there is no finished video.
@@ -156,9 +214,28 @@ impl From<ffmpeg_next::Error> for Failure {
 mod tests {
     use super::*;
 
+    fn finished() -> Finished {
+        let variant = Variant {
+            width: 854,
+            height: 480,
+            codec: [0x64, 0, 0x1f],
+            header_bytes: 1_000,
+            segments: vec![Segment { ms: 2_000, bytes: 50_000 }; 15],
+        };
+        Finished {
+            duration_ms: 30_000,
+            width: 1280,
+            height: 720,
+            bytes: 5,
+            cpu_ms: 6,
+            has_sound: true,
+            variants: vec![variant],
+        }
+    }
+
     #[test]
     fn every_line_survives_its_journey() {
-        let finished = Finished { duration_ms: 1, width: 2, height: 4, bytes: 5, cpu_ms: 6 };
+        let finished = finished();
         for line in [
             Line::MissingWalls(vec!["network".to_owned()]),
             Line::Progress(42),
@@ -173,14 +250,28 @@ mod tests {
 
     #[test]
     fn what_the_pipeline_cannot_have_made_is_not_plausible() {
-        let sound = Finished { duration_ms: 30_000, width: 1280, height: 720, bytes: 5, cpu_ms: 6 };
+        let sound = finished();
         assert!(sound.is_plausible());
+        let variant = &sound.variants[0];
+        let with = |variant: Variant| Finished { variants: vec![variant], ..sound.clone() };
+        let segments = |count: usize, ms, bytes| Variant {
+            segments: vec![Segment { ms, bytes }; count],
+            ..variant.clone()
+        };
         for bad in [
-            Finished { duration_ms: u64::MAX, ..sound },
-            Finished { width: 1281, ..sound },
-            Finished { width: 0, ..sound },
-            Finished { height: 722, ..sound },
-            Finished { bytes: 1 << 40, ..sound },
+            Finished { duration_ms: u64::MAX, ..sound.clone() },
+            Finished { width: 1281, ..sound.clone() },
+            Finished { width: 0, ..sound.clone() },
+            Finished { height: 722, ..sound.clone() },
+            Finished { bytes: 1 << 40, ..sound.clone() },
+            Finished { variants: vec![variant.clone(); 4], ..sound.clone() },
+            Finished { height: 360, ..sound.clone() },
+            with(Variant { width: 1, ..variant.clone() }),
+            with(Variant { header_bytes: u64::MAX, ..variant.clone() }),
+            with(segments(0, 1, 1)),
+            with(segments(17, 1, 1)),
+            with(segments(16, 2_000, 1)),
+            with(segments(2, 1, u64::MAX)),
         ] {
             assert!(!bad.is_plausible(), "{bad:?}");
         }

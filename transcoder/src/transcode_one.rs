@@ -11,8 +11,9 @@ use std::path::Path;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::pipeline::{self, Product};
 use crate::report::{Failure, Finished, Line};
-use crate::{pipeline, sandbox};
+use crate::sandbox;
 
 /// How far behind everything else on the machine the work stands: `nice(2)`.
 const NICENESS: i32 = 10;
@@ -23,9 +24,9 @@ pub enum Task {
     /// Say which walls of the sandbox are missing, and end.
     Check,
     /// Process the video, whatever is missing.
-    Process,
+    Process(Product),
     /// Process the video, but only with all walls around.
-    ProcessConfined,
+    ProcessConfined(Product),
 }
 
 /// Enters the sandbox, does its task, and reports. The process must have one thread only, and must
@@ -39,17 +40,16 @@ pub fn run(task: Task) -> io::Result<()> {
     let missing = sandbox::enter();
     say(&match task {
         Task::Check => Line::MissingWalls(missing),
-        Task::ProcessConfined if !missing.is_empty() => Line::Failed(Failure::internal(&format!(
-            "the sandbox is not whole: {}",
-            missing.join("; ")
-        ))),
-        Task::Process | Task::ProcessConfined => process(),
+        Task::ProcessConfined(_) if !missing.is_empty() => Line::Failed(Failure::internal(
+            &format!("the sandbox is not whole: {}", missing.join("; ")),
+        )),
+        Task::Process(product) | Task::ProcessConfined(product) => process(product),
     })
 }
 
-fn process() -> Line {
+fn process(product: Product) -> Line {
     // A panic is a defect of ours, and an outcome like any other.
-    let result = panic::catch_unwind(AssertUnwindSafe(transcode))
+    let result = panic::catch_unwind(AssertUnwindSafe(|| transcode(product)))
         .unwrap_or_else(|_| Err(Failure::internal(&"the pipeline panicked")));
     match result {
         Ok(finished) => Line::Done(Finished { cpu_ms: cpu_ms(), ..finished }),
@@ -57,10 +57,10 @@ fn process() -> Line {
     }
 }
 
-fn transcode() -> Result<Finished, Failure> {
+fn transcode(product: Product) -> Result<Finished, Failure> {
     let original = io::stdin().as_fd().try_clone_to_owned();
     let original = File::from(original.map_err(|error| Failure::of_disk(&error))?);
-    pipeline::transcode(original, Path::new("."), |percent| {
+    pipeline::transcode(original, Path::new("."), product, |percent| {
         // Who does not want to know is told in the end all the same.
         let _ = say(&Line::Progress(percent));
     })

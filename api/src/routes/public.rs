@@ -1,5 +1,6 @@
 //! What everybody sees.
 
+pub(crate) mod hls;
 pub(crate) mod rankings;
 pub(super) mod videos;
 pub(super) mod vote;

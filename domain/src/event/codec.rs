@@ -14,7 +14,7 @@ pub const TYPES: [(&str, u32); 9] = [
     (ACCOUNT_ERASED, 1),
     (VIDEO_UPLOADED, 1),
     (VIDEO_PROCESSING_STARTED, 1),
-    (VIDEO_PROCESSED, 1),
+    (VIDEO_PROCESSED, 2),
     (VIDEO_PROCESSING_FAILED, 2),
     (VIDEO_DELETED, 1),
     (VIDEO_WITHDRAWN, 1),
@@ -152,7 +152,11 @@ fn newest_version(event_type: &str) -> Option<u32> {
 /// Lifts a payload from version `from` to `from + 1`. A type that gets a new version adds its arm
 /// here, and keeps the golden files of all earlier ones. The second version of `processing_failed`
 /// only knows more reasons: a payload of the first one already is one of the second.
-fn upcast(_event_type: &str, _from: u32, data: Value) -> Value {
+fn upcast(event_type: &str, from: u32, mut data: Value) -> Value {
+    // Videos had no adaptive stream then.
+    if let (VIDEO_PROCESSED, 1, Some(members)) = (event_type, from, data.as_object_mut()) {
+        members.insert("hls_key".to_owned(), Value::Null);
+    }
     data
 }
 

@@ -91,6 +91,7 @@ fn publish(video: &mut Video, record: &Recorded, event: &Processed) -> Outcome {
     video.status = VideoStatus::Processed(Published {
         processed_key: event.processed_key.clone(),
         poster_key: event.poster_key.clone(),
+        hls_key: event.hls_key.clone(),
         duration_ms: event.duration_ms,
         width: event.width,
         height: event.height,

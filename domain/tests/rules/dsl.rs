@@ -106,6 +106,7 @@ pub(super) fn is_processed(name: &str) -> Step {
     let processed = Processed {
         processed_key: format!("processed/{name}"),
         poster_key: format!("posters/{name}"),
+        hls_key: Some(format!("hls/{name}/master.m3u8")),
         duration_ms: 30_000,
         width: 1_280,
         height: 720,
@@ -152,6 +153,7 @@ pub(super) fn published_at(n: usize) -> Published {
     Published {
         processed_key: "processed/clip".into(),
         poster_key: "posters/clip".into(),
+        hls_key: Some("hls/clip/master.m3u8".into()),
         duration_ms: 30_000,
         width: 1_280,
         height: 720,

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// Each golden file and the SHA-256 of its bytes.
-const DIGESTS: [(&str, &str); 10] = [
+const DIGESTS: [(&str, &str); 11] = [
     (
         "anb.video.withdrawn.v1.json",
         "e208819c95e417e97c3c9a32cd2dad3635461633e76e5a4c45b3f71519a30dc8",
@@ -42,6 +42,10 @@ const DIGESTS: [(&str, &str); 10] = [
     (
         "anb.video.processed.v1.json",
         "667deca97aa8b38cdb26a8f1872fad06aacde691fced91c04b943247ec820e38",
+    ),
+    (
+        "anb.video.processed.v2.json",
+        "d6087af0608897f90508f7f03d97c9f9968cd0e7e5d974dab0a49291280cf35a",
     ),
     (
         "anb.video.processing_failed.v1.json",
@@ -143,6 +147,19 @@ fn meanings() -> BTreeMap<&'static str, Event> {
             of_video(VideoEvent::Processed(Processed {
                 processed_key: format!("processed/{VIDEO}.mp4"),
                 poster_key: format!("posters/{VIDEO}.jpg"),
+                hls_key: None,
+                duration_ms: 29_967,
+                width: 1_280,
+                height: 720,
+                bytes: 4_194_304,
+            })),
+        ),
+        (
+            "anb.video.processed.v2.json",
+            of_video(VideoEvent::Processed(Processed {
+                processed_key: format!("processed/{VIDEO}.mp4"),
+                poster_key: format!("posters/{VIDEO}.jpg"),
+                hls_key: Some(format!("hls/{VIDEO}/master.m3u8")),
                 duration_ms: 29_967,
                 width: 1_280,
                 height: 720,

@@ -60,6 +60,12 @@ pub struct ServeArgs {
     )]
     pub transcode_workers: Option<NonZeroUsize>,
 
+    /// Make an adaptive stream (HLS) of each video, beside the one file; takes a quarter more processor time
+    #[arg(long, env, hide_env_values = true, value_name = "HLS",
+          default_value = "true", num_args = 0..=1, default_missing_value = "true",
+          require_equals = true, action = clap::ArgAction::Set, help_heading = "Contest")]
+    pub hls: bool,
+
     /// Refuse to start a transcoder where the kernel cannot build its whole sandbox
     #[arg(long, env, hide_env_values = true, value_name = "REQUIRE_SANDBOX",
           default_value = "false", num_args = 0..=1, default_missing_value = "true",
@@ -103,6 +109,8 @@ pub struct Settings {
     pub verdict_deadline: Duration,
     /// Videos processed at the same time.
     pub transcode_workers: NonZeroUsize,
+    /// Whether videos get an adaptive stream as well.
+    pub hls: bool,
     /// Whether a transcoder works in a whole sandbox or not at all.
     pub require_sandbox: bool,
     /// Folder for what this machine keeps.
@@ -165,6 +173,7 @@ impl ServeArgs {
             max_video_size: self.max_video_size,
             verdict_deadline: Duration::from_millis(self.verdict_deadline_ms),
             transcode_workers: self.transcode_workers.unwrap_or_else(default_workers),
+            hls: self.hls,
             require_sandbox: self.require_sandbox,
             data_dir: self.database.data_dir.clone(),
         })

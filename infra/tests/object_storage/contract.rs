@@ -101,6 +101,16 @@ pub(crate) async fn deleting_is_idempotent(store: &Store) {
     assert_eq!(store.listed("").await, [("v/kept.mp4".to_owned(), 10)]);
 }
 
+pub(crate) async fn deletes_all_that_begins_alike(store: &Store) {
+    for name in ["hls/1/master.m3u8", "hls/1/480p.mp4", "hls/12/master.m3u8", "processed/1.mp4"] {
+        store.put(&key(name), "video/mp4", whole(bodies::bytes(1, 10))).await.unwrap();
+    }
+    store.delete_all("hls/1/").await.unwrap();
+    store.delete_all("hls/9/").await.unwrap();
+    let left: Vec<String> = store.listed("").await.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(left, ["hls/12/master.m3u8", "processed/1.mp4"]);
+}
+
 pub(crate) async fn lists_by_prefix(store: &Store) {
     for (size, text) in ["a/1.mp4", "a/12.mp4", "a/b/3.mp4", "ab/4.mp4", "c.mp4"].iter().enumerate()
     {

@@ -35,6 +35,7 @@ on_every_adapter!(
     a_failed_overwrite_keeps_the_old_object,
     overwriting_replaces_the_object,
     deleting_is_idempotent,
+    deletes_all_that_begins_alike,
     lists_by_prefix,
     lists_more_than_one_page,
     concurrent_puts_of_one_key_end_with_one_whole_object,

@@ -36,6 +36,8 @@ pub struct OwnVideo {
     pub processed_key: Option<String>,
     /// Where its still picture lies, once there is one.
     pub poster_key: Option<String>,
+    /// Where the list of its adaptive stream lies, if it has one.
+    pub hls_key: Option<String>,
     /// Votes counted.
     pub votes: u64,
 }
@@ -57,6 +59,8 @@ pub struct PublicVideo {
     pub processed_key: String,
     /// Where its still picture lies.
     pub poster_key: Option<String>,
+    /// Where the list of its adaptive stream lies, if it has one.
+    pub hls_key: Option<String>,
     /// Votes counted.
     pub votes: u64,
     /// When it was uploaded.
@@ -102,7 +106,7 @@ macro_rules! own {
     ($which:literal) => {
         concat!(
             "select video_id, owner, title, description, status, uploaded_at, ended_at,
-                    failure_reason, original_key, processed_key, poster_key, votes,
+                    failure_reason, original_key, processed_key, poster_key, hls_key, votes,
                     case when status = 'processing' and lease_until > now() then progress end
                         as progress
              from videos left join transcode_leases using (video_id)
@@ -116,7 +120,7 @@ macro_rules! published {
     ($order:literal) => {
         concat!(
             "select v.video_id, v.title, p.first_name, p.last_name, a.city, a.country,
-                    v.processed_key, v.poster_key, v.votes, v.uploaded_at
+                    v.processed_key, v.poster_key, v.hls_key, v.votes, v.uploaded_at
              from videos v
              join accounts a on a.account_id = v.owner
              left join people p on p.account_id = v.owner
@@ -151,6 +155,20 @@ impl Queries {
         let row =
             sqlx::query(own!("video_id = $1")).bind(video.0).fetch_optional(&self.pool).await?;
         row.as_ref().map(own_video).transpose()
+    }
+
+    /// Where the list of a published video's adaptive stream lies; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`QueryError`] if the database gives no answer.
+    pub async fn hls_key(&self, video: VideoId) -> Result<Option<String>, QueryError> {
+        let key: Option<Option<String>> = sqlx::query_scalar(
+            "select hls_key from videos where video_id = $1 and status = 'processed'",
+        )
+        .bind(video.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(key.flatten())
     }
 
     /// Published videos.
@@ -206,6 +224,7 @@ fn own_video(row: &PgRow) -> Result<OwnVideo, QueryError> {
         original_key: row.try_get("original_key")?,
         processed_key: row.try_get("processed_key")?,
         poster_key: row.try_get("poster_key")?,
+        hls_key: row.try_get("hls_key")?,
         votes: unsigned(row.try_get("votes")?)?,
     })
 }
@@ -223,6 +242,7 @@ fn public_video(row: &PgRow) -> Result<PublicVideo, QueryError> {
         country: row.try_get("country")?,
         processed_key: row.try_get("processed_key")?,
         poster_key: row.try_get("poster_key")?,
+        hls_key: row.try_get("hls_key")?,
         votes: unsigned(row.try_get("votes")?)?,
         uploaded_at: row.try_get("uploaded_at")?,
     })

@@ -53,16 +53,19 @@ async fn an_erased_person_needs_no_originals_and_waits_for_nothing() {
     ];
     fold(&pool, &log, 1, events).await;
     let keys = ["originals/1.mp4", "processed/1.mp4", "posters/1.jpg", "originals/2.mp4"];
-    let keys: Vec<String> = keys.map(str::to_owned).into();
+    let mut keys: Vec<String> = keys.map(str::to_owned).into();
+    // Of these two only the second has an adaptive stream.
+    let streams = [1, 2].map(|n| format!("hls/{}/480p.mp4", video(n)));
+    keys.extend(streams.clone());
     let orphans = async || {
         let ends = log.end_offsets().await.unwrap();
         lookup.orphaned_keys(&keys, &ends).await.unwrap()
     };
-    assert_eq!(orphans().await, [""; 0]);
+    assert_eq!(orphans().await, [streams[0].clone()]);
     assert_eq!(lookup.abandoned_videos(10).await.unwrap(), []);
 
     fold(&pool, &log, 50, vec![erased(1)]).await;
-    assert_eq!(orphans().await, ["originals/1.mp4"]);
+    assert_eq!(orphans().await, ["originals/1.mp4", &streams[0]]);
     let waiting =
         AbandonedVideo { video: video(9), owner: person(1), owner_erased_by: event_id(50) };
     assert_eq!(lookup.abandoned_videos(10).await.unwrap(), [waiting]);

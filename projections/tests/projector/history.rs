@@ -115,6 +115,7 @@ pub(crate) fn processed(n: u128) -> VideoEvent {
     VideoEvent::Processed(Processed {
         processed_key: format!("processed/{n}.mp4"),
         poster_key: format!("posters/{n}.jpg"),
+        hls_key: n.is_multiple_of(2).then(|| format!("hls/{n}/master.m3u8")),
         duration_ms: 30_000,
         width: 1280,
         height: 720,

@@ -117,6 +117,7 @@ fn processed(video: VideoId) -> Event {
     let processed = Processed {
         processed_key: format!("processed/{video}.mp4"),
         poster_key: format!("posters/{video}.jpg"),
+        hls_key: Some(format!("hls/{video}/master.m3u8")),
         duration_ms: 30_000,
         width: 1_280,
         height: 720,

@@ -20,6 +20,8 @@ mod process;
 mod report;
 mod statistics;
 mod token;
+mod transcode;
+mod usage;
 mod visible;
 mod votes;
 mod world;
@@ -54,6 +56,8 @@ enum What {
     Boards,
     /// Resident memory, idle and during uploads
     Memory,
+    /// A clip through the transcoder's child, and through the `ffmpeg` command
+    Transcode,
     /// A contender: appends what a vote appends, and does nothing else
     #[command(hide = true)]
     BareAppend(bare::append::Args),
@@ -105,6 +109,9 @@ async fn measure(what: Option<What>) -> anyhow::Result<ExitCode> {
     }
     if all || matches!(what, Some(What::Memory)) {
         memory::measure(&postgres, &mut report).await.context("memory")?;
+    }
+    if all || matches!(what, Some(What::Transcode)) {
+        transcode::measure(&mut report).context("transcode")?;
     }
     report.end()
 }

@@ -12,6 +12,8 @@ use crate::statistics::{median, percentile};
 pub(crate) enum Floor {
     /// So many times as much as the other, or more.
     Ratio(f64),
+    /// So many times as much as the other, or less.
+    RatioAtMost(f64),
     /// Not more than this, whatever the other does.
     AtMost(f64),
 }
@@ -56,11 +58,15 @@ impl Report {
         let met = match (figure.floor, ratio) {
             (None, _) => None,
             (Some(Floor::Ratio(floor)), ratio) => Some(ratio.is_some_and(|ratio| ratio >= floor)),
+            (Some(Floor::RatioAtMost(most)), ratio) => {
+                Some(ratio.is_some_and(|ratio| ratio <= most))
+            }
             (Some(Floor::AtMost(most)), _) => Some(figure.ours <= most),
         };
         let floor = match figure.floor {
             None => String::new(),
             Some(Floor::Ratio(floor)) => format!(">= {floor:.2}"),
+            Some(Floor::RatioAtMost(most)) => format!("<= {most:.2}"),
             Some(Floor::AtMost(most)) => format!("<= {most}"),
         };
         let verdict = match met {

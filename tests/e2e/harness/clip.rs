@@ -10,12 +10,22 @@ pub(crate) fn real() -> Vec<u8> {
 }
 
 fn make() -> Vec<u8> {
+    made_of("testsrc2=size=640x360:rate=25:duration=2")
+}
+
+/// A clip that keeps a worker busy for some seconds.
+pub(crate) fn long() -> Vec<u8> {
+    made_of("testsrc2=size=1280x720:rate=50:duration=12")
+}
+
+fn made_of(picture: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clip.mp4");
     let made = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25:duration=2"])
+        .args(["-v", "error", "-f", "lavfi", "-i", picture])
         .args(["-f", "lavfi", "-i", "sine=frequency=440:duration=2"])
-        .args(["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"])
+        .args(["-c:v", "libx264", "-preset", "superfast", "-crf", "36", "-pix_fmt", "yuv420p"])
+        .args(["-c:a", "aac"])
         .arg(&path)
         .status()
         .unwrap();

@@ -27,6 +27,7 @@ impl World {
             let processed = Processed {
                 processed_key: format!("processed/{video}.mp4"),
                 poster_key: format!("posters/{video}.jpg"),
+                hls_key: None,
                 duration_ms: 2_000,
                 width: 640,
                 height: 360,

@@ -1,13 +1,14 @@
 //! What outlives a server: its database, its log, its storage, its folder.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::Position;
+use domain::{Position, VideoId};
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
 use infra::event_log::postgres::PostgresLog;
 use infra::event_log::{EventLog, Record};
+use serde_json::Value;
 use sqlx::PgPool;
 use tempfile::TempDir;
 use test_services::{KafkaTopic, S3Bucket};
@@ -130,6 +131,19 @@ impl World {
             records.extend(reader.next(1_000).await.unwrap());
         }
         records
+    }
+
+    /// How many different reports of an end of this video the log holds.
+    pub(crate) async fn ends_of(&self, video: VideoId) -> usize {
+        let stream = format!("video-{video}");
+        let output = self.anb(&["log", "--stream", &stream]).output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let events = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let ends = events.filter(|event| {
+            event["type"] == "anb.video.processed" || event["data"]["final"] == true
+        });
+        ends.map(|event| event["headers"]["ce_id"].to_string()).collect::<HashSet<_>>().len()
     }
 
     /// Waits until the read models have all that the log has.

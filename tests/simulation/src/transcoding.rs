@@ -47,6 +47,7 @@ fn end(video: VideoId, attempt: u32) -> (String, VideoEvent) {
         let processed = Processed {
             processed_key: "processed".to_owned(),
             poster_key: "poster".to_owned(),
+            hls_key: None,
             duration_ms: 1,
             width: 2,
             height: 2,

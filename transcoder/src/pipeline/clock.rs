@@ -3,7 +3,7 @@
 //! Everything is counted in [`TICKS`] from the moment at which the first stream of the source begins,
 //! so that picture and sound keep their distance.
 
-use ffmpeg_next::{Rational, Rescale};
+use ffmpeg_next::{Rational, Rescale, picture};
 
 /// Ticks per second: divides all usual frame rates, and is the clock of MPEG.
 pub(super) const TICKS: i64 = 90_000;
@@ -13,6 +13,8 @@ pub(super) const TICK: Rational = Rational(1, TICKS as i32);
 pub(super) const CUT: i64 = 30 * TICKS;
 /// More frames per second are thinned out to this many.
 pub(super) const MAX_FRAME_RATE: i64 = 60;
+/// A player can jump to a place, or change to another rendition, every so many ticks.
+pub(super) const SEGMENT: i64 = 2 * TICKS;
 
 /// Where the source's time begins.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +118,31 @@ impl Schedule {
     }
 }
 
+/// Cuts the video into segments, at the same places in all renditions: each begins with the first
+/// frame of its two seconds.
+#[derive(Debug, Default)]
+pub(super) struct Segments {
+    starts: Vec<i64>,
+    next: i64,
+}
+
+impl Segments {
+    /// Whether the encoder must make a key of the frame that is shown at `time`.
+    pub(super) fn kind_of_frame(&mut self, time: i64) -> picture::Type {
+        if time < self.next {
+            return picture::Type::None;
+        }
+        self.next = (time / SEGMENT + 1) * SEGMENT;
+        self.starts.push(time);
+        picture::Type::I
+    }
+
+    /// When each of them begins.
+    pub(super) fn starts(&self) -> &[i64] {
+        &self.starts
+    }
+}
+
 /// Frames that fall into the same sixtieth of a second cannot both be shown. The grid lies a quarter
 /// early, so that it forgives times that were rounded to milliseconds.
 fn slot(time: i64) -> i64 {
@@ -189,6 +216,15 @@ mod tests {
         assert_eq!(schedule.place(Some(1000), 0), Moment::Skip);
         assert_eq!(schedule.place(Some(-5), 0), Moment::Skip);
         assert_eq!(schedule.place(Some(CUT), 0), Moment::BehindTheCut);
+    }
+
+    #[test]
+    fn a_segment_begins_with_the_first_frame_of_its_two_seconds() {
+        let mut segments = Segments::default();
+        let times = [0, 1, 2 * TICKS - 1, 2 * TICKS + 5, 3 * TICKS, 9 * TICKS, 10 * TICKS];
+        let keys = times.map(|time| segments.kind_of_frame(time) == picture::Type::I);
+        assert_eq!(keys, [true, false, false, true, false, true, true]);
+        assert_eq!(segments.starts(), [0, 2 * TICKS + 5, 9 * TICKS, 10 * TICKS]);
     }
 
     #[test]

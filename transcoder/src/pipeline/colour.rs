@@ -40,7 +40,7 @@ impl Light {
         };
         Some(format!(
             "format=yuv420p10le,\
-             zscale=tin={transfer}:pin=bt2020:min=bt2020nc:rin=tv:t=linear:npl={WHITE},\
+             zscale=tin={transfer}:pin=bt2020:min=bt2020nc:rin=tv:t=linear:p=bt2020:npl={WHITE},\
              format=gbrpf32le,zscale=p=bt709,tonemap=mobius:desat=0:peak={PEAK},\
              zscale=t=bt709:m=bt709:r=tv"
         ))

@@ -14,6 +14,14 @@ pub(crate) struct Size {
     pub(crate) height: u32,
 }
 
+impl Size {
+    /// The same picture with so many lines.
+    pub(crate) fn scaled_to(self, lines: u32) -> Self {
+        let width = f64::from(self.width) * f64::from(lines) / f64::from(self.height);
+        Self { width: nearest_even(width).max(2), height: lines }
+    }
+}
+
 /// How a stored picture must be turned so that a person sees it upright: the quarter turns and
 /// mirrorings of a square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +124,13 @@ mod tests {
         assert_eq!(upright(1280, 720), size(1280, 720));
         assert_eq!(upright(640, 360), size(640, 360));
         assert_eq!(upright(1080, 1920), size(406, 720));
+    }
+
+    #[test]
+    fn a_smaller_one_has_the_same_shape() {
+        assert_eq!(size(1280, 720).scaled_to(480), size(854, 480));
+        assert_eq!(size(406, 720).scaled_to(360), size(204, 360));
+        assert_eq!(size(2, 720).scaled_to(360), size(2, 360));
     }
 
     #[test]

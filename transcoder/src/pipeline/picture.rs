@@ -1,43 +1,28 @@
 //! The picture: decoded, turned upright, scaled, marked, encoded.
 
 use domain::event::FailureReason;
-use ffmpeg_next::codec::{self, Context, encoder};
 use ffmpeg_next::format::Pixel;
-use ffmpeg_next::{Dictionary, Error, Packet, Rational, Rescale, color, error, frame, picture};
+use ffmpeg_next::{Error, Packet, Rescale, error, frame};
 
-use super::clock::{Clock, MAX_FRAME_RATE, Moment, Schedule, TICK, TICKS};
+use super::clock::{Clock, Moment, Schedule, Segments, TICK, TICKS};
 use super::colour::Light;
 use super::geometry::{Size, finished_size};
 use super::graph::{Chain, Parts};
 use super::poster::Poster;
+use super::rendition::{Look, Rendition};
 use super::source::PictureStream;
-use super::{Failure, or_not_yet, watermark};
+use super::{Failure, Product, or_not_yet, watermark};
 
 /// At most so many frames are decoded: 30 s at 600 a second.
 const MAX_FRAMES: u64 = 18_000;
-/// A player can jump to a place every so many seconds.
-const KEY_FRAME_SECONDS: f64 = 2.0;
-
-/// The settings of the encoder: see docs/adr/0008-transcoding-settings.md.
-const X264: [(&str, &str); 7] = [
-    ("preset", "veryfast"),
-    ("crf", "23"),
-    ("profile", "high"),
-    ("maxrate", "8M"),
-    ("bufsize", "16M"),
-    ("threads", "auto"),
-    // Captions of the source are not copied.
-    ("a53cc", "0"),
-];
 
 /// The picture on its way.
 pub(super) struct Picture {
     stream: PictureStream,
     clock: Clock,
+    product: Product,
     schedule: Schedule,
     stage: Option<Stage>,
-    poster: Poster,
-    packets: Vec<Packet>,
     decoded: u64,
     broken: u64,
     done: bool,
@@ -45,11 +30,13 @@ pub(super) struct Picture {
 
 /// What there is once the first frame has said what frames are like.
 struct Stage {
-    size: Size,
     chain: Chain,
     /// What the chain was made for.
     fed: Fed,
-    encoder: encoder::video::Encoder,
+    full: Rendition,
+    smaller: Vec<Rendition>,
+    segments: Segments,
+    poster: Poster,
 }
 
 /// What frames are like: a source may change it in the middle.
@@ -64,22 +51,22 @@ struct Fed {
 
 /// The picture, encoded.
 pub(super) struct Encoded {
-    pub(super) size: Size,
-    pub(super) encoder: encoder::video::Encoder,
-    pub(super) packets: Vec<Packet>,
+    pub(super) full: Rendition,
+    /// For an adaptive stream.
+    pub(super) smaller: Vec<Rendition>,
+    pub(super) segments: Segments,
     pub(super) schedule: Schedule,
     pub(super) poster: Poster,
 }
 
 impl Picture {
-    pub(super) fn new(stream: PictureStream, clock: Clock) -> Self {
+    pub(super) fn new(stream: PictureStream, clock: Clock, product: Product) -> Self {
         Self {
             stream,
             clock,
+            product,
             schedule: Schedule::default(),
             stage: None,
-            poster: Poster::default(),
-            packets: Vec::new(),
             decoded: 0,
             broken: 0,
             done: false,
@@ -122,16 +109,10 @@ impl Picture {
             return Err(Failure::undecodable(counts));
         };
         stage.chain.finish()?;
-        stage.encode_filtered(&mut self.poster, &mut self.packets)?;
-        stage.encoder.send_eof()?;
-        stage.collect(&mut self.packets)?;
-        Ok(Encoded {
-            size: stage.size,
-            encoder: stage.encoder,
-            packets: self.packets,
-            schedule: self.schedule,
-            poster: self.poster,
-        })
+        stage.encode_filtered()?;
+        stage.renditions().try_for_each(Rendition::finish)?;
+        let Stage { full, smaller, segments, poster, .. } = stage;
+        Ok(Encoded { full, smaller, segments, schedule: self.schedule, poster })
     }
 
     fn decode(&mut self) -> Result<(), Failure> {
@@ -175,15 +156,15 @@ impl Picture {
             Some(stage) if stage.fed == fed => stage,
             Some(stage) => {
                 stage.chain.finish()?;
-                stage.encode_filtered(&mut self.poster, &mut self.packets)?;
-                stage.chain = chain(&self.stream, fed, stage.size)?;
+                stage.encode_filtered()?;
+                stage.chain = chain(&self.stream, fed, stage.full.size)?;
                 stage.fed = fed;
                 stage
             }
-            empty => empty.insert(Stage::open(&self.stream, fed, frame)?),
+            empty => empty.insert(Stage::open(&self.stream, fed, frame, self.product)?),
         };
         stage.chain.feed(frame)?;
-        stage.encode_filtered(&mut self.poster, &mut self.packets)
+        stage.encode_filtered()
     }
 }
 
@@ -199,41 +180,44 @@ impl Fed {
 }
 
 impl Stage {
-    fn open(stream: &PictureStream, fed: Fed, frame: &frame::Video) -> Result<Self, Failure> {
+    fn open(
+        stream: &PictureStream,
+        fed: Fed,
+        first: &frame::Video,
+        product: Product,
+    ) -> Result<Self, Failure> {
         let size = finished_size(fed.size, stream.pixel_aspect, stream.orientation);
-        let chain = chain(stream, fed, size)?;
-        let encoder = open_encoder(size, stream.frame_rate, frame, fed.light)?;
-        Ok(Self { size, chain, fed, encoder })
+        let look = Look { frame_rate: stream.frame_rate, first, light: fed.light };
+        Ok(Self {
+            chain: chain(stream, fed, size)?,
+            fed,
+            full: Rendition::full(size, look)?,
+            smaller: match product {
+                Product::File => Vec::new(),
+                Product::FileAndStream => Rendition::smaller(size, look)?,
+            },
+            segments: Segments::default(),
+            poster: Poster::default(),
+        })
+    }
+
+    fn renditions(&mut self) -> impl Iterator<Item = &mut Rendition> {
+        std::iter::once(&mut self.full).chain(&mut self.smaller)
     }
 
     /// Encodes what the filters have ready.
-    fn encode_filtered(
-        &mut self,
-        poster: &mut Poster,
-        packets: &mut Vec<Packet>,
-    ) -> Result<(), Failure> {
+    fn encode_filtered(&mut self) -> Result<(), Failure> {
         let mut frame = frame::Video::empty();
         let base = self.chain.time_base()?;
         while self.chain.drain(&mut frame)? {
             let time = frame.pts().unwrap_or(0).rescale(base, TICK);
             frame.set_pts(Some(time));
             // Otherwise the encoder would repeat the source's choice of key frames.
-            frame.set_kind(picture::Type::None);
-            poster.consider(&frame);
-            self.encoder.send_frame(&frame)?;
-            self.collect(packets)?;
+            frame.set_kind(self.segments.kind_of_frame(time));
+            self.poster.consider(&frame);
+            self.renditions().try_for_each(|rendition| rendition.encode(&frame))?;
         }
         Ok(())
-    }
-
-    fn collect(&mut self, packets: &mut Vec<Packet>) -> Result<(), Failure> {
-        loop {
-            let mut packet = Packet::empty();
-            if !or_not_yet(self.encoder.receive_packet(&mut packet))? {
-                return Ok(());
-            }
-            packets.push(packet);
-        }
     }
 }
 
@@ -272,40 +256,4 @@ fn about(size: Size, format: Pixel) -> String {
     let format = format.descriptor().map_or("none", |format| format.name());
     let Size { width, height } = size;
     format!("video_size={width}x{height}:pix_fmt={format}:time_base=1/{TICKS}:pixel_aspect=1/1")
-}
-
-fn open_encoder(
-    size: Size,
-    frame_rate: f64,
-    frame: &frame::Video,
-    light: Light,
-) -> Result<encoder::video::Encoder, Failure> {
-    let codec = encoder::find_by_name("libx264").ok_or(Error::EncoderNotFound)?;
-    let mut encoder = Context::new_with_codec(codec).encoder().video()?;
-    // Only a hint for the rate control: each frame carries its own time.
-    let rate = if frame_rate.is_finite() && frame_rate >= 1.0 { frame_rate } else { 25.0 };
-    let rate = rate.min(MAX_FRAME_RATE as f64);
-    encoder.set_width(size.width);
-    encoder.set_height(size.height);
-    encoder.set_format(Pixel::YUV420P);
-    encoder.set_aspect_ratio(Rational(1, 1));
-    encoder.set_time_base(TICK);
-    encoder.set_frame_rate(Some(Rational((rate * 1000.0).round() as i32, 1000)));
-    encoder.set_gop((rate * KEY_FRAME_SECONDS).round().max(1.0) as u32);
-    encoder.set_flags(codec::Flags::GLOBAL_HEADER);
-    encoder.set_color_range(color::Range::MPEG);
-    if light == Light::Standard {
-        // The scaler leaves the colours' meaning alone, except that RGB becomes BT.601.
-        let space = frame.color_space();
-        let space = if space == color::Space::RGB { color::Space::SMPTE170M } else { space };
-        encoder.set_colorspace(space);
-        encoder.set_color_primaries(frame.color_primaries());
-        encoder.set_color_transfer_characteristic(frame.color_transfer_characteristic());
-    } else {
-        encoder.set_colorspace(color::Space::BT709);
-        encoder.set_color_primaries(color::Primaries::BT709);
-        encoder.set_color_transfer_characteristic(color::TransferCharacteristic::BT709);
-    }
-    let options: Dictionary<'_> = X264.iter().collect();
-    Ok(encoder.open_as_with(codec, options)?)
 }

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::ptr;
 
-use ffmpeg_next::format::context::{Input, StreamIo};
+use ffmpeg_next::format::context::{Input, Output, StreamIo};
 use ffmpeg_next::format::stream::Stream;
 use ffmpeg_next::{Dictionary, Error, Rational, ffi};
 
@@ -57,6 +57,17 @@ pub(super) fn look_at_streams(
         let found = ffi::avformat_find_stream_info(input.as_mut_ptr(), options.as_mut_ptr());
         options.into_iter().for_each(|rest| drop(Dictionary::own(rest)));
         checked(found)
+    }
+}
+
+/// Ends a fragment of a fragmented file.
+pub(super) fn end_fragment(output: &mut Output) -> Result<(), Error> {
+    // SAFETY: the context is valid as long as `output` is, and no packet (null) is FFmpeg's way to ask
+    // for this. The first call writes the header if it still waits, and only the second one the
+    // fragment; where there is nothing to be written, nothing is.
+    unsafe {
+        checked(ffi::av_write_frame(output.as_mut_ptr(), ptr::null_mut()))?;
+        checked(ffi::av_write_frame(output.as_mut_ptr(), ptr::null_mut()))
     }
 }
 

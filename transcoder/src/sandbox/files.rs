@@ -21,8 +21,8 @@ pub(super) enum FilesError {
     Inherited(io::Error),
 }
 
-/// What the pipeline does in its folder: it makes two files, and reads one again to move its index to
-/// the front.
+/// What the pipeline does in its folder: it makes files, and reads some again: to move an index to the
+/// front, and to see where segments lie.
 const IN_THE_FOLDER: BitFlags<AccessFs> =
     make_bitflags!(AccessFs::{ReadFile | WriteFile | MakeReg | Truncate});
 

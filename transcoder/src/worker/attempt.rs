@@ -5,20 +5,22 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use domain::VideoId;
 use domain::event::{FailureReason, Processed};
 use futures_util::{StreamExt, TryStreamExt};
 use infra::event_log::AppendError;
-use infra::object_storage::{ObjectKey, StorageError, content_type_of};
+use infra::object_storage::{ObjectKey, StorageError, content_type_of, hls_folder};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 use tokio_util::io::ReaderStream;
 
 use super::{Worker, scratch};
+use crate::hls;
 use crate::pipeline::{POSTER_FILE, VIDEO_FILE};
 use crate::queue::Job;
-use crate::report::{Failure, Finished, MAX_RESULT};
+use crate::report::{Failure, Finished, MAX_RESULT, Variant};
 
 /// Where the results of a video lie, whoever made them.
 pub(super) struct ResultKeys {
@@ -86,6 +88,7 @@ impl Worker {
         Ok(Processed {
             processed_key: keys.video.to_string(),
             poster_key: keys.poster.to_string(),
+            hls_key: self.store_stream(job.video, folder.path(), &finished).await?,
             duration_ms: finished.duration_ms,
             width: finished.width,
             height: finished.height,
@@ -107,6 +110,33 @@ impl Worker {
         File::open(named.path()).map_err(disk)
     }
 
+    /// Stores the adaptive stream, if there is one: its list last, when all that it names is there.
+    async fn store_stream(
+        &self,
+        video: VideoId,
+        folder: &Path,
+        finished: &Finished,
+    ) -> Result<Option<String>, Failure> {
+        if finished.variants.is_empty() {
+            return Ok(None);
+        }
+        let key = |name: &str| parse(&format!("{}{name}", hls_folder(video)));
+        for variant in &finished.variants {
+            let file = Variant::file_name(variant.height);
+            self.store(&key(&file)?, &folder.join(&file)).await?;
+            self.store_text(&key(&hls::list_name(variant))?, hls::list(variant)).await?;
+        }
+        let master = key(hls::MASTER)?;
+        self.store_text(&master, hls::master(finished)).await?;
+        Ok(Some(master.to_string()))
+    }
+
+    async fn store_text(&self, key: &ObjectKey, text: String) -> Result<(), Failure> {
+        let body = futures_util::stream::iter([Ok(Bytes::from(text))]).boxed();
+        let stored = self.parts.storage.put(key, content_type_of(key), body).await;
+        stored.map(drop).map_err(|error| of_storage(&error))
+    }
+
     async fn store(&self, key: &ObjectKey, path: &Path) -> Result<u64, Failure> {
         let file = open_result(path)?;
         let body = ReaderStream::new(tokio::fs::File::from_std(file)).boxed();
@@ -121,6 +151,9 @@ impl Worker {
             if let Err(error) = self.parts.storage.delete(&key).await {
                 tracing::warn!(%video, %key, %error, "an unwanted result remains for the sweep");
             }
+        }
+        if let Err(error) = self.parts.storage.delete_all(&hls_folder(video)).await {
+            tracing::warn!(%video, %error, "an unwanted stream remains for the sweep");
         }
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use domain::event::FailureReason;
 use tokio::sync::watch;
 use transcoder::child::ChildCommand;
-use transcoder::pipeline::{POSTER_FILE, VIDEO_FILE};
+use transcoder::pipeline::{POSTER_FILE, Product, VIDEO_FILE};
 use transcoder::report::{Failure, Finished};
 use transcoder::transcode_one::Task;
 
@@ -21,7 +21,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["transcode-one"] => transcoder::transcode_one::run(Task::ProcessConfined).unwrap(),
+        ["transcode-one"] => {
+            transcoder::transcode_one::run(Task::ProcessConfined(Product::FileAndStream)).unwrap()
+        }
         ["transcode-one", "--check"] => transcoder::transcode_one::run(Task::Check).unwrap(),
         ["prisoner", more @ ..] => prisoner::attempt(more),
         ["small", more @ ..] => prisoner::small(more),

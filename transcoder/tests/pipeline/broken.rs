@@ -1,11 +1,12 @@
 //! Files that are no films.
 
 use domain::event::FailureReason;
+use transcoder::pipeline::{Product, transcode};
 
 use crate::clip::{Clip, clip, plain, usual};
 use crate::finished::{attempt, made};
 
-fn reason(clip: &Clip) -> FailureReason {
+pub(crate) fn reason(clip: &Clip) -> FailureReason {
     match attempt(clip) {
         Ok(made) => panic!("{:?}", made.report),
         Err(failure) => failure.reason,
@@ -88,20 +89,6 @@ fn codecs_that_are_not_on_the_list_are_not_supported() {
     assert_eq!(reason(&source), FailureReason::UnsupportedFormat);
 }
 
-#[test]
-fn a_picture_of_absurd_size_has_too_many_pixels() {
-    let arguments =
-        "-f lavfi -i color=red:size=16384x4096:rate=1:duration=1 -c:v mjpeg -pix_fmt yuvj420p";
-    assert_eq!(reason(&clip("clip.avi", arguments)), FailureReason::TooManyPixels);
-}
-
-#[test]
-fn too_many_streams_are_refused() {
-    let film = "-f lavfi -i color=red:size=16x16:rate=1:duration=1 -c:v mpeg4";
-    let arguments = format!("{film} {}", "-map 0 ".repeat(33));
-    assert_eq!(reason(&clip("clip.mkv", arguments.trim())), FailureReason::TooManyStreams);
-}
-
 /// Any damage ends in an answer: no panic, no endless loop.
 #[test]
 fn damage_anywhere_is_survived() {
@@ -123,6 +110,6 @@ fn damage_anywhere_is_survived() {
         let folder = tempfile::tempdir().unwrap();
         let clip = Clip::of_bytes(&bytes);
         let file = std::fs::File::open(&clip.path).unwrap();
-        let _ = transcoder::pipeline::transcode(file, folder.path(), |_| {});
+        let _ = transcode(file, folder.path(), Product::FileAndStream, |_| {});
     }
 }

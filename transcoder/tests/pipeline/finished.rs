@@ -6,18 +6,18 @@ use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use transcoder::pipeline::{POSTER_FILE, VIDEO_FILE, transcode};
+use transcoder::pipeline::{POSTER_FILE, Product, VIDEO_FILE, transcode};
 use transcoder::report::{Failure, Finished};
 
 use crate::clip::Clip;
 
 /// A finished video.
 pub(crate) struct Made {
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
     pub(crate) report: Finished,
     pub(crate) video: PathBuf,
     pub(crate) poster: PathBuf,
-    probe: Value,
+    pub(crate) probe: Value,
 }
 
 /// A picture: rows of RGB.
@@ -29,11 +29,12 @@ pub(crate) struct Picture {
 
 pub(crate) fn attempt(clip: &Clip) -> Result<Made, Failure> {
     let folder = tempfile::tempdir().unwrap();
-    let report = transcode(File::open(&clip.path).unwrap(), folder.path(), |_| {})?;
+    let report =
+        transcode(File::open(&clip.path).unwrap(), folder.path(), Product::FileAndStream, |_| {})?;
     let video = folder.path().join(VIDEO_FILE);
     let poster = folder.path().join(POSTER_FILE);
     let probe = probe(&video);
-    let made = Made { _folder: folder, report, video, poster, probe };
+    let made = Made { folder, report, video, poster, probe };
     made.keeps_its_promises();
     Ok(made)
 }
@@ -42,7 +43,7 @@ pub(crate) fn made(clip: &Clip) -> Made {
     attempt(clip).unwrap()
 }
 
-fn probe(path: &Path) -> Value {
+pub(crate) fn probe(path: &Path) -> Value {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-of", "json", "-show_format", "-show_streams"])
         .arg(path)
@@ -140,6 +141,8 @@ impl Picture {
             .args([
                 "-vf",
                 &format!("select=gte(t\\,{seconds})"),
+                "-pix_fmt",
+                "rgb24",
                 "-frames:v",
                 "1",
                 "-f",

@@ -1,6 +1,9 @@
 //! The containers and codecs that people upload.
 
-use crate::clip::{clip, usual};
+use std::path::Path;
+use std::process::Command;
+
+use crate::clip::{Clip, clip, plain, usual};
 use crate::finished::made;
 
 fn comes_out_whole(name: &str, codecs: &str) {
@@ -44,9 +47,54 @@ fn avi() {
     comes_out_whole("clip.avi", "-c:v mjpeg -pix_fmt yuvj422p -c:a pcm_s16le");
 }
 
+/// How many frames look interlaced, and how many do not, to FFmpeg's detector.
+fn combed(path: &Path) -> (u32, u32) {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "info", "-i"])
+        .arg(path)
+        .args(["-an", "-vf", "idet", "-f", "null", "-"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let line = text.lines().find(|line| line.contains("Multi frame detection")).unwrap();
+    let count = |name| -> u32 {
+        let (_, rest) = line.split_once(name).unwrap();
+        rest.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    (count("TFF:") + count("BFF:"), count("Progressive:"))
+}
+
 #[test]
-fn interlaced_pictures_are_no_problem() {
-    comes_out_whole("clip.mkv", "-c:v mpeg2video -flags +ildct+ilme -vf interlace -r 25 -c:a mp2");
+fn interlaced_pictures_are_woven_into_whole_ones() {
+    let source = clip(
+        "clip.mkv",
+        "-f lavfi -i testsrc2=size=320x240:rate=50:duration=2 -vf interlace \
+         -c:v mpeg2video -qscale:v 2 -flags +ildct+ilme",
+    );
+    let (before, _) = combed(&source.path);
+    assert!(before > 30, "the source is interlaced: {before}");
+    let made = made(&source);
+    let (after, whole) = combed(&made.video);
+    assert!(after * 10 < whole, "{after} of {} look combed", after + whole);
+    assert_eq!(made.frames(), 50);
+}
+
+#[test]
+fn covers_and_subtitles_are_left_out() {
+    let cover = clip("cover.png", "-f lavfi -i color=lime:size=64x64 -frames:v 1");
+    let words = Clip::of_bytes(b"1\n00:00:00,000 --> 00:00:01,000\nSecreto\n");
+    let film = clip("film.mp4", &plain("red", "320x180", 1));
+    for (name, subtitles) in [("clip.mkv", "srt"), ("clip.mp4", "mov_text")] {
+        let arguments = format!(
+            "-i {} -f srt -i {} -map 1 -map 0 -map 2 -c copy -c:s {subtitles} \
+             -disposition:v:0 attached_pic",
+            cover.path.display(),
+            words.path.display(),
+        );
+        let made = made(&film.remade(name, &arguments));
+        assert_eq!(made.probe["streams"].as_array().unwrap().len(), 1, "{name}");
+        assert_eq!(made.frame_at(0.5).colour(50, 30), "red", "{name}");
+    }
 }
 
 #[test]

@@ -3,9 +3,12 @@
 
 mod broken;
 mod clip;
+mod colour;
 mod finished;
 mod formats;
+mod limits;
 mod picture;
 mod poster;
 mod sound;
+mod stream;
 mod time;

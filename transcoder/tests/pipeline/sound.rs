@@ -7,7 +7,7 @@ use crate::clip::{Clip, H264, clip, plain, usual};
 use crate::finished::made;
 
 /// So far may picture and sound be apart before a person notices.
-const IN_STEP: f64 = 0.04;
+pub(crate) const IN_STEP: f64 = 0.04;
 
 #[test]
 fn a_clip_without_sound_gets_none() {
@@ -36,7 +36,7 @@ fn the_sampling_rate_is_one_that_everything_plays() {
 }
 
 /// A white flash and a beep two seconds after the beginning, each track beginning when it is told to.
-fn flash_and_beep(name: &str, picture_from: f64, sound_from: f64, more: &str) -> Clip {
+pub(crate) fn flash_and_beep(name: &str, picture_from: f64, sound_from: f64, more: &str) -> Clip {
     let (flash, beep) = (2.0 - picture_from, 2.0 - sound_from);
     clip(
         name,
@@ -85,8 +85,73 @@ fn a_gap_in_the_sound_does_not_shift_what_follows() {
     }
 }
 
+#[test]
+fn an_edit_list_that_leaves_out_the_beginning_is_followed() {
+    let whole = flash_and_beep("whole.mp4", 0.0, 0.0, "-c:a aac");
+    let cut = clip("cut.mp4", &format!("-ss 0.68 -i {} -c copy", whole.path.display()));
+    let made = made(&cut);
+    let (flash, beep) = (flash(&made.video), beep(&made.video));
+    assert!((flash - 1.32).abs() <= IN_STEP, "flash {flash}");
+    assert!((flash - beep).abs() <= IN_STEP, "flash {flash}, beep {beep}");
+}
+
+#[test]
+fn a_film_that_does_not_begin_with_a_key_frame_stays_in_step() {
+    let whole = flash_and_beep("whole.mkv", 0.0, 0.0, "-g 25 -c:a aac");
+    let torn = whole.remade("torn.mkv", "-c copy -bsf:v noise=drop=eq(n\\,0)");
+    let made = made(&torn);
+    let (flash, beep) = (flash(&made.video), beep(&made.video));
+    assert!((flash - 2.0).abs() <= IN_STEP, "flash {flash}");
+    assert!((flash - beep).abs() <= IN_STEP, "flash {flash}, beep {beep}");
+}
+
+#[test]
+fn picture_and_sound_do_not_drift_apart() {
+    let source = clip(
+        "clip.mp4",
+        &format!(
+            "-f lavfi -i color=black:size=64x48:rate=30000/1001:duration=29,\
+             drawbox=color=white:t=fill:enable=gte(t\\,28) \
+             -f lavfi -i aevalsrc=if(gte(t\\,28)\\,sin(2*PI*880*t)\\,0):s=44100:d=29 \
+             {H264} -c:a aac"
+        ),
+    );
+    let made = made(&source);
+    let (flash, beep) = (flash(&made.video), beep(&made.video));
+    assert!((flash - beep).abs() <= IN_STEP, "flash {flash}, beep {beep}");
+    assert!((beep - 28.0).abs() <= IN_STEP, "beep {beep}");
+}
+
+#[test]
+fn of_several_tracks_the_default_one_is_heard() {
+    let inputs = "-f lavfi -i color=red:size=64x48:rate=25:duration=1 \
+        -f lavfi -i aevalsrc=0:s=48000:d=1 -f lavfi -i sine=frequency=880:duration=1";
+    let maps = "-map 0:v -map 1:a -map 2:a";
+    for (default, loud) in [(1, true), (0, false)] {
+        let dispositions =
+            format!("-disposition:a 0 -disposition:a:{default} default {H264} -c:a aac");
+        let made = made(&clip("clip.mkv", &format!("{inputs} {maps} {dispositions}")));
+        assert_eq!(is_heard(&made.video), loud, "track {default}");
+    }
+}
+
+#[test]
+fn a_film_whose_sound_ends_early_goes_on() {
+    let source = clip(
+        "clip.mp4",
+        &format!(
+            "-f lavfi -i color=red:size=64x48:rate=25:duration=3 \
+             -f lavfi -i sine=duration=1 {H264} -c:a aac"
+        ),
+    );
+    let made = made(&source);
+    assert!((made.duration() - 3.0).abs() <= IN_STEP, "{}", made.duration());
+    assert!((made.stream_duration("video") - 3.0).abs() <= IN_STEP);
+    assert!(made.stream_duration("audio") >= 1.0);
+}
+
 /// When the picture turns white.
-fn flash(path: &Path) -> f64 {
+pub(crate) fn flash(path: &Path) -> f64 {
     let graph = format!("movie={},signalstats", path.display());
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-f", "lavfi", "-i", &graph, "-of", "csv=p=0"])
@@ -106,7 +171,15 @@ fn flash(path: &Path) -> f64 {
 }
 
 /// When the sound begins to be heard by a player that plays on and never looks at the times.
-fn beep(path: &Path) -> f64 {
+pub(crate) fn beep(path: &Path) -> f64 {
+    first_loud_sample(path).unwrap() as f64 / 48_000.0
+}
+
+fn is_heard(path: &Path) -> bool {
+    first_loud_sample(path).is_some()
+}
+
+fn first_loud_sample(path: &Path) -> Option<usize> {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-i"])
         .arg(path)
@@ -114,6 +187,5 @@ fn beep(path: &Path) -> f64 {
         .output()
         .unwrap();
     let samples = output.stdout.as_chunks::<2>().0.iter().map(|two| i16::from_le_bytes(*two));
-    let first = samples.into_iter().position(|sample| sample.unsigned_abs() > 3000).unwrap();
-    first as f64 / 48_000.0
+    samples.into_iter().position(|sample| sample.unsigned_abs() > 3000)
 }

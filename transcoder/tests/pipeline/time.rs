@@ -56,9 +56,11 @@ fn variable_frame_rates_keep_their_times() {
 
 #[test]
 fn more_than_sixty_frames_a_second_are_thinned_out() {
-    let made = made(&clip("clip.mp4", &usual("160x120", "120", 2)));
-    assert_eq!(made.frames(), 120);
-    assert!(near(made.duration(), 2.0, 0.03), "{}", made.duration());
+    for rate in ["120", "240"] {
+        let made = made(&clip("clip.mp4", &usual("160x120", rate, 2)));
+        assert!((120..=121).contains(&made.frames()), "{rate}: {}", made.frames());
+        assert!(near(made.duration(), 2.0, 0.03), "{rate}: {}", made.duration());
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use transcoder::worker::{Outcome, StepError};
 use uuid::Uuid;
 
-use crate::world::{BROKEN_FILE, GOOD_CHILD, World};
+use crate::world::{BROKEN_FILE, GOOD_CHILD, STREAMING_CHILD, World};
 
 #[tokio::test]
 async fn a_video_is_published_and_nothing_is_left_behind() {
@@ -26,6 +26,21 @@ async fn a_video_is_published_and_nothing_is_left_behind() {
     assert_eq!(world.leases().await, 0);
     assert_eq!(world.step().await, Outcome::Idle);
     world.assert_no_scraps();
+}
+
+#[tokio::test]
+async fn an_adaptive_stream_is_stored_beside_the_video() {
+    let mut world = World::new().await;
+    world.child(STREAMING_CHILD);
+    let video = world.upload().await;
+    assert_eq!(world.step().await, Outcome::Processed);
+    let VideoStatus::Processed(published) = world.log.status(video) else { panic!() };
+    assert_eq!(published.hls_key, Some(format!("hls/{video}/master.m3u8")));
+    let list = world.text(&format!("hls/{video}/180p.m3u8"));
+    assert!(list.contains("#EXT-X-BYTERANGE:4@8\n180p.mp4\n"), "{list}");
+    assert!(world.text(&format!("hls/{video}/master.m3u8")).ends_with("\n180p.m3u8\n"));
+    assert_eq!(world.text(&format!("hls/{video}/180p.mp4")), "headparttail");
+    assert_eq!(world.results().len(), 5);
 }
 
 #[tokio::test]
@@ -77,7 +92,8 @@ async fn after_a_failure_the_pause_grows() {
 
 #[tokio::test]
 async fn a_video_that_is_deleted_meanwhile_leaves_no_files() {
-    let world = World::new().await;
+    let mut world = World::new().await;
+    world.child(STREAMING_CHILD);
     let video = world.upload().await;
     let worker = world.worker();
     let stop = CancellationToken::new();

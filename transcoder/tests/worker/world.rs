@@ -29,6 +29,12 @@ use crate::trap::Trap;
 /// What a child does that makes a video of everything.
 pub(crate) const GOOD_CHILD: &str = "cat >/dev/null; printf film >video.mp4; printf still >poster.jpg; \
     echo '{\"done\":{\"duration_ms\":2000,\"width\":320,\"height\":180,\"bytes\":4}}'";
+/// The same, with an adaptive stream of one rendition.
+pub(crate) const STREAMING_CHILD: &str = "cat >/dev/null; printf film >video.mp4; \
+    printf still >poster.jpg; printf headparttail >180p.mp4; \
+    echo '{\"done\":{\"duration_ms\":2000,\"width\":320,\"height\":180,\"bytes\":4,\"variants\":[\
+    {\"width\":320,\"height\":180,\"codec\":[100,0,30],\"header_bytes\":4,\
+    \"segments\":[{\"ms\":2000,\"bytes\":4},{\"ms\":1000,\"bytes\":4}]}]}}'";
 /// What a child says of a broken file.
 pub(crate) const BROKEN_FILE: &str =
     "echo '{\"failed\":{\"reason\":\"undecodable\",\"detail\":\"noise\"}}'";
@@ -77,9 +83,13 @@ impl World {
 
     /// A video with an original, waiting for a worker.
     pub(crate) async fn upload(&self) -> VideoId {
+        self.upload_of(b"original".to_vec()).await
+    }
+
+    pub(crate) async fn upload_of(&self, bytes: Vec<u8>) -> VideoId {
         let video = VideoId(Uuid::new_v4());
         let original = ObjectKey::parse(&format!("originals/{video}.mp4")).unwrap();
-        let body = futures_util::stream::iter([Ok(Bytes::from_static(b"original"))]).boxed();
+        let body = futures_util::stream::iter([Ok(Bytes::from(bytes))]).boxed();
         self.storage.local.put(&original, "video/mp4", body).await.unwrap();
         let uploaded = domain::event::Uploaded {
             video_id: video,
@@ -112,8 +122,12 @@ impl World {
         self.log.fold(record).await;
     }
 
+    pub(crate) fn child_is(&mut self, child: ChildCommand) {
+        self.parts.child = child;
+    }
+
     pub(crate) fn child(&mut self, script: &str) {
-        self.parts.child = shell(script);
+        self.child_is(shell(script));
     }
 
     pub(crate) fn worker(&self) -> Worker {
@@ -158,20 +172,37 @@ impl World {
 
     /// The names of the objects that exist, originals aside.
     pub(crate) fn results(&self) -> Vec<String> {
+        let objects = self.folder.path().join("media/objects");
+        let mut folders = ["processed", "posters", "hls"].map(|name| objects.join(name)).to_vec();
         let mut names = Vec::new();
-        for folder in ["processed", "posters"] {
-            let folder = self.folder.path().join("media/objects").join(folder);
+        while let Some(folder) = folders.pop() {
             let Ok(entries) = std::fs::read_dir(folder) else { continue };
-            names.extend(entries.map(|e| e.unwrap().file_name().into_string().unwrap()));
+            for entry in entries.map(Result::unwrap) {
+                match entry.file_type().unwrap().is_dir() {
+                    true => folders.push(entry.path()),
+                    false => names.push(entry.file_name().into_string().unwrap()),
+                }
+            }
         }
         names.sort();
         names
     }
 
+    /// What an object holds.
+    pub(crate) fn text(&self, key: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join("media/objects").join(key)).unwrap()
+    }
+
     /// Nothing is left of jobs that are over.
     pub(crate) fn assert_no_scraps(&self) {
+        assert_eq!(self.scraps(), None);
+    }
+
+    /// What is left of jobs that are over.
+    pub(crate) fn scraps(&self) -> Option<String> {
         let scratch = std::fs::read_dir(self.folder.path().join("scratch")).unwrap();
-        assert_eq!(scratch.count(), 0);
+        let names: Vec<_> = scratch.map(|entry| entry.unwrap().file_name()).collect();
+        (!names.is_empty()).then(|| format!("{names:?}"))
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::hls::hls_url;
 use crate::app::{AppState, Shared};
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::QueryFields;
@@ -32,6 +33,8 @@ pub(crate) struct PublicVideo {
     processed_url: String,
     /// A still picture; works as it is for one hour.
     poster_url: Option<String>,
+    /// The same video as an adaptive stream (HLS), if there is one.
+    hls_url: Option<String>,
     votes: u64,
     uploaded_at: DateTime<Utc>,
 }
@@ -103,6 +106,7 @@ async fn render(state: &AppState, edition: u64, wanted: &PublicVideos) -> Result
             country: video.country,
             processed_url: signed_url(storage, &video.processed_key, valid_for).await?,
             poster_url,
+            hls_url: video.hls_key.map(|_| hls_url(&state.app.settings.public_url, video.id)),
             votes: video.votes,
             uploaded_at: video.uploaded_at,
         });

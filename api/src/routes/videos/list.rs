@@ -24,7 +24,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Vec<OwnVideo>>, ApiError> {
     let mut list = Vec::new();
     for video in state.app.queries.videos_of(owner).await? {
-        list.push(with_urls(state.app.storage.as_ref(), video).await?);
+        list.push(with_urls(&state.app, video).await?);
     }
     Ok(Json(list))
 }

@@ -2,14 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use domain::event::FailureReason;
-use infra::object_storage::ObjectStorage;
 use projections::queries;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::app::App;
 use crate::error::ApiError;
 use crate::routes::media::{URL_VALID_FOR, signed_url};
+use crate::routes::public::hls::hls_url;
 
 /// One of one's own videos.
 #[derive(Serialize, ToSchema)]
@@ -32,6 +33,8 @@ pub(crate) struct OwnVideo {
     processed_url: Option<String>,
     /// A still picture; null until it is processed.
     poster_url: Option<String>,
+    /// The same video as an adaptive stream (HLS); null until it is processed, or if there is none.
+    hls_url: Option<String>,
     votes: u64,
     /// Why it could not be processed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,10 +52,8 @@ pub(crate) struct Failure {
 }
 
 /// The video with URLs that work now.
-pub(super) async fn with_urls(
-    storage: &dyn ObjectStorage,
-    video: queries::OwnVideo,
-) -> Result<OwnVideo, ApiError> {
+pub(super) async fn with_urls(app: &App, video: queries::OwnVideo) -> Result<OwnVideo, ApiError> {
+    let storage = app.storage.as_ref();
     let url = async |key: Option<String>| match key {
         Some(key) => signed_url(storage, &key, URL_VALID_FOR).await.map(Some),
         None => Ok(None),
@@ -61,6 +62,7 @@ pub(super) async fn with_urls(
         original_url: signed_url(storage, &video.original_key, URL_VALID_FOR).await?,
         processed_url: url(video.processed_key).await?,
         poster_url: url(video.poster_key).await?,
+        hls_url: video.hls_key.map(|_| hls_url(&app.settings.public_url, video.id)),
         video_id: video.id.0,
         title: video.title,
         description: video.description,

@@ -30,5 +30,5 @@ pub(crate) async fn show(
     if video.owner != actor {
         return Err(ApiError::NotYourVideo);
     }
-    with_urls(state.app.storage.as_ref(), video).await.map(Json)
+    with_urls(&state.app, video).await.map(Json)
 }

@@ -121,6 +121,7 @@ fn processed(bytes: u64) -> VideoEvent {
     VideoEvent::Processed(Processed {
         processed_key: "processed".into(),
         poster_key: "poster".into(),
+        hls_key: Some("hls".into()),
         duration_ms: 1,
         width: 2,
         height: 2,

@@ -78,6 +78,7 @@ fn published(row: &PgRow) -> Result<Published, sqlx::Error> {
     Ok(Published {
         processed_key: row.try_get("processed_key")?,
         poster_key: row.try_get("poster_key")?,
+        hls_key: row.try_get("hls_key")?,
         duration_ms: unsigned(row, "duration_ms")?,
         width: dimension(row, "width")?,
         height: dimension(row, "height")?,
@@ -111,6 +112,10 @@ pub(super) struct StatusColumns<'a> {
 impl<'a> StatusColumns<'a> {
     fn named(status: &'static str) -> Self {
         Self { status, ..Self::default() }
+    }
+
+    pub(super) fn hls_key(&self) -> Option<&'a str> {
+        self.published?.hls_key.as_deref()
     }
 
     fn processed(self, published: &'a Published) -> Self {

@@ -117,6 +117,7 @@ async fn videos(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), 
         .bind(published(&status, |p| int(p.width)))
         .bind(published(&status, |p| int(p.height)))
         .bind(published(&status, |p| big(p.bytes)))
+        .bind(status.iter().map(StatusColumns::hls_key).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     Ok(())
@@ -126,12 +127,12 @@ const UPSERT_VIDEOS: &str = "
     insert into videos (video_id, owner, title, description, original_key, content_type, bytes,
         sha256, uploaded_at, uploaded_by, attempts, votes, last_vote_at, status, ended_at, ended_by,
         deleted_at, deleted_by, failure_reason, processed_key, poster_key, duration_ms, width,
-        height, processed_bytes)
+        height, processed_bytes, hls_key)
     select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
         $7::bigint[], $8::text[], $9::timestamptz[], $10::uuid[], $11::int[], $12::bigint[],
         $13::timestamptz[], $14::text[], $15::timestamptz[], $16::uuid[], $17::timestamptz[],
         $18::uuid[], $19::text[], $20::text[], $21::text[], $22::bigint[], $23::int[], $24::int[],
-        $25::bigint[])
+        $25::bigint[], $26::text[])
     on conflict (video_id) do update set
         attempts = excluded.attempts, votes = excluded.votes, last_vote_at = excluded.last_vote_at,
         status = excluded.status, ended_at = excluded.ended_at, ended_by = excluded.ended_by,
@@ -139,7 +140,7 @@ const UPSERT_VIDEOS: &str = "
         failure_reason = excluded.failure_reason, processed_key = excluded.processed_key,
         poster_key = excluded.poster_key, duration_ms = excluded.duration_ms,
         width = excluded.width, height = excluded.height,
-        processed_bytes = excluded.processed_bytes";
+        processed_bytes = excluded.processed_bytes, hls_key = excluded.hls_key";
 
 /// Videos that are new or have come to another stage.
 fn staged_videos<'a>(batch: &Batch<'a>) -> Vec<(VideoId, &'a Video)> {

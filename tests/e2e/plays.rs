@@ -1,0 +1,115 @@
+//! What comes out plays in a browser: headless Chromium, driven through WebDriver.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+use super::harness::server::free_port;
+use super::harness::{Roles, Server, Upload, World, clip, eventually};
+
+/// Plays the video of this page to its end, and says what it was like.
+const PLAY_THE_PAGE: &str = "
+    const done = arguments[0], video = document.querySelector('video');
+    const tell = what => done({what, duration: video.duration, width: video.videoWidth,
+        height: video.videoHeight, frames: video.getVideoPlaybackQuality().totalVideoFrames,
+        error: video.error && video.error.message});
+    const play = () => {
+        video.onended = () => tell('ended');
+        video.muted = true;
+        video.currentTime = 0;
+        video.play().catch(error => tell(String(error)));
+    };
+    video.onerror = () => tell('error');
+    if (video.readyState === HTMLMediaElement.HAVE_ENOUGH_DATA) play();
+    else video.oncanplaythrough = () => { video.oncanplaythrough = null; play(); };
+    video.load();";
+
+/// Does what players of adaptive streams do with one rendition: it goes through Media Source
+/// Extensions, with the codecs that the list names.
+const PLAY_THE_STREAM: &str = "
+    const [codecs, url, done] = arguments, video = document.createElement('video');
+    const type = `video/mp4; codecs=\"${codecs}\"`, source = new MediaSource();
+    const tell = what => done({what, duration: source.duration, width: video.videoWidth,
+        start: video.buffered.length && video.buffered.start(0), ranges: video.buffered.length,
+        end: video.buffered.length && video.buffered.end(0), type: MediaSource.isTypeSupported(type),
+        error: video.error && video.error.message});
+    video.onerror = () => tell('error');
+    video.src = URL.createObjectURL(source);
+    source.onsourceopen = async () => {
+        const buffer = source.addSourceBuffer(type);
+        buffer.onupdateend = () => { if (source.readyState === 'open') source.endOfStream(); };
+        video.oncanplaythrough = () => tell('canplaythrough');
+        buffer.appendBuffer(await (await fetch(url)).arrayBuffer());
+    };";
+
+/// A browser; closed when it is dropped.
+struct Browser {
+    client: Client,
+    _driver: Child,
+}
+
+impl Browser {
+    async fn start() -> Self {
+        let port = free_port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("chromedriver (scripts/setup.sh test)");
+        let options = json!({"args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage",
+            "--autoplay-policy=no-user-gesture-required"]});
+        let wanted = [("goog:chromeOptions".to_owned(), options)].into_iter().collect();
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(wanted);
+        let url = format!("http://127.0.0.1:{port}");
+        let client = eventually("there is a browser", async || builder.connect(&url).await.ok());
+        Self { client: client.await, _driver: driver }
+    }
+
+    async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
+        self.client.execute_async(script, arguments).await.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finished_video_plays_in_a_browser_as_a_file_and_as_a_stream() {
+    let world = World::embedded().await;
+    let server = Server::start(&world, Roles::All).await;
+    let (api, browser) = (&server.api, Browser::start().await);
+    let ana = api.somebody("Ana").await;
+    let uploaded = api.upload(&ana, Upload::of(clip::real())).await.ok(201);
+    let id = uploaded["video_id"].as_str().unwrap().parse().unwrap();
+    let video = eventually("the video is processed", async || {
+        let video = api.video(&ana, id).await.ok(200);
+        (video["status"] == "processed").then_some(video)
+    })
+    .await;
+
+    browser.client.goto(video["processed_url"].as_str().unwrap()).await.unwrap();
+    let played = browser.run(PLAY_THE_PAGE, vec![]).await;
+    assert_eq!(played["what"], "ended", "{played}");
+    assert_eq!((&played["width"], &played["height"]), (&json!(640), &json!(360)));
+    assert!(near(&played["duration"], 2.0), "{played}");
+    assert!(played["frames"].as_u64().unwrap() > 20, "{played}");
+
+    let master = api.fetch(video["hls_url"].as_str().unwrap()).await.text();
+    let (_, codecs) = master.split_once("CODECS=\"").unwrap();
+    let codecs = codecs.split('"').next().unwrap();
+    let list = video["hls_url"].as_str().unwrap().replace("master", "360p");
+    let list = api.fetch(&list).await.text();
+    let file = list.lines().find(|line| line.starts_with("http")).unwrap();
+    let played = browser.run(PLAY_THE_STREAM, vec![json!(codecs), json!(file)]).await;
+    assert_eq!(played["what"], "canplaythrough", "{played}");
+    assert_eq!((&played["ranges"], &played["width"]), (&json!(1), &json!(640)), "{played}");
+    assert!(near(&played["start"], 0.0) && near(&played["end"], 2.0), "{played}");
+    browser.client.clone().close().await.unwrap();
+}
+
+fn near(number: &Value, expected: f64) -> bool {
+    (number.as_f64().unwrap() - expected).abs() < Duration::from_millis(100).as_secs_f64()
+}

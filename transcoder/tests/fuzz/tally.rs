@@ -1,0 +1,85 @@
+//! What came of all the files.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+
+use domain::event::FailureReason;
+use transcoder::worker::Outcome;
+
+use crate::Verdict;
+
+/// Counts, and the cases that want to be looked at.
+#[derive(Default)]
+pub(crate) struct Tally {
+    files: u64,
+    kinds: BTreeMap<&'static str, u64>,
+    ends: BTreeMap<&'static str, u64>,
+    /// Children that ended without a word.
+    dead: Vec<u64>,
+    wrong: Vec<String>,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, case: u64, kind: &'static str, verdict: Verdict) {
+        self.files += 1;
+        *self.kinds.entry(kind).or_default() += 1;
+        let steps = match verdict {
+            Verdict::Ended(steps) => steps,
+            Verdict::Wrong(what) => {
+                self.wrong.push(format!("case {case} ({kind}): {what}"));
+                return;
+            }
+        };
+        if steps.contains(&Outcome::Retry(FailureReason::Internal)) {
+            self.dead.push(case);
+        }
+        let end = match steps.last() {
+            Some(Outcome::Processed) => "processed",
+            Some(Outcome::Failed(reason)) => reason.code(),
+            _ => "nothing",
+        };
+        *self.ends.entry(end).or_default() += 1;
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.files += other.files;
+        other
+            .kinds
+            .into_iter()
+            .for_each(|(kind, count)| *self.kinds.entry(kind).or_default() += count);
+        other.ends.into_iter().for_each(|(end, count)| *self.ends.entry(end).or_default() += count);
+        self.dead.extend(other.dead);
+        self.wrong.extend(other.wrong);
+    }
+
+    pub(crate) fn is_clean(&self) -> bool {
+        self.files > 0 && self.wrong.is_empty()
+    }
+}
+
+impl Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |counts: &BTreeMap<&str, u64>| {
+            let parts: Vec<_> =
+                counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+            parts.join(", ")
+        };
+        let counted = |word| self.wrong.iter().filter(|what| what.contains(word)).count();
+        writeln!(f, "{} files: {}", self.files, list(&self.kinds))?;
+        writeln!(f, "  ends: {}", list(&self.ends))?;
+        write!(
+            f,
+            "  escapes {}, hung workers {}, broken workers {}, files without exactly one end {}, \
+             children that died {}",
+            counted("escaped"),
+            counted("hangs"),
+            counted("broke"),
+            counted("history"),
+            self.dead.len(),
+        )?;
+        if !self.dead.is_empty() {
+            write!(f, "\n  children died in cases {:?}", self.dead)?;
+        }
+        self.wrong.iter().try_for_each(|what| write!(f, "\n  {what}"))
+    }
+}

@@ -120,8 +120,8 @@ pub trait ReadModels: Send + Sync + 'static {
     async fn abandoned_videos(&self, most: u32) -> Result<Vec<AbandonedVideo>, LookupError>;
 
     /// Which of these object keys belong to no video that still exists. The originals of an erased
-    /// owner are not needed either. An object that is named after a video (`…/<id>.…`) belongs to it
-    /// until its processing has ended: an attempt may just have written it.
+    /// owner are not needed either. An object that is named after a video (`…/<id>.…`, `…/<id>/…`)
+    /// belongs to it until its processing has ended: an attempt may just have written it.
     ///
     /// None, unless the projection has folded every partition up to `ends` (the log's end offsets):
     /// a read model that is behind, or being rebuilt, cannot say that something is not needed.

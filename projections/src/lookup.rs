@@ -198,7 +198,7 @@ impl ReadModels for PostgresLookup {
                  -- Results are named after their video, and about to be spoken of.
                  select from videos v where v.status in ('pending', 'processing')
                  and v.video_id = substring(
-                     key from '/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[.]'
+                     key from '/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[./]'
                  )::uuid
              ) and not exists (
                  select from unnest($2::bigint[]) with ordinality as log (next, number)

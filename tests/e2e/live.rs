@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::harness::client::Ask;
 use super::harness::events::Events;
-use super::harness::server::free_port;
 use super::harness::{Roles, Server, World};
 
 on_both!(a_board_is_watched, a_restart_is_survived);
@@ -59,8 +58,7 @@ async fn a_board_is_watched(world: World) {
 }
 
 async fn a_restart_is_survived(world: World) {
-    let port = free_port();
-    let server = Server::start_with(&world, Roles::NoTranscoder, port, &[]).await;
+    let server = Server::start(&world, Roles::NoTranscoder).await;
     let mut events = Events::watch(&server.api, "", None).await;
     let ready = events.expect("ready").await;
     let told = Instant::now();
@@ -68,7 +66,7 @@ async fn a_restart_is_survived(world: World) {
     assert!(told.elapsed() < Duration::from_secs(10), "nobody waits for open streams");
     assert_eq!(events.next().await, None);
 
-    let server = Server::start_with(&world, Roles::NoTranscoder, port, &[]).await;
+    let server = Server::start(&world, Roles::NoTranscoder).await;
     let mut events = Events::watch(&server.api, "", Some(&ready.id)).await;
     events.expect("reset").await;
 }

@@ -280,6 +280,7 @@ impl Common {
         health: health::Parts,
         rankings: Arc<Rankings>,
     ) -> Result<Api> {
+        let stop = health.stop.clone();
         let pool = world.pool().clone();
         let parts = commands::Parts {
             log: Arc::clone(&world.log),
@@ -302,6 +303,7 @@ impl Common {
             health: Arc::new(health),
             metrics: Some(metrics),
             erasures: self.erasures,
+            stop,
             settings: api::Settings {
                 secret_key: settings.secret_key.expose().to_vec(),
                 token_lifetime: settings.access_token_ttl,

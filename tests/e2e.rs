@@ -13,6 +13,7 @@ mod e2e {
     mod erasure;
     mod keys;
     mod kill;
+    mod live;
     mod outage;
     mod pending;
     mod plays;

@@ -11,11 +11,13 @@ use infra::object_storage::local::LocalStorage;
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::Erasures;
 use projections::queries::{PublicVideos, Queries};
+use tokio_util::sync::CancellationToken;
 use tower_http::normalize_path::NormalizePath;
 
 use crate::error::ApiError;
 use crate::extract::People;
 use crate::health::Health;
+use crate::live::Live;
 use crate::middleware::{Doors, around, cors};
 use crate::pages::Pages;
 use crate::routes;
@@ -46,6 +48,8 @@ pub struct App {
     pub metrics: Option<PrometheusHandle>,
     /// What this process hears of erased accounts.
     pub erasures: Erasures,
+    /// Cancelled once this process has been told to stop: streams without end are ended.
+    pub stop: CancellationToken,
     /// How the API behaves.
     pub settings: Settings,
 }
@@ -87,6 +91,7 @@ pub(crate) struct AppState {
     pub(crate) people: People,
     pub(crate) rankings: Pages<View>,
     pub(crate) public_videos: Pages<PublicVideos>,
+    pub(crate) live: Live,
 }
 
 /// The whole API as one service.
@@ -103,6 +108,7 @@ pub fn router(app: App) -> Result<Api, StartError> {
     let docs = app.settings.docs;
     let state = Arc::new(AppState {
         people: People::new(app.erasures.clone()),
+        live: Live::new(app.queries.clone(), app.stop.clone()),
         tokens,
         rankings: Pages::new("rankings", RANKING_BYTES, RANKING_TTL, app.erasures.clone()),
         public_videos: Pages::new("videos", VIDEOS_BYTES, VIDEOS_TTL, app.erasures.clone()),

@@ -10,6 +10,7 @@ mod app;
 mod error;
 mod extract;
 mod health;
+mod live;
 mod middleware;
 mod openapi;
 mod pages;
@@ -19,4 +20,5 @@ mod token;
 
 pub use app::{Api, App, Settings, StartError, router};
 pub use health::{Check, Health};
+pub use live::Hangup;
 pub use openapi::document as openapi_document;

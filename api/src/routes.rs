@@ -36,6 +36,7 @@ pub(crate) fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(public::rankings::boards::boards))
         .routes(routes!(public::rankings::artist::artist))
         .routes(routes!(public::rankings::around::around))
+        .routes(routes!(public::rankings::stream::stream))
         .routes(routes!(rankings::me::me))
         .routes(routes!(commands::status::status))
         .routes(routes!(health::health))

@@ -202,6 +202,12 @@ impl Boards {
         Page { total: order.len() as u64, artists }
     }
 
+    /// An artist on a board; `None` if they are not on it.
+    pub fn find(&self, board: &Board, artist: AccountId) -> Option<Ranked> {
+        let position = self.position(board, artist)?;
+        self.artists.slot(artist).map(|slot| self.ranked(position, slot))
+    }
+
     fn ranked(&self, position: u64, slot: Slot) -> Ranked {
         let origin = self.origins.get(self.artists.origin(slot));
         Ranked {

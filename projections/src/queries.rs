@@ -17,7 +17,7 @@ use crate::rankings::Rankings;
 
 pub use accounts::{NEUTRAL_NAME, display_name};
 pub use dead_letters::{DeadLetter, dead_letters};
-pub use ranking::{ArtistStanding, RankedArtist, RankingPage};
+pub use ranking::{ArtistStanding, RankedArtist, RankingChanges, RankingPage};
 pub use videos::{Direction, OrderBy, OwnVideo, PublicVideo, PublicVideos};
 
 /// The read side. Cheap to clone.

@@ -4,16 +4,20 @@
 //! follower applies what has come since in one short section, every 25 ms at most.
 
 mod follower;
+mod recent;
 mod rows;
 
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use domain::AccountId;
 use tokio::sync::watch;
 
-use crate::boards::{Boards, Change};
+use crate::boards::{Board, Boards, Change, Ranked};
 
 pub use follower::Follower;
+
+use recent::Recent;
 
 /// One state of the boards in this process.
 ///
@@ -55,6 +59,22 @@ pub struct Rankings {
 struct Current {
     number: u64,
     boards: Boards,
+    recent: Recent,
+}
+
+/// What has become of a board since an earlier edition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoardChanges {
+    /// The edition that this leads to.
+    pub edition: u64,
+    /// Artists on the whole board.
+    pub total: u64,
+    /// Those of whom something has changed, in rank order, at their new positions.
+    pub ranked: Vec<Ranked>,
+    /// Those who are not on the board any more, or never were.
+    pub gone: Vec<AccountId>,
+    /// Whether others have changed that stand behind all those listed.
+    pub more: bool,
 }
 
 impl Default for Rankings {
@@ -69,6 +89,30 @@ impl Rankings {
         *self.edition.borrow()
     }
 
+    /// Every edition from now on.
+    pub fn editions(&self) -> watch::Receiver<Option<Edition>> {
+        self.edition.subscribe()
+    }
+
+    /// What has changed on `board` since edition `known`, at most `limit` artists of it; `None` if
+    /// that cannot be told any more, or if there never was such an edition.
+    pub fn changes(&self, board: &Board, known: u64, limit: usize) -> Option<BoardChanges> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let Current { number, boards, recent } = current.as_ref()?;
+        if known > *number {
+            return None;
+        }
+        let touched = recent.since(known)?;
+        let find = |artist: &AccountId| boards.find(board, *artist);
+        let mut ranked: Vec<Ranked> = touched.artists.iter().filter_map(find).collect();
+        ranked.sort_unstable_by_key(|ranked| ranked.position);
+        let more = ranked.len() > limit;
+        ranked.truncate(limit);
+        let absent = |artist: &AccountId| boards.position(board, *artist).is_none();
+        let gone = touched.left.into_iter().filter(absent).collect();
+        Some(BoardChanges { edition: *number, total: boards.size(board), ranked, gone, more })
+    }
+
     /// Looks into the boards, all of one generation. Returns the edition's number, too; `None` until
     /// the boards are loaded.
     pub fn read<T>(&self, look: impl FnOnce(&Boards) -> T) -> Option<(u64, T)> {
@@ -80,7 +124,7 @@ impl Rankings {
     pub fn replace(&self, boards: Boards) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let number = current.as_ref().map_or(0, |current| current.number) + 1;
-        let old = current.replace(Current { number, boards });
+        let old = current.replace(Current { number, boards, recent: Recent::after(number) });
         self.announce(number);
         drop(current);
         // Freeing a million entries takes a while; no reader waits for it.
@@ -91,8 +135,9 @@ impl Rankings {
     pub fn apply(&self, generation: u64, changes: Vec<Change>) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(current) = current.as_mut() {
-            current.boards.apply(generation, changes);
             current.number += 1;
+            current.recent.add(current.number, &changes);
+            current.boards.apply(generation, changes);
             self.announce(current.number);
         }
     }

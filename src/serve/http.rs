@@ -4,7 +4,8 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use api::Api;
+use api::{Api, Hangup};
+use axum::Extension;
 use axum::http::HeaderValue;
 use axum::http::header::CONNECTION;
 use axum::response::Response;
@@ -41,7 +42,7 @@ pub(super) async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(READ_BUFFER);
-    let service = TowerToHyperService::new(farewell(stop.clone()).layer(app));
+    let service = farewell(stop.clone()).layer(app);
     let connections = GracefulShutdown::new();
     let closing = async {
         stop.cancelled().await;
@@ -53,11 +54,16 @@ pub(super) async fn serve(
             () = &mut closing => break,
             stream = accept(&listener) => stream,
         };
-        let connection = server.serve_connection(TokioIo::new(stream), service.clone());
+        let hangup = Hangup::default();
+        let service = TowerToHyperService::new(Extension(hangup.clone()).layer(service.clone()));
+        let connection = server.serve_connection(TokioIo::new(stream), service);
         let connection = connections.watch(connection.into_owned());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended badly");
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended badly");
+                },
+                () = hangup.requested() => tracing::debug!("a connection was too slow"),
             }
         });
     }
@@ -102,4 +108,40 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 fn is_the_client_s(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::Router;
+    use axum::body::Body;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::mpsc;
+    use tower_http::normalize_path::NormalizePath;
+
+    #[tokio::test]
+    async fn a_client_that_reads_nothing_can_be_hung_up_on() {
+        let (report, mut reports) = mpsc::unbounded_channel();
+        let endless = get(async move |Extension(hangup): Extension<Hangup>| {
+            report.send(hangup).unwrap();
+            let chunk = || Ok::<_, io::Error>(bytes::Bytes::from(vec![b'x'; 64 * 1024]));
+            Body::from_stream(futures_util::stream::repeat_with(chunk))
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let app = NormalizePath::trim_trailing_slash(Router::new().route("/", endless));
+        let serving = tokio::spawn(serve(listener, app, stop.clone(), Duration::ZERO));
+
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        reports.recv().await.unwrap().request();
+        stop.cancel();
+        // Without the hang-up this would take as long as requests are given to finish.
+        tokio::time::timeout(DRAIN / 2, serving).await.unwrap().unwrap();
+        let mut rest = Vec::new();
+        // What had been sent arrives, or the connection is reset: either way it is over.
+        let _ = tokio::time::timeout(DRAIN / 2, client.read_to_end(&mut rest)).await.unwrap();
+    }
 }

@@ -5,6 +5,7 @@ pub(super) mod balancer;
 pub(super) mod ballot;
 pub(super) mod client;
 pub(super) mod clip;
+pub(super) mod events;
 pub(super) mod raw;
 pub(super) mod seed;
 pub(super) mod server;

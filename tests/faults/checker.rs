@@ -181,8 +181,21 @@ fn objects(facts: &Facts, wrong: &mut Vec<String>) {
             Some(_) => {}
         }
     }
-    let orphans = facts.objects.keys().filter(|key| !needed.contains_key(key.as_str()));
+    let (streams, others): (Vec<&str>, Vec<&str>) =
+        facts.objects.keys().map(String::as_str).partition(|key| key.starts_with("hls/"));
+    // Of a stream, the video names only the list of all lists.
+    let parts = |list: &str| streams.iter().filter(|key| folder(key) == folder(list)).count();
+    for list in needed.keys().filter(|key| key.starts_with("hls/") && parts(key) < 3) {
+        wrong.push(format!("stream {list} has no parts"));
+    }
+    let lists: BTreeSet<&str> = needed.keys().map(|key| folder(key)).collect();
+    let orphans = others.iter().filter(|key| !needed.contains_key(*key));
+    let orphans = orphans.chain(streams.iter().filter(|key| !lists.contains(folder(key))));
     wrong.extend(orphans.map(|key| format!("object {key} belongs to no video")));
+}
+
+fn folder(key: &str) -> &str {
+    key.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// The read models, the recount, the rankings and a rebuild agree.

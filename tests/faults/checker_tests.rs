@@ -51,7 +51,8 @@ fn facts() -> Facts {
         voters: voters.iter().copied().collect(),
         ends: ends.to_vec(),
     };
-    let keys = ["originals/song", "processed/song", "posters/song"];
+    let keys = ["originals/song", "processed/song", "posters/song", "hls/song/list"];
+    let parts = ["hls/song/360", "hls/song/360.list"];
     let board = BTreeMap::from([(ANA, 1)]);
     Facts {
         accounts: BTreeSet::from([ANA, BETO]),
@@ -66,7 +67,7 @@ fn facts() -> Facts {
             (DANCE, counted("deleted", &[], &["processed", "deleted"])),
         ]),
         votes: BTreeSet::from([(SONG, BETO)]),
-        objects: keys.iter().map(|key| ((*key).to_owned(), 7)).collect(),
+        objects: keys.iter().chain(&parts).map(|key| ((*key).to_owned(), 7)).collect(),
         boards: vec![board.clone(), board.clone()],
         counted_board: board,
         ..Facts::default()
@@ -185,6 +186,10 @@ fn objects_that_are_lost_cut_or_nobodys() {
     found(&cut, "has 3 bytes");
     let orphan = with_facts(|facts| facts.objects.insert("originals/dance".to_owned(), 7));
     found(&orphan, "originals/dance belongs to no video");
+    found(&with_facts(|f| f.objects.remove("hls/song/list")), "hls/song/list is lost");
+    found(&with_facts(|f| f.objects.remove("hls/song/360")), "hls/song/list has no parts");
+    let orphan = with_facts(|facts| facts.objects.insert("hls/dance/360".to_owned(), 7));
+    found(&orphan, "hls/dance/360 belongs to no video");
 }
 
 #[test]

@@ -153,7 +153,11 @@ impl World {
                 row.get::<Option<i64>, _>(column).map(|bytes| u64::try_from(bytes).unwrap())
             };
             let mut objects = vec![(row.get("original_key"), size("bytes"))];
-            let results = [("processed_key", size("processed_bytes")), ("poster_key", None)];
+            let results = [
+                ("processed_key", size("processed_bytes")),
+                ("poster_key", None),
+                ("hls_key", None),
+            ];
             for (column, size) in results {
                 objects.extend(row.get::<Option<String>, _>(column).map(|key| (key, size)));
             }
@@ -184,7 +188,7 @@ impl World {
 
     async fn objects(&self) -> BTreeMap<String, u64> {
         let mut objects = BTreeMap::new();
-        for prefix in ["originals/", "processed/", "posters/"] {
+        for prefix in ["originals/", "processed/", "posters/", "hls/"] {
             let listing: Vec<_> =
                 self.store.list(prefix).await.unwrap().try_collect().await.unwrap();
             objects

@@ -53,6 +53,11 @@ impl QueryFields {
         self.values.contains_key(field)
     }
 
+    /// Whatever was sent.
+    pub(crate) fn take(&mut self, field: &str) -> Option<String> {
+        self.values.remove(field)
+    }
+
     /// An integer from `min` to `max`. One too large for 64 bits is as large as fits.
     pub(crate) fn integer(
         &mut self,

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use domain::AccountId;
 use sqlx::Row;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{NEUTRAL_NAME, Queries, QueryError, display_name};
 use crate::boards::{Board, BoardSize, Boards, Page, Place, Ranked};
-use crate::rankings::Edition;
+use crate::rankings::{BoardChanges, Edition};
 
 /// An artist on a board.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,21 @@ pub struct RankingPage {
     pub artists: Vec<RankedArtist>,
 }
 
+/// What has become of a board since an earlier edition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RankingChanges {
+    /// The edition that this leads to.
+    pub edition: u64,
+    /// Artists on the whole board.
+    pub total: u64,
+    /// Those of whom something has changed, in rank order, at their new positions.
+    pub artists: Vec<RankedArtist>,
+    /// Those who are not on the board any more, or never were.
+    pub gone: Vec<AccountId>,
+    /// Whether others have changed that stand behind all those listed.
+    pub more: bool,
+}
+
 /// Where an artist stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArtistStanding {
@@ -48,6 +64,28 @@ impl Queries {
     /// [`QueryError::Unavailable`] until they are loaded.
     pub fn edition(&self) -> Result<Edition, QueryError> {
         self.rankings.edition().ok_or_else(not_loaded)
+    }
+
+    /// Every edition of the boards from now on.
+    pub fn editions(&self) -> watch::Receiver<Option<Edition>> {
+        self.rankings.editions()
+    }
+
+    /// What has changed on `board` since edition `known`, at most `limit` artists of it; `None` if
+    /// that cannot be told any more.
+    ///
+    /// # Errors
+    /// [`QueryError`] if the database gives no answer.
+    pub async fn ranking_changes(
+        &self,
+        board: &Board,
+        known: u64,
+        limit: usize,
+    ) -> Result<Option<RankingChanges>, QueryError> {
+        let Some(changes) = self.rankings.changes(board, known, limit) else { return Ok(None) };
+        let BoardChanges { edition, total, ranked, gone, more } = changes;
+        let artists = self.name(ranked).await?;
+        Ok(Some(RankingChanges { edition, total, artists, gone, more }))
     }
 
     /// The rows of `board` after the first `skip`, at most `limit`.

@@ -4,6 +4,7 @@ pub(crate) mod around;
 pub(crate) mod artist;
 pub(crate) mod board;
 pub(crate) mod boards;
+pub(crate) mod stream;
 
 use domain::AccountId;
 use projections::boards::Board;

@@ -1,0 +1,60 @@
+//! `GET /api/public/rankings/stream`
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+use crate::app::Shared;
+use crate::error::{ApiError, ErrorBody};
+use crate::extract::QueryFields;
+use crate::live::Hangup;
+
+const LAST_EVENT_ID: &str = "last-event-id";
+
+/// What changes on a board, as it happens: Server-Sent Events.
+///
+/// The first event is `ready`, or `change` with what the client has missed, or `reset`: its page must
+/// be read anew. Then comes a `change` whenever somebody on the board has votes that they had not, at
+/// most ten a second. A client that cannot keep up is disconnected, and comes back.
+#[utoipa::path(
+    get, path = "/api/public/rankings/stream", tag = "public",
+    params(
+        ("city" = Option<String>, Query, max_length = 100, description = "In any case, with or without accents"),
+        ("country" = Option<String>, Query, max_length = 100, description = "In any case, with or without accents"),
+        ("last_event_id" = Option<String>, Query, description = "As the header, for a first request"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The last event that came: what was missed is sent"),
+    ),
+    responses(
+        (status = 200, body = crate::live::BoardChange, content_type = "text/event-stream", description = "The data of `change` events"),
+        (status = 422, body = ErrorBody),
+        (status = 503, body = ErrorBody, description = "Too many streams are open, or the boards are not loaded yet"),
+    ),
+)]
+pub(crate) async fn stream(
+    State(state): State<Shared>,
+    uri: Uri,
+    headers: HeaderMap,
+    hangup: Option<Extension<Hangup>>,
+) -> Result<Response, ApiError> {
+    let mut query = QueryFields::of(&uri);
+    let board = query.board();
+    let asked = query.take("last_event_id");
+    query.finish()?;
+    let last_id = match headers.get(LAST_EVENT_ID) {
+        // Whatever it is, it is none of ours.
+        Some(value) => Some(value.to_str().unwrap_or("?").to_owned()),
+        None => asked,
+    };
+    let hangup = hangup.map(|Extension(hangup)| hangup).unwrap_or_default();
+    let watching = state.live.watch(board, last_id.as_deref(), hangup).await?;
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        // For nginx, which would gather messages otherwise.
+        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ];
+    Ok((headers, Body::from_stream(watching)).into_response())
+}

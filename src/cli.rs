@@ -60,7 +60,8 @@ pub(crate) enum Command {
 
     /// Fill a running instance with artists, videos and votes
     ///
-    /// Everything goes through the public HTTP API, as people would do it.
+    /// Everything goes through the public HTTP API, as people would do it, unless it is for a
+    /// measurement (`--direct`).
     Demo(DemoArgs),
 
     /// Process one video (started by the transcoder, in a sandbox)

@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<()> {
     let stop = shutdown::on_signals()?;
     let listener = bind(settings.http.addr).await?;
     let address = listener.local_addr()?;
-    let world = World::open_migrated(&settings).await?;
+    let world = World::open_migrated(&settings.database, &settings.event_log).await?;
     let ran = match Service::start(&settings, &world, listener, stop).await {
         Ok(service) => {
             tracing::info!(%address, roles = %settings.roles, "serving");

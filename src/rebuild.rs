@@ -95,6 +95,8 @@ fn summarize(rebuilt: &Rebuilt, took: Duration) -> Result<()> {
     } else {
         differences.iter().try_for_each(say)?;
     }
-    say(format_args!("generation {generation} is live; {retired} is kept: --switch-back, --discard"))
-        .map_err(Into::into)
+    say(format_args!(
+        "generation {generation} is live; {retired} is kept: --switch-back, --discard"
+    ))
+    .map_err(Into::into)
 }

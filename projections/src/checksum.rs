@@ -139,7 +139,8 @@ pub(crate) async fn differences(
 ) -> Result<Vec<Difference>, sqlx::Error> {
     let mut differences = Vec::new();
     for table in &TABLES {
-        let (Some(of_live), Some(of_next)) = (live.1.get(table.name), next.1.get(table.name)) else {
+        let (Some(of_live), Some(of_next)) = (live.1.get(table.name), next.1.get(table.name))
+        else {
             continue;
         };
         if of_live == of_next {

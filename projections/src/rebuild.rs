@@ -41,11 +41,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            accept_differences: false,
-            max_batch: MAX_BATCH,
-            progress: watch::Sender::default(),
-        }
+        Self { accept_differences: false, max_batch: MAX_BATCH, progress: watch::Sender::default() }
     }
 }
 

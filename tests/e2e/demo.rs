@@ -26,7 +26,10 @@ async fn a_direct_demo_is_the_same_contest_each_time(world: World) {
     let rows = page["rankings"].as_array().unwrap();
     let votes: Vec<u64> = rows.iter().map(|row| row["votes"].as_u64().unwrap()).collect();
     assert_eq!(votes.iter().sum::<u64>(), 700);
-    assert!(votes[0] > 3 * votes[20] && votes.windows(2).any(|pair| pair[0] == pair[1]), "{votes:?}");
+    assert!(
+        votes[0] > 3 * votes[20] && votes.windows(2).any(|pair| pair[0] == pair[1]),
+        "{votes:?}"
+    );
     assert_ne!(rows[0]["username"], "Artista anónimo");
     assert!(server.interrupt().await.success());
 }

@@ -50,8 +50,10 @@ pub(crate) async fn create(connection: &mut PgConnection) -> Result<Generation, 
         .execute(&mut *tx)
         .await?;
     // Its text has no schemas in it, as long as its tables are the ones in sight.
-    let view: String =
-        sqlx::query_scalar("select pg_get_viewdef($1::regclass)").bind(VIEW).fetch_one(&mut *tx).await?;
+    let view: String = sqlx::query_scalar("select pg_get_viewdef($1::regclass)")
+        .bind(VIEW)
+        .fetch_one(&mut *tx)
+        .await?;
     run(&mut tx, format!("set local search_path = {schema}, {home}")).await?;
     run(&mut tx, format!("create view {schema}.{VIEW} as {view}")).await?;
     run(&mut tx, "insert into ranking_head (generation) values (0)".to_owned()).await?;
@@ -76,7 +78,10 @@ pub(crate) async fn discard(
 }
 
 /// Lets the planner know what the tables of a generation hold.
-pub(crate) async fn analyze(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
+pub(crate) async fn analyze(
+    connection: &mut PgConnection,
+    schema: &str,
+) -> Result<(), sqlx::Error> {
     run(connection, format!("analyze {}", names_in(schema))).await
 }
 
@@ -102,8 +107,11 @@ pub(crate) async fn exchange(
     let (aside, schema) = (live.schema(), next.schema());
     let all = || TABLES.into_iter().chain([VIEW]);
     run(connection, format!("set local statement_timeout = {LOCKING}")).await?;
-    run(connection, format!("lock table {home}.{VIEW}, {} in access exclusive mode", names_in(home)))
-        .await?;
+    run(
+        connection,
+        format!("lock table {home}.{VIEW}, {} in access exclusive mode", names_in(home)),
+    )
+    .await?;
     run(connection, "set local statement_timeout = 0".to_owned()).await?;
     let mut moves = format!("create schema {aside};");
     for (from, to) in [(home, aside.as_str()), (&schema, home)] {

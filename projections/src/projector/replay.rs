@@ -22,8 +22,7 @@ impl<S: Store> Projector<S> {
         let owned = self.store.claim(self.log.partitions()).await?;
         self.checkpoints = Checkpoints::new(&owned);
         let end = |partition: u32| ends.get(partition as usize).copied().unwrap_or(0);
-        let behind: Vec<_> =
-            owned.into_iter().filter(|at| at.offset < end(at.partition)).collect();
+        let behind: Vec<_> = owned.into_iter().filter(|at| at.offset < end(at.partition)).collect();
         let reader = if behind.is_empty() { None } else { Some(self.log.read(&behind).await?) };
         Ok(Replay { projector: self, ends, reader })
     }
@@ -51,7 +50,8 @@ impl<S: Store> Replay<'_, S> {
                     continue;
                 }
             };
-            let due: Vec<Record> = records.into_iter().filter(|record| self.is_due(record)).collect();
+            let due: Vec<Record> =
+                records.into_iter().filter(|record| self.is_due(record)).collect();
             if !due.is_empty() {
                 let count = due.len();
                 self.projector.step(due).await?;

@@ -17,7 +17,7 @@ use crate::generations::{Generation, tables};
 const NEAR: u64 = 2_048;
 /// How long to try to get hold of tables that are in use.
 const PATIENCE: Duration = Duration::from_secs(60);
-const TRY_AGAIN: Duration = Duration::from_millis(250);
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) struct Builder {
     options: Arc<PgConnectOptions>,
@@ -69,8 +69,8 @@ impl Builder {
     /// for: while rows are counted and hashed, both go on.
     pub(super) async fn compare(&mut self) -> Result<(Checksums, Vec<Difference>), RebuildError> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
-        let mut snapshot = connection.begin().await?;
         let paused = self.meet().await?;
+        let mut snapshot = connection.begin().await?;
         checksum::begin_snapshot(&mut snapshot).await?;
         paused.rollback().await?;
 

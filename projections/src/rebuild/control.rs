@@ -61,9 +61,7 @@ impl Control {
     ) -> Result<Option<Generation>, RebuildError> {
         let migrations = generations::migrations(&mut self.connection).await?;
         let found = in_state(&mut self.connection, state).await?;
-        Ok(found.filter(|it| {
-            it.fold_version == fold::VERSION && it.migrations == Some(migrations)
-        }))
+        Ok(found.filter(|it| it.fold_version == fold::VERSION && it.migrations == Some(migrations)))
     }
 
     /// A generation that was live before is built on.

@@ -59,10 +59,12 @@ async fn it_ends_with_the_same_checksums_and_the_old_one_is_kept() {
     assert_eq!(checksums(&pool).await.unwrap(), live);
     assert_eq!(live_number(&pool).await, 2);
 
-    sqlx::query("update votes set voter = gen_random_uuid() where voter = (select min(voter) from votes)")
-        .execute(&pool)
-        .await
-        .unwrap();
+    sqlx::query(
+        "update votes set voter = gen_random_uuid() where voter = (select min(voter) from votes)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
     assert_ne!(checksums(&pool).await.unwrap(), live, "a checksum that sees nothing");
     assert_eq!(discard(&pool).await.unwrap(), [1]);
     let left = "select count(*) from pg_namespace where nspname like 'generation%'";

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use commands::Invented;
 use domain::event::{Processed, Registered, Uploaded, VoteCast};
-use domain::{
-    AccountEvent, AccountId, EmailKey, Event, EventId, Timestamp, VideoEvent, VideoId,
-};
+use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, Timestamp, VideoEvent, VideoId};
 use infra::event_log::envelope::Envelope;
 use rand::SeedableRng;
 use rand::rngs::StdRng;

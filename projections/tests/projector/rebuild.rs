@@ -60,7 +60,7 @@ async fn it_ends_with_the_same_checksums_and_the_old_one_is_kept() {
     assert_eq!(live_number(&pool).await, 2);
 
     sqlx::query(
-        "update votes set voter = gen_random_uuid() where voter = (select min(voter) from votes)",
+        "update votes set voter = gen_random_uuid() where ctid = (select min(ctid) from votes)",
     )
     .execute(&pool)
     .await

@@ -43,10 +43,11 @@ pub(crate) enum Command {
     /// Bring the database's schema up to date
     Migrate(DatabaseArgs),
 
-    /// Rebuild every read model from the log, and compare checksums
+    /// Rebuild every read model from the log, beside the live ones, and switch
     ///
-    /// Stops the world: no projector may run meanwhile. Fails if a read model comes out different
-    /// from what it was.
+    /// Everything goes on meanwhile. The new generation is compared with the live one at one point of
+    /// the log, and takes its place if they are the same; the old one is kept. Killed in the middle,
+    /// the next rebuild goes on from there.
     Rebuild(RebuildArgs),
 
     /// Print a checksum of every read model
@@ -60,7 +61,8 @@ pub(crate) enum Command {
 
     /// Fill a running instance with artists, videos and votes
     ///
-    /// Everything goes through the public HTTP API, as people would do it.
+    /// Everything goes through the public HTTP API, as people would do it, unless it is for a
+    /// measurement (`--direct`).
     Demo(DemoArgs),
 
     /// Process one video (started by the transcoder, in a sandbox)

@@ -1,7 +1,9 @@
-//! `anb demo`: fills a running instance through its public HTTP API, as people would.
+//! `anb demo`: fills a running instance through its public HTTP API, as people would; or, with
+//! `--direct`, the log of one that is only measured.
 
 mod client;
 mod data;
+mod direct;
 mod people;
 mod stages;
 mod votes;
@@ -9,6 +11,7 @@ mod votes;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use infra::config::{DatabaseArgs, EventLogArgs};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -16,6 +19,9 @@ use crate::output::say;
 use client::Client;
 use people::Cast;
 use stages::{Stage, Video};
+
+/// Artists, and fans, of the largest contest.
+const MOST: i64 = 5_000_000;
 
 /// Flags of `demo`.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,11 +32,11 @@ pub(crate) struct DemoArgs {
 
     /// How many artists sign up, each with one video
     #[arg(long, value_name = "N", default_value = "200",
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+          value_parser = clap::value_parser!(u32).range(1..=MOST))]
     pub(crate) artists: u32,
 
     /// How many people sign up just to vote; artists vote too [default: as many as artists]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=MOST))]
     pub(crate) fans: Option<u32>,
 
     /// How many votes are cast; few artists get most of them
@@ -45,14 +51,34 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "N", default_value = "16",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) concurrency: u16,
+
+    /// Append to the log at full speed instead of asking the instance: invented people who never
+    /// sign in, and videos without files. For measurements; the log keeps it for ever
+    #[arg(long)]
+    pub(crate) direct: bool,
+
+    #[command(flatten)]
+    database: DatabaseArgs,
+
+    #[command(flatten)]
+    event_log: EventLogArgs,
+}
+
+impl DemoArgs {
+    fn fans(&self) -> u32 {
+        self.fans.unwrap_or(self.artists)
+    }
 }
 
 pub(crate) async fn run(args: DemoArgs) -> Result<()> {
+    if args.direct {
+        return direct::run(&args).await;
+    }
     let started = Instant::now();
     let client = Client::new(&args.url)?;
     client.check().await?;
     let mut rng = StdRng::seed_from_u64(args.seed);
-    let cast = Cast::invent(&mut rng, args.seed, args.artists, args.fans.unwrap_or(args.artists));
+    let cast = Cast::invent(&mut rng, args.seed, args.artists, args.fans());
     let clips = data::clips().await?;
     let concurrency = usize::from(args.concurrency);
 

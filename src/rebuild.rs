@@ -1,16 +1,13 @@
-//! `anb rebuild`: every read model anew from the log, held against what was there before.
+//! `anb rebuild`: every read model anew from the log, beside the ones that are live.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressStyle};
 use infra::config::{DatabaseArgs, EventLogArgs};
-use projections::checksum::{Checksum, checksums};
-use projections::projector::{ProjectionError, Projector};
-use projections::rebuild::rebuild;
-use projections::store::postgres::PostgresStore;
+use projections::rebuild::{self, Options, Progress, RebuildError, Rebuilt};
 use tokio::sync::watch;
 
 use crate::checksums::print;
@@ -25,64 +22,81 @@ pub(crate) struct RebuildArgs {
 
     #[command(flatten)]
     event_log: EventLogArgs,
-}
 
-type Checksums = BTreeMap<&'static str, Checksum>;
+    /// Make the new generation live also if it differs from the one that is live
+    #[arg(long)]
+    accept_differences: bool,
+
+    /// Make the generation live again that was live before, once it has caught up
+    #[arg(long, conflicts_with_all = ["accept_differences", "discard"])]
+    switch_back: bool,
+
+    /// Drop the generations that are not live: the one before, and one that is not finished
+    #[arg(long, conflicts_with = "accept_differences")]
+    discard: bool,
+}
 
 pub(crate) async fn run(args: &RebuildArgs) -> Result<ExitCode> {
     let world = World::open(&args.database.parse()?, &args.event_log.parse()?).await?;
-    let done = compare(&world).await;
+    let done = carry_out(&world, args).await;
     world.close().await;
-    done
+    done.map(|()| ExitCode::SUCCESS)
 }
 
-async fn compare(world: &World) -> Result<ExitCode> {
-    let before = match catch_up(world).await {
-        Ok(()) => Some(checksums(world.pool()).await?),
-        // Perhaps the very reason for the rebuild.
-        Err(error) => {
-            say(format_args!(
-                "the read models cannot be brought up to date ({error}), so nothing to compare with"
-            ))?;
-            None
-        }
-    };
+async fn carry_out(world: &World, args: &RebuildArgs) -> Result<()> {
+    let (pool, log) = (world.pool(), Arc::clone(&world.log));
+    if args.discard {
+        let dropped = rebuild::discard(pool).await?;
+        return say(format_args!("{} generations dropped", dropped.len())).map_err(Into::into);
+    }
     let started = Instant::now();
-    let records = rebuild(world.pool(), Arc::clone(&world.log)).await?;
-    let seconds = started.elapsed().as_secs_f64();
-    let after = checksums(world.pool()).await?;
-    print(&after)?;
-    say(format_args!("{records} records folded in {seconds:.1} s"))?;
-    match before.map(|before| different(&before, &after)) {
-        Some(tables) if tables.is_empty() => say("every read model is as it was before")?,
-        Some(tables) => bail!("different from before: {}", tables.join(", ")),
-        None => {}
+    let progress = watch::Sender::default();
+    let shown = tokio::spawn(show(progress.subscribe()));
+    let accept_differences = args.accept_differences;
+    let options = Options { accept_differences, progress, ..Options::default() };
+    let rebuilt = if args.switch_back {
+        rebuild::switch_back(pool, log, options).await
+    } else {
+        rebuild::rebuild(pool, log, options).await
+    };
+    shown.await?;
+    if let Err(RebuildError::Different(differences)) = &rebuilt {
+        differences.iter().try_for_each(say)?;
+        say("what was live stays live: --accept-differences replaces it, --discard gives up")?;
     }
-    Ok(ExitCode::SUCCESS)
+    summarize(&rebuilt?, started.elapsed())
 }
 
-/// Folds what the read models have not seen yet, so that before and after speak of the same log.
-async fn catch_up(world: &World) -> Result<(), ProjectionError> {
-    let store = PostgresStore::new(world.pool().connect_options());
-    let mut projector = Projector::new(Arc::clone(&world.log), store, None, watch::Sender::new(0));
-    projector.catch_up().await.map(|_| ())
-}
-
-fn different(before: &Checksums, after: &Checksums) -> Vec<&'static str> {
-    after.iter().filter(|(table, sum)| before.get(*table) != Some(sum)).map(|(t, _)| *t).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_read_model_differs_by_rows_or_digest() {
-        let sums = |votes: &str| -> Checksums {
-            let sum = |digest: &str| Checksum { rows: 1, digest: digest.to_owned() };
-            BTreeMap::from([("accounts", sum("1-1")), ("votes", sum(votes))])
-        };
-        assert!(different(&sums("2-2"), &sums("2-2")).is_empty());
-        assert_eq!(different(&sums("2-2"), &sums("2-3")), ["votes"]);
+/// A bar that moves as long as somebody reports.
+async fn show(mut progress: watch::Receiver<Progress>) {
+    let bar = ProgressBar::new(0);
+    // The template is a constant; without it the bar would merely look different.
+    if let Ok(style) =
+        ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} records {per_sec} {eta}")
+    {
+        bar.set_style(style.progress_chars("━━ "));
     }
+    while progress.changed().await.is_ok() {
+        let Progress { generation, folded, target } = *progress.borrow_and_update();
+        bar.set_message(format!("generation {generation}"));
+        bar.set_length(target);
+        bar.set_position(folded);
+    }
+    bar.finish_and_clear();
+}
+
+fn summarize(rebuilt: &Rebuilt, took: Duration) -> Result<()> {
+    let Rebuilt { generation, retired, records, resumed, checksums, differences } = rebuilt;
+    print(checksums)?;
+    let how = if *resumed { ", going on from where an earlier one had come" } else { "" };
+    say(format_args!("{records} records folded in {:.1} s{how}", took.as_secs_f64()))?;
+    if differences.is_empty() {
+        say("every read model is as it was before")?;
+    } else {
+        differences.iter().try_for_each(say)?;
+    }
+    say(format_args!(
+        "generation {generation} is live; {retired} is kept: --switch-back, --discard"
+    ))
+    .map_err(Into::into)
 }

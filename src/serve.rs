@@ -24,7 +24,7 @@ use projections::projector::Projector;
 use projections::queries::Queries;
 use projections::rankings::{Follower, Rankings};
 use projections::store::postgres::PostgresStore;
-use projections::{Erasures, ProjectionError, progress};
+use projections::{Erasures, ProjectionError, generations, progress, rebuild};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<()> {
     let stop = shutdown::on_signals()?;
     let listener = bind(settings.http.addr).await?;
     let address = listener.local_addr()?;
-    let world = World::open_migrated(&settings).await?;
+    let world = World::open_migrated(&settings.database, &settings.event_log).await?;
     let ran = match Service::start(&settings, &world, listener, stop).await {
         Ok(service) => {
             tracing::info!(%address, roles = %settings.roles, "serving");
@@ -106,6 +106,7 @@ impl Service {
         let verdict_grace = if projector.is_some() { VERDICT_GRACE } else { Duration::ZERO };
         common.spawn_into(&mut background, world, verdict_grace);
         spawn_upkeep(&mut background, metrics.clone());
+        spawn_generations(&mut background, world, projector.is_some());
 
         let state = projector.as_ref().map(Projector::state);
         let serves = settings.roles.contains(Role::Api);
@@ -205,6 +206,22 @@ fn spawn_upkeep(background: &mut JoinSet<&'static str>, metrics: PrometheusHandl
             metrics.run_upkeep();
         }
     });
+}
+
+/// Who folds also sees to it that its fold is the one that has made the read models.
+fn spawn_generations(background: &mut JoinSet<&'static str>, world: &World, projects: bool) {
+    let pool = world.pool().clone();
+    background.spawn(async move {
+        generations::observe(pool).await;
+        "the observer of generations"
+    });
+    if projects {
+        let (pool, log) = (world.pool().clone(), Arc::clone(&world.log));
+        background.spawn(async move {
+            rebuild::keep_current(pool, log).await;
+            "the keeper of generations"
+        });
+    }
 }
 
 impl Common {

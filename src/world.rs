@@ -109,8 +109,11 @@ impl World {
     }
 
     /// As [`Self::open`], with a schema that is up to date.
-    pub(crate) async fn open_migrated(settings: &Settings) -> Result<Self> {
-        Self::migrated(Database::open(&settings.database).await?, &settings.event_log).await
+    pub(crate) async fn open_migrated(
+        database: &DatabaseSettings,
+        event_log: &EventLogSettings,
+    ) -> Result<Self> {
+        Self::migrated(Database::open(database).await?, event_log).await
     }
 
     /// Starts the private database of a folder that is ours, making it if need be.

@@ -10,6 +10,7 @@ mod e2e {
     mod harness;
 
     mod contract;
+    mod demo;
     mod erasure;
     mod keys;
     mod kill;
@@ -19,6 +20,7 @@ mod e2e {
     mod plays;
     mod poison;
     mod races;
+    mod rebuild;
     mod scale_out;
     mod schema;
     mod settings;

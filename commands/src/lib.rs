@@ -38,6 +38,7 @@ use sqlx::PgPool;
 pub use context::Context;
 pub use error::{CommandError, StoreOriginalError};
 pub use original::StoredOriginal;
+pub use personal_data::{Invented, introduce};
 pub use register::Registration;
 pub use status::CommandStatus;
 pub use sweep::{Sweeper, Swept};

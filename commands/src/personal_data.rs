@@ -13,6 +13,21 @@ pub(crate) struct Person<'a> {
     pub(crate) password_hash: &'a str,
 }
 
+/// Somebody who does not exist, for a contest that is only measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invented {
+    /// The account.
+    pub account: AccountId,
+    /// Its registration.
+    pub event: EventId,
+    /// A first name.
+    pub first_name: String,
+    /// A last name.
+    pub last_name: String,
+    /// An address at which nobody gets mail.
+    pub email: String,
+}
+
 /// What is known of a person.
 pub(crate) struct Known {
     pub(crate) first_name: String,
@@ -38,6 +53,33 @@ pub(crate) async fn insert(pool: &PgPool, person: &Person<'_>) -> Result<bool, s
     .execute(pool)
     .await?;
     Ok(inserted.rows_affected() == 1)
+}
+
+/// Writes down invented people, as signing up would. None of them can ever sign in: their password
+/// has no hash.
+///
+/// # Errors
+/// If the database cannot be written.
+pub async fn introduce(pool: &PgPool, people: &[Invented]) -> Result<(), sqlx::Error> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into personal_data
+             (account_id, event_id, first_name, last_name, email, password_hash)
+         select account, event, first_name, last_name, email, ''
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])
+             as person (account, event, first_name, last_name, email)
+         on conflict do nothing",
+    )
+    .bind(people.iter().map(|person| person.account.0).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.event.0).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.first_name.as_str()).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.last_name.as_str()).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.email.as_str()).collect::<Vec<_>>())
+    .execute(pool)
+    .await?;
+    Ok(())
 }
 
 /// The person behind an account, unless they have left.

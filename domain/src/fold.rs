@@ -11,6 +11,10 @@ mod vote;
 use crate::contest::Keys;
 use crate::{Changes, Contest, Event, Outcome, Recorded, Rejection, Verdict, VideoEvent};
 
+/// Which fold this is. Whoever changes what it makes of the log, or what the read models keep of it,
+/// raises the number: read models that an earlier one has made are then rebuilt.
+pub const VERSION: u32 = 1;
+
 /// Folds one record into `contest`, noting in `changes` what must be written.
 pub fn fold(contest: &mut Contest, changes: &mut Changes, record: &Recorded) -> Outcome {
     if let Some((rejection, _)) = contest.rejections.get(&record.event_id) {

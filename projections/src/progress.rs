@@ -42,9 +42,13 @@ impl Progress {
     }
 
     /// Tells everybody once the transaction has committed.
-    pub(crate) async fn notify(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    pub(crate) async fn notify(
+        &self,
+        connection: &mut PgConnection,
+        channel: &str,
+    ) -> Result<(), sqlx::Error> {
         sqlx::query("select pg_notify($1, $2)")
-            .bind(CHANNEL)
+            .bind(channel)
             .bind(self.payload()?)
             .execute(connection)
             .await?;

@@ -5,13 +5,14 @@
 //! batch commits unless its checkpoint stands where this projector left it.
 
 mod health;
+mod replay;
 mod step;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Position;
-use infra::event_log::{EventLog, LogReader, ReadError};
+use infra::event_log::{EventLog, ReadError};
 use infra::verdicts::VerdictDesk;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -171,27 +172,17 @@ impl<S: Store> Projector<S> {
         }
     }
 
-    /// Folds everything up to the end that the log has now; for rebuilds and tests. The reader
-    /// stands at this projector's checkpoints. Returns how many records were folded.
+    /// Folds everything up to the end that the log has now; for tests. Returns how many records were
+    /// folded.
     ///
     /// # Errors
     /// Any fault, also one that passes.
     pub async fn catch_up(&mut self) -> Result<u64, ProjectionError> {
-        let owned = self.store.claim(self.log.partitions()).await?;
-        self.checkpoints = Checkpoints::new(&owned);
         let ends = self.log.end_offsets().await?;
-        let mut reader: Box<dyn LogReader> = self.log.read(&owned).await?;
+        let mut replay = self.replay(&ends).await?;
         let mut folded = 0;
-        while self.checkpoints.lag(&ends) > 0 {
-            let records = tokio::select! {
-                records = reader.next(self.max_batch) => records?,
-                () = tokio::time::sleep(TICK) => {
-                    self.store.keep_alive().await?;
-                    continue;
-                }
-            };
-            folded += records.len() as u64;
-            self.step(records).await?;
+        while let Some(records) = replay.next().await? {
+            folded += records as u64;
         }
         Ok(folded)
     }

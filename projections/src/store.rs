@@ -67,8 +67,9 @@ pub struct Committed {
 /// Why the store could not do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The checkpoint is not where this owner left it: somebody else owns the partition now.
-    #[error("another projector has moved the checkpoint of partition {0}")]
+    /// The checkpoint is not where this owner left it: somebody else owns the partition now, or
+    /// another generation is live.
+    #[error("partition {0} has another owner, or another generation is live")]
     LostOwnership(u32),
     /// The store cannot be reached right now.
     #[error("the read models are unavailable: {0}")]

@@ -8,5 +8,6 @@ mod projector {
     mod ownership;
     mod rankings;
     mod read_models;
+    mod rebuild;
     mod verdicts;
 }

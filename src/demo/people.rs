@@ -31,7 +31,7 @@ impl Cast {
     }
 }
 
-fn invent(rng: &mut StdRng, seed: u64, number: u32) -> Person {
+pub(super) fn invent(rng: &mut StdRng, seed: u64, number: u32) -> Person {
     let mut name = |names: &[&'static str]| names.choose(rng).copied().unwrap_or("Ana");
     let first_name = name(&FIRST_NAMES).to_owned();
     let last_name = format!("{} {}", name(&LAST_NAMES), name(&LAST_NAMES));
@@ -54,7 +54,7 @@ fn place(rng: &mut StdRng) -> (&'static str, &'static str) {
     ("Bogotá", "Colombia")
 }
 
-fn title(rng: &mut StdRng) -> String {
+pub(super) fn title(rng: &mut StdRng) -> String {
     let mut word = |words: &[&'static str]| words.choose(rng).copied().unwrap_or("en vivo");
     format!("{} {}", word(&STYLES), word(&MOODS))
 }

@@ -32,12 +32,21 @@ impl Stage {
         let bar = ProgressBar::new(times as u64).with_message(name);
         // The template is a constant; without it the bar would merely look different.
         if let Ok(style) = ProgressStyle::with_template(
-            "{msg:>12} {bar:40} {pos:>6}/{len:<6} {per_sec:>10} {eta:>4}",
+            "{msg:>12} {bar:40} {pos:>7}/{len:<7} {per_sec:>10} {eta:>4}",
         ) {
             bar.set_style(style.progress_chars("━━ "));
         }
         bar.enable_steady_tick(Duration::from_millis(200));
         Self { bar }
+    }
+
+    /// So many more are done.
+    pub(super) fn advance(&self, times: usize) {
+        self.bar.inc(times as u64);
+    }
+
+    pub(super) fn finish(self) {
+        self.bar.finish();
     }
 
     /// Does everything, `concurrency` at a time; the results come in the order of the work. The

@@ -90,7 +90,7 @@ impl VerdictDesk {
     pub fn advance(&self, partition: u32, next_offset: u64) {
         let mut waiting = self.lock();
         let known = waiting.checkpoints.entry(partition).or_default();
-        // Not monotone on purpose: a rebuild starts from the beginning again.
+        // Not monotone on purpose: read models that were lost start from the beginning again.
         *known = next_offset;
         let from = Position { partition, offset: 0 };
         let to = Position { partition, offset: next_offset };

@@ -31,6 +31,10 @@ impl Checkpoints {
         Self(owned.iter().map(|at| (at.partition, at.offset)).collect())
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// How many records lie between the checkpoints and `ends`, the end offset of each partition.
     pub(super) fn lag(&self, ends: &[u64]) -> u64 {
         let end = |partition: &u32| ends.get(*partition as usize).copied().unwrap_or(0);

@@ -10,12 +10,14 @@ mod recent;
 mod rows;
 mod write;
 
+pub(crate) use ranking::current as ranking_generation;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::contest::Keys;
-use domain::{Contest, Position};
+use domain::{Contest, Position, fold};
 use infra::database::passes;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -23,12 +25,15 @@ use uuid::Uuid;
 
 use super::{Advance, Batch, Committed, Store, StoreError};
 use crate::columns::int;
-use crate::progress::Progress;
+use crate::generations::{self, State};
+use crate::progress::{CHANNEL, Progress};
 use advance::advance;
 use recent::RecentVideos;
 
-/// The first half of the advisory lock's key, so that it meets no other use: "anb1".
-const LOCK_SPACE: i32 = 0x616e_6231;
+/// The first half of the advisory lock's key, so that it meets no other use: "anb1" for the live
+/// generation, "anb2" for the one that is being built.
+const LIVE_LOCKS: i32 = 0x616e_6231;
+const BUILDING_LOCKS: i32 = 0x616e_6232;
 
 /// In milliseconds: two signs of life may be missed, and another owner is at work within five seconds.
 const NO_SIGN_OF_LIFE: &str = "2500";
@@ -49,8 +54,7 @@ const LEAP: i64 = 1 << 20;
 /// A process that is frozen keeps its connection, and with it its locks. So Postgres itself cuts an
 /// owner that gives no sign of life, also one that takes no answer: its locks are free then, and what
 /// it had not committed is gone.
-const SESSION: [(&str, &str); 9] = [
-    ("idle_session_timeout", NO_SIGN_OF_LIFE),
+const SESSION: [(&str, &str); 8] = [
     ("idle_in_transaction_session_timeout", NO_SIGN_OF_LIFE),
     ("tcp_user_timeout", NO_SIGN_OF_LIFE),
     ("synchronous_commit", "off"),
@@ -65,16 +69,38 @@ const SESSION: [(&str, &str); 9] = [
 pub struct PostgresStore {
     options: Arc<PgConnectOptions>,
     connection: Option<PgConnection>,
+    /// Which generation's rows it writes: the live one, or the one that is being built.
+    writes: State,
+    /// Its number, once it is known.
+    generation: Option<i64>,
     owned: Vec<u32>,
     recent: RecentVideos,
 }
 
 impl PostgresStore {
-    /// A store that connects when it first claims partitions.
+    /// The live generation. Connects when it first claims partitions.
     pub fn new(options: Arc<PgConnectOptions>) -> Self {
         let options = Arc::unwrap_or_clone(options).options(SESSION);
-        let options = Arc::new(options);
-        Self { options, connection: None, owned: Vec::new(), recent: RecentVideos::default() }
+        // Nobody waits to take over from a rebuild, so only the live generation needs this.
+        let options = options.options([("idle_session_timeout", NO_SIGN_OF_LIFE)]);
+        Self::of(State::Live, options)
+    }
+
+    /// The generation that is being built, whose tables are found along `search_path`.
+    pub(crate) fn building(options: Arc<PgConnectOptions>, search_path: &str) -> Self {
+        let options = Arc::unwrap_or_clone(options).options(SESSION);
+        Self::of(State::Building, options.options([("search_path", search_path)]))
+    }
+
+    fn of(writes: State, options: PgConnectOptions) -> Self {
+        Self {
+            options: Arc::new(options),
+            connection: None,
+            writes,
+            generation: None,
+            owned: Vec::new(),
+            recent: RecentVideos::default(),
+        }
     }
 
     async fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
@@ -98,15 +124,17 @@ impl PostgresStore {
     }
 
     async fn try_claim(&mut self, partitions: u32) -> Result<Vec<Position>, StoreError> {
-        self.connection().await?;
+        if !self.may_write().await? {
+            return Ok(Vec::new());
+        }
         let missing: Vec<i32> =
             (0..partitions).filter(|p| !self.owned.contains(p)).map(int).collect();
-        let connection = self.connection().await?;
+        let (writes, connection) = (self.writes, self.connection().await?);
         let won: Vec<i32> = sqlx::query_scalar(
             "select p from unnest($1::int[]) as p where pg_try_advisory_lock($2, p)",
         )
         .bind(&missing)
-        .bind(LOCK_SPACE)
+        .bind(if writes == State::Live { LIVE_LOCKS } else { BUILDING_LOCKS })
         .fetch_all(&mut *connection)
         .await
         .map_err(from_sqlx)?;
@@ -118,7 +146,7 @@ impl PostgresStore {
         .execute(&mut *connection)
         .await
         .map_err(from_sqlx)?;
-        if !won.is_empty() {
+        if writes == State::Live && !won.is_empty() {
             leap(connection).await.map_err(from_sqlx)?;
         }
         self.owned.extend(won.into_iter().filter_map(|p| u32::try_from(p).ok()));
@@ -135,25 +163,35 @@ impl PostgresStore {
         rows.iter().map(|row| rows::position(row).map_err(from_sqlx)).collect()
     }
 
-    /// Empties every read model and sets every checkpoint to the beginning, in one transaction. All
-    /// partitions must be owned.
-    pub(crate) async fn truncate(&mut self) -> Result<(), StoreError> {
-        self.recent.forget();
-        let result = self.try_truncate().await;
-        self.forget(result)
-    }
-
-    async fn try_truncate(&mut self) -> Result<(), StoreError> {
-        let mut tx = self.connection().await?.begin().await.map_err(from_sqlx)?;
-        for statement in [
-            "truncate accounts, videos, votes, rejections, ranking, transcode_jobs, dead_letters",
-            "update checkpoints set next_offset = 0",
-        ] {
-            sqlx::query(statement).execute(&mut *tx).await.map_err(from_sqlx)?;
+    /// Looks up which generation there is to write. What a newer fold has made is not for this one to
+    /// go on with.
+    async fn may_write(&mut self) -> Result<bool, StoreError> {
+        let writes = self.writes;
+        let connection = self.connection().await?;
+        let found = generations::in_state(connection, writes).await.map_err(from_sqlx)?;
+        let Some(found) = found else {
+            return Err(StoreError::Broken(format!("no generation is {writes}")));
+        };
+        if self.generation != Some(found.number) {
+            self.recent.forget();
         }
-        // Never back to an old number: whoever has seen that one would not look.
-        begin_trail(&mut tx, 1).await.map_err(from_sqlx)?;
-        tx.commit().await.map_err(from_sqlx)
+        let known = self.generation.replace(found.number);
+        if found.fold_version <= fold::VERSION {
+            return Ok(true);
+        }
+        if known != self.generation {
+            tracing::warn!(
+                generation = found.number,
+                "standing by: version {} of the fold made the read models, this is version {}",
+                found.fold_version,
+                fold::VERSION
+            );
+        }
+        if !self.owned.is_empty() {
+            // The locks go with it.
+            self.connection = None;
+        }
+        Ok(false)
     }
 
     /// A connection that is gone is not made again here: the locks went with it.
@@ -173,10 +211,11 @@ impl PostgresStore {
     }
 
     async fn try_commit(&mut self, batch: &Batch<'_>) -> Result<Committed, StoreError> {
+        let tenure = Tenure { writes: self.writes, generation: self.generation };
         let mut tx = self.connection().await?.begin().await.map_err(from_sqlx)?;
-        let generation = advance(&mut tx, batch).await?.map(|current| current + 1);
+        let generation = advance(&mut tx, batch, tenure).await?.map(|current| current + 1);
         write::all(&mut tx, batch).await.map_err(from_sqlx)?;
-        announce(&mut tx, batch, generation).await.map_err(from_sqlx)?;
+        announce(&mut tx, batch, generation, tenure.writes).await.map_err(from_sqlx)?;
         tx.commit().await.map_err(from_sqlx)?;
         Ok(Committed { generation: generation.and_then(|number| u64::try_from(number).ok()) })
     }
@@ -213,6 +252,25 @@ async fn patiently<T>(work: impl Future<Output = Result<T, StoreError>>) -> Resu
     tokio::time::timeout(PATIENCE, work).await.map_err(late)?
 }
 
+/// Which generation a store writes to.
+#[derive(Clone, Copy)]
+struct Tenure {
+    writes: State,
+    generation: Option<i64>,
+}
+
+/// Goes on behind the generations of the ranking that were live until now: never back to an old
+/// number, since whoever has seen that one would not look. Who is still there may have changed, too.
+pub(crate) async fn follow_on(
+    connection: &mut PgConnection,
+    live_until_now: i64,
+) -> Result<(), sqlx::Error> {
+    let generation = ranking::current(connection).await?.max(live_until_now) + 1;
+    ranking::begin_anew(connection, generation).await?;
+    let erased = Progress { erased: true, ..Progress::default() };
+    erased.notify(connection, CHANNEL).await
+}
+
 /// Leaves behind every generation that readers may have heard of, also those that a crash has taken
 /// back: they wait for a newer one, and would sleep through a number that comes twice. Unlike a
 /// batch's, this commit waits for the disk.
@@ -234,23 +292,26 @@ async fn announce(
     connection: &mut PgConnection,
     batch: &Batch<'_>,
     generation: Option<i64>,
+    writes: State,
 ) -> Result<(), sqlx::Error> {
+    // Nobody listens to what nobody sees yet.
+    let channel = if writes == State::Live { CHANNEL } else { "anb_building" };
     let reached = |advance: &Advance| Position { partition: advance.partition, offset: advance.to };
     let progress = Progress {
         generation: None,
         checkpoints: batch.advances.iter().map(reached).collect(),
         erased: !batch.changes.erased.is_empty(),
     };
-    let Some(generation) = generation else { return progress.notify(connection).await };
+    let Some(generation) = generation else { return progress.notify(connection, channel).await };
     let artists: Vec<Uuid> = batch.changes.artists.iter().map(|artist| artist.0).collect();
     if !batch.changes.stages.is_empty() {
         ranking::retire(connection, &artists, generation).await?;
     }
-    ranking::publish(connection, generation, &artists, progress).await
+    ranking::publish(connection, generation, &artists, progress, channel).await
 }
 
 /// Tells a fault that passes from one that does not.
-fn from_sqlx(error: sqlx::Error) -> StoreError {
+pub(crate) fn from_sqlx(error: sqlx::Error) -> StoreError {
     if passes(&error) {
         StoreError::Unavailable(error.to_string())
     } else {

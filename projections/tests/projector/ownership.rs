@@ -143,6 +143,7 @@ async fn who_does_not_find_the_checkpoint_where_it_was_left_commits_nothing() {
 
     // A frozen owner that wakes up still believes in its old checkpoint.
     let mut frozen = store(&pool);
+    assert_eq!(frozen.claim(1).await.unwrap(), []);
     let refused = advance(&mut frozen, 0, 9).await;
     assert_eq!(refused, Err(StoreError::LostOwnership(0)));
     assert_eq!(checksums(&pool).await.unwrap(), before);

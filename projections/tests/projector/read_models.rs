@@ -9,7 +9,6 @@ use domain::{AccountId, Changes, Contest, Timestamp, ranking};
 use infra::event_log::{EventLog, Record};
 use projections::checksum::checksums;
 use projections::projector::ProjectorState;
-use projections::rebuild::rebuild;
 use projections::store::Store;
 use projections::store::postgres::PostgresStore;
 use projections::{ProjectionError, Projector};
@@ -21,9 +20,9 @@ use uuid::Uuid;
 use crate::projector::history;
 use crate::projector::memory_log::MemoryLog;
 
-const PARTITIONS: u32 = 3;
+pub(crate) const PARTITIONS: u32 = 3;
 
-fn filled(seed: u64) -> Arc<MemoryLog> {
+pub(crate) fn filled(seed: u64) -> Arc<MemoryLog> {
     let log = MemoryLog::new(PARTITIONS);
     for record in history::records(seed, 400) {
         log.push(record);
@@ -31,7 +30,7 @@ fn filled(seed: u64) -> Arc<MemoryLog> {
     log
 }
 
-fn projector(pool: &PgPool, log: &Arc<MemoryLog>) -> Projector<PostgresStore> {
+pub(crate) fn projector(pool: &PgPool, log: &Arc<MemoryLog>) -> Projector<PostgresStore> {
     let store = PostgresStore::new(pool.connect_options());
     Projector::new(log.clone(), store, None, watch::Sender::new(0))
 }
@@ -96,32 +95,6 @@ fn open_videos(contest: &Contest) -> HashMap<Uuid, AccountId> {
 }
 
 #[tokio::test]
-async fn a_rebuild_ends_with_the_same_checksums() {
-    let pool = test_services::database().await;
-    let log = filled(5);
-    projector(&pool, &log).with_max_batch(11).catch_up().await.unwrap();
-    let live = checksums(&pool).await.unwrap();
-    assert!(live["votes"].rows > 0 && live["ranking"].rows > 0, "{live:?}");
-
-    assert_eq!(rebuild(&pool, log.clone()).await.unwrap(), 400);
-    assert_eq!(checksums(&pool).await.unwrap(), live);
-
-    sqlx::query(
-        "update votes set voter = gen_random_uuid() where ctid = (select min(ctid) from votes)",
-    )
-    .execute(&pool)
-    .await
-    .unwrap();
-    assert_ne!(checksums(&pool).await.unwrap(), live, "a checksum that sees nothing");
-}
-
-#[tokio::test]
-async fn a_rebuild_of_an_empty_log_ends() {
-    let pool = test_services::database().await;
-    assert_eq!(rebuild(&pool, MemoryLog::new(PARTITIONS)).await.unwrap(), 0);
-}
-
-#[tokio::test]
 async fn a_record_that_is_no_event_becomes_a_dead_letter_and_stops_nothing() {
     let pool = test_services::database().await;
     let log = filled(6);
@@ -146,7 +119,7 @@ async fn a_record_that_is_no_event_becomes_a_dead_letter_and_stops_nothing() {
 }
 
 /// Everything that can be wrong with a record, once each.
-fn poison(log: &MemoryLog) -> usize {
+pub(crate) fn poison(log: &MemoryLog) -> usize {
     let good = history::records(8, 1).remove(0);
     let with = |change: fn(&mut Record)| {
         let mut record = good.clone();

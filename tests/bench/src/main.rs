@@ -17,6 +17,7 @@ mod load;
 mod memory;
 mod pages;
 mod process;
+mod rebuild;
 mod report;
 mod statistics;
 mod token;
@@ -54,6 +55,8 @@ enum What {
     Pages,
     /// Boards of a million artists: positions, pages, changes, memory, time to load
     Boards,
+    /// All read models from the log, a million votes
+    Rebuild,
     /// Resident memory, idle and during uploads
     Memory,
     /// A clip through the transcoder's child, and through the `ffmpeg` command
@@ -106,6 +109,9 @@ async fn measure(what: Option<What>) -> anyhow::Result<ExitCode> {
     }
     if all || matches!(what, Some(What::Boards)) {
         boards::measure(&postgres, &mut report).await.context("boards")?;
+    }
+    if all || matches!(what, Some(What::Rebuild)) {
+        rebuild::measure(&postgres, &mut report).await.context("rebuild")?;
     }
     if all || matches!(what, Some(What::Memory)) {
         memory::measure(&postgres, &mut report).await.context("memory")?;

@@ -12,6 +12,7 @@ use infra::event_log::postgres::PostgresLog;
 use sqlx::PgPool;
 use tempfile::TempDir;
 use test_services::OwnPostgres;
+use tokio::process::Command;
 
 use crate::process::{self, Process};
 use crate::token::SECRET_KEY;
@@ -73,13 +74,19 @@ impl World {
         self.folder.path()
     }
 
-    /// Starts `anb serve` with all roles, and waits until it has folded all that the log has.
-    pub(crate) async fn serve(&self) -> Result<Process> {
+    /// `anb` with the settings of this world.
+    pub(crate) fn anb(&self, arguments: &[&str]) -> Result<Command> {
         let mut anb = process::command(&process::sibling("anb")?);
-        anb.arg("serve")
+        anb.args(arguments)
             .current_dir(self.folder())
             .env("DATA_DIR", self.folder().join("data"))
             .envs(self.settings.iter().map(|(name, value)| (*name, value.as_str())));
+        Ok(anb)
+    }
+
+    /// Starts `anb serve` with all roles, and waits until it has folded all that the log has.
+    pub(crate) async fn serve(&self) -> Result<Process> {
+        let mut anb = self.anb(&["serve"])?;
         let port = process::free_port()?;
         anb.env("HTTP_ADDR", format!("127.0.0.1:{port}"));
         let server = Process::start(anb, port, &self.folder().join("anb.log")).await?;

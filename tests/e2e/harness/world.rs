@@ -104,7 +104,7 @@ impl World {
         self.read_models(&["checksums"]).await
     }
 
-    /// The same after a rebuild. No server may run meanwhile.
+    /// The same after a rebuild.
     pub(crate) async fn rebuilt(&self) -> Vec<String> {
         self.read_models(&["rebuild"]).await
     }

@@ -31,8 +31,7 @@ pub(crate) async fn haunt(world: Arc<World>, processes: Vec<Arc<Process>>) {
     }
 }
 
-/// Somebody stops the projectors and rebuilds the read models, as `projections::rebuild` does.
-/// Clients go on meanwhile.
+/// The read models are lost, and the projectors fold everything again. Clients go on meanwhile.
 async fn rebuild(world: &World, processes: &[Arc<Process>]) {
     let projectors = || processes.iter().filter(|process| process.projects());
     projectors().for_each(|process| process.crash());

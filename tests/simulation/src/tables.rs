@@ -66,7 +66,7 @@ impl Tables {
         self.connections.contains_key(&connection)
     }
 
-    /// What a rebuild does once it owns every partition.
+    /// Everything is lost but that there is something to be folded.
     pub(crate) fn truncate(&mut self) {
         self.owning().into_iter().for_each(|owner| self.kill(owner));
         self.rows = Contest::default();

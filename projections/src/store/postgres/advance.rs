@@ -6,11 +6,12 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::from_sqlx;
+use super::{Tenure, from_sqlx};
 use crate::columns::{big, int};
 use crate::store::{Batch, StoreError};
 
-/// Moves the checkpoints, each only from where this owner left it, and writes the votes and the counts
+/// Moves the checkpoints, each only from where this owner left it, and only while its generation is
+/// still what it takes it for; and writes the votes and the counts
 /// of videos that were only voted for, unless a checkpoint did not move.
 ///
 /// A batch that touches artists also takes its turn at the ranking here: until the transaction ends,
@@ -18,6 +19,7 @@ use crate::store::{Batch, StoreError};
 pub(super) async fn advance(
     connection: &mut PgConnection,
     batch: &Batch<'_>,
+    tenure: Tenure,
 ) -> Result<Option<i64>, StoreError> {
     let advances = batch.advances;
     let counted = counted(batch);
@@ -35,6 +37,8 @@ pub(super) async fn advance(
         .bind(votes.iter().map(|(_, vote)| vote.event_id.0).collect::<Vec<_>>())
         .bind(votes.iter().map(|(_, vote)| vote.at).collect::<Vec<_>>())
         .bind(!batch.changes.artists.is_empty())
+        .bind(tenure.generation)
+        .bind(tenure.writes.code())
         .fetch_one(connection)
         .await
         .map_err(from_sqlx)?;
@@ -50,6 +54,7 @@ const ADVANCE: &str = "
         update checkpoints c set next_offset = a.next
         from unnest($1::int[], $2::bigint[], $3::bigint[]) as a (partition, previous, next)
         where c.partition = a.partition and c.next_offset = a.previous
+          and exists (select from generations where number = $12 and state = $13)
         returning c.partition
     ), owned as (
         select count(*) = cardinality($1) as still from moved

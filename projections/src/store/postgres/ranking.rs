@@ -11,7 +11,7 @@ use crate::progress::{CHANNEL, Progress};
 const KEPT: i64 = 1_000;
 
 /// The newest generation. Until this transaction ends, nobody else makes one.
-pub(super) async fn current(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+pub(crate) async fn current(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select generation from ranking_head for update").fetch_one(connection).await
 }
 
@@ -28,13 +28,14 @@ pub(super) async fn publish(
     generation: i64,
     artists: &[Uuid],
     progress: Progress,
+    channel: &str,
 ) -> Result<(), sqlx::Error> {
     let progress = Progress { generation: u64::try_from(generation).ok(), ..progress };
     sqlx::query(PUBLISH)
         .bind(generation)
         .bind(artists)
         .bind(KEPT)
-        .bind(CHANNEL)
+        .bind(channel)
         .bind(progress.payload()?)
         .execute(connection)
         .await?;
@@ -96,5 +97,5 @@ pub(super) async fn begin_anew(
     generation: i64,
 ) -> Result<(), sqlx::Error> {
     sqlx::query("delete from ranking_changes").execute(&mut *connection).await?;
-    publish(connection, generation, &[], Progress::default()).await
+    publish(connection, generation, &[], Progress::default(), CHANNEL).await
 }

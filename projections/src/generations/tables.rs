@@ -1,0 +1,132 @@
+//! The tables of a generation: made, moved and dropped as a whole.
+
+use domain::fold;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
+
+use super::{Generation, State, in_state, migrations, schema_of};
+
+/// Every table that belongs to a generation. What is not listed here no rebuild ever touches.
+const TABLES: [&str; 10] = [
+    "checkpoints",
+    "accounts",
+    "videos",
+    "votes",
+    "rejections",
+    "ranking",
+    "ranking_head",
+    "ranking_changes",
+    "transcode_jobs",
+    "dead_letters",
+];
+/// A view belongs to the generation whose tables it reads.
+const VIEW: &str = "people";
+
+/// In milliseconds. Readers queue behind whoever waits for these locks, so nobody waits long; and not
+/// for a second, after which Postgres looks for deadlocks and may end a reader.
+const LOCKING: u32 = 400;
+
+/// Where the live generation is: the schema that everybody works in.
+pub(crate) async fn home(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar("select quote_ident(current_schema())").fetch_one(connection).await
+}
+
+/// A new, empty generation of this version's fold, with tables like those that are live.
+pub(crate) async fn create(connection: &mut PgConnection) -> Result<Generation, sqlx::Error> {
+    let mut tx = connection.begin().await?;
+    let number: i64 = sqlx::query_scalar(
+        "insert into generations (state, fold_version, migrations) values ('building', $1, $2)
+         returning number",
+    )
+    .bind(i32::try_from(fold::VERSION).unwrap_or(i32::MAX))
+    .bind(migrations(&mut tx).await?)
+    .fetch_one(&mut *tx)
+    .await?;
+    let (schema, home) = (schema_of(number), home(&mut tx).await?);
+    run(&mut tx, format!("create schema {schema}")).await?;
+    sqlx::query("select clone_table(name::regclass, $1) from unnest($2::text[]) as name")
+        .bind(&schema)
+        .bind(TABLES.as_slice())
+        .execute(&mut *tx)
+        .await?;
+    // Its text has no schemas in it, as long as its tables are the ones in sight.
+    let view: String = sqlx::query_scalar("select pg_get_viewdef($1::regclass)")
+        .bind(VIEW)
+        .fetch_one(&mut *tx)
+        .await?;
+    run(&mut tx, format!("set local search_path = {schema}, {home}")).await?;
+    run(&mut tx, format!("create view {schema}.{VIEW} as {view}")).await?;
+    run(&mut tx, "insert into ranking_head (generation) values (0)".to_owned()).await?;
+    tx.commit().await?;
+    in_state(connection, State::Building).await?.ok_or(sqlx::Error::RowNotFound)
+}
+
+/// Drops the generation in this state, if there is one, and says which it was.
+pub(crate) async fn discard(
+    connection: &mut PgConnection,
+    state: State,
+) -> Result<Option<i64>, sqlx::Error> {
+    let mut tx = connection.begin().await?;
+    let Some(Generation { number, .. }) = in_state(&mut tx, state).await? else { return Ok(None) };
+    run(&mut tx, format!("drop schema {} cascade", schema_of(number))).await?;
+    sqlx::query("delete from generations where number = $1 and state <> 'live'")
+        .bind(number)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(Some(number))
+}
+
+/// Lets the planner know what the tables of a generation hold.
+pub(crate) async fn analyze(
+    connection: &mut PgConnection,
+    schema: &str,
+) -> Result<(), sqlx::Error> {
+    run(connection, format!("analyze {}", names_in(schema))).await
+}
+
+/// Keeps autovacuum and migrations off both generations until the transaction ends. Readers and
+/// writers do not mind.
+pub(crate) async fn reserve(
+    connection: &mut PgConnection,
+    home: &str,
+    schema: &str,
+) -> Result<(), sqlx::Error> {
+    let names = format!("{}, {}", names_in(home), names_in(schema));
+    run(connection, "set local lock_timeout = '10s'".to_owned()).await?;
+    run(connection, format!("lock table {names} in share update exclusive mode")).await
+}
+
+/// Puts the tables of `next` in the place of those of `live`, which keep aside from then on.
+pub(crate) async fn exchange(
+    connection: &mut PgConnection,
+    home: &str,
+    live: &Generation,
+    next: &Generation,
+) -> Result<(), sqlx::Error> {
+    let (aside, schema) = (live.schema(), next.schema());
+    let all = || TABLES.into_iter().chain([VIEW]);
+    run(connection, format!("set local statement_timeout = {LOCKING}")).await?;
+    run(
+        connection,
+        format!("lock table {home}.{VIEW}, {} in access exclusive mode", names_in(home)),
+    )
+    .await?;
+    run(connection, "set local statement_timeout = 0".to_owned()).await?;
+    let mut moves = format!("create schema {aside};");
+    for (from, to) in [(home, aside.as_str()), (&schema, home)] {
+        moves.extend(all().map(|name| format!("alter table {from}.{name} set schema {to};")));
+    }
+    moves += &format!("drop schema {schema}");
+    run(connection, moves).await
+}
+
+fn names_in(schema: &str) -> String {
+    TABLES.map(|name| format!("{schema}.{name}")).join(", ")
+}
+
+/// Names of tables are no parameters. Those here are ours, never a stranger's.
+async fn run(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,307 @@
+//! The next generation is built beside the live one, compared with it, and takes its place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use projections::checksum::{Checksums, checksums};
+use projections::generations;
+use projections::rebuild::{
+    Options, RebuildError, Rebuilt, discard, keep_current, rebuild, switch_back,
+};
+use projections::store::Store;
+use projections::store::postgres::PostgresStore;
+use sqlx::PgPool;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::projector::history;
+use crate::projector::memory_log::MemoryLog;
+use crate::projector::read_models::{PARTITIONS, filled, poison, projector};
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// A contest that has been folded, in batches of an odd size.
+async fn folded(seed: u64) -> (PgPool, Arc<MemoryLog>, Checksums) {
+    let (pool, log) = (test_services::database().await, filled(seed));
+    projector(&pool, &log).with_max_batch(11).catch_up().await.unwrap();
+    let live = checksums(&pool).await.unwrap();
+    assert!(live["votes"].rows > 0 && live["ranking"].rows > 0, "{live:?}");
+    (pool, log, live)
+}
+
+async fn again(pool: &PgPool, log: &Arc<MemoryLog>) -> Result<Rebuilt, RebuildError> {
+    rebuild(pool, log.clone(), Options::default()).await
+}
+
+/// Begins a rebuild, and ends it the hard way when it has folded so much.
+async fn killed_at(pool: &PgPool, log: &Arc<MemoryLog>, records: u64) {
+    let progress = watch::Sender::default();
+    let mut seen = progress.subscribe();
+    let options = Options { max_batch: 10, progress, ..Options::default() };
+    let (of, by) = (pool.clone(), log.clone());
+    let running = tokio::spawn(async move { rebuild(&of, by, options).await });
+    seen.wait_for(|progress| progress.folded >= records).await.unwrap();
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+}
+
+async fn live_number(pool: &PgPool) -> i64 {
+    generations::live(pool).await.unwrap().number
+}
+
+#[tokio::test]
+async fn it_ends_with_the_same_checksums_and_the_old_one_is_kept() {
+    let (pool, log, live) = folded(5).await;
+    let rebuilt = again(&pool, &log).await.unwrap();
+    assert_eq!((rebuilt.generation, rebuilt.retired, rebuilt.records), (2, 1, 400));
+    assert_eq!((rebuilt.differences, rebuilt.resumed), (vec![], false));
+    assert_eq!(rebuilt.checksums, live);
+    assert_eq!(checksums(&pool).await.unwrap(), live);
+    assert_eq!(live_number(&pool).await, 2);
+
+    sqlx::query(
+        "update votes set voter = gen_random_uuid() where ctid = (select min(ctid) from votes)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    assert_ne!(checksums(&pool).await.unwrap(), live, "a checksum that sees nothing");
+    assert_eq!(discard(&pool).await.unwrap(), [1]);
+    let left = "select count(*) from pg_namespace where nspname like 'generation%'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(left).fetch_one(&pool).await.unwrap(), 0);
+}
+
+/// Later migrations name tables, indexes and constraints, and count on what they find there.
+#[tokio::test]
+async fn the_tables_are_the_same_ones_by_name_and_shape() {
+    let (pool, log, _) = folded(5).await;
+    let shape = async || -> Vec<String> {
+        let sql = "select tablename || indexdef from pg_indexes where schemaname = 'public'
+                   union all
+                   select conrelid::regclass || conname || pg_get_constraintdef(oid)
+                   from pg_constraint where connamespace = 'public'::regnamespace
+                   union all
+                   select concat_ws(' ', relname, relkind, relpersistence, reloptions)
+                   from pg_class where relnamespace = 'public'::regnamespace
+                   union all
+                   select concat_ws(' ', attrelid::regclass, attnum, attname, atttypid, attnotnull,
+                                    attstorage, pg_get_expr(adbin, adrelid))
+                   from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum
+                   where attnum > 0 and attrelid in
+                       (select oid from pg_class where relnamespace = 'public'::regnamespace)
+                   union all
+                   select definition from pg_views where schemaname = 'public'
+                   order by 1";
+        sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
+    };
+    let before = shape().await;
+    again(&pool, &log).await.unwrap();
+    assert_eq!(shape().await, before);
+    again(&pool, &log).await.unwrap();
+    assert_eq!(shape().await, before, "and a copy of the copy");
+}
+
+#[tokio::test]
+async fn of_no_event_or_one_or_of_what_is_no_event() {
+    let pool = test_services::database().await;
+    let empty = MemoryLog::new(PARTITIONS);
+    assert_eq!(again(&pool, &empty).await.unwrap().records, 0, "nobody has ever projected");
+    projector(&pool, &empty).catch_up().await.unwrap();
+    assert_eq!(again(&pool, &empty).await.unwrap().records, 0);
+
+    let log = empty;
+    log.push(history::records(3, 1).remove(0));
+    projector(&pool, &log).catch_up().await.unwrap();
+    assert_eq!(again(&pool, &log).await.unwrap().records, 1);
+
+    let poison = poison(&log) as u64;
+    projector(&pool, &log).catch_up().await.unwrap();
+    let rebuilt = again(&pool, &log).await.unwrap();
+    assert_eq!(rebuilt.records, 1 + poison);
+    assert_eq!(rebuilt.checksums["dead_letters"].rows, poison);
+}
+
+#[tokio::test]
+async fn what_differs_is_named_and_does_not_become_live_unasked() {
+    let (pool, log, live) = folded(6).await;
+    sqlx::query("delete from votes where event_id = (select min(event_id::text)::uuid from votes)")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let refused = again(&pool, &log).await.unwrap_err();
+    let RebuildError::Different(differences) = &refused else { panic!("{refused}") };
+    assert_eq!(refused.to_string(), "the next generation differs from the live one in votes");
+    let [difference] = differences.as_slice() else { panic!("{differences:?}") };
+    assert_eq!(difference.live.rows + 1, difference.next.rows);
+    let [row] = difference.rows.as_slice() else { panic!("{difference}") };
+    assert!(!row.live && row.row.contains("0000b00"), "the vote itself: {difference}");
+    assert_eq!(live_number(&pool).await, 1);
+
+    let all_the_same = Options { accept_differences: true, ..Options::default() };
+    let rebuilt = rebuild(&pool, log, all_the_same).await.unwrap();
+    assert!(rebuilt.resumed && rebuilt.records == 0, "what was built is not built again");
+    assert_eq!(&rebuilt.differences, differences);
+    assert_eq!(checksums(&pool).await.unwrap(), live);
+}
+
+#[tokio::test]
+async fn one_that_was_killed_is_gone_on_with() {
+    let (pool, log, live) = folded(7).await;
+    killed_at(&pool, &log, 150).await;
+    assert_eq!(checksums(&pool).await.unwrap(), live, "nobody has noticed");
+    let rebuilt = again(&pool, &log).await.unwrap();
+    assert!(rebuilt.resumed);
+    assert!((1..=250).contains(&rebuilt.records), "{} records again", rebuilt.records);
+    assert_eq!((rebuilt.generation, rebuilt.checksums), (2, live));
+}
+
+#[tokio::test]
+async fn one_from_before_a_migration_is_not() {
+    let (pool, log, live) = folded(8).await;
+    killed_at(&pool, &log, 150).await;
+    migrate(&pool).await;
+    let rebuilt = again(&pool, &log).await.unwrap();
+    assert_eq!((rebuilt.resumed, rebuilt.records, rebuilt.generation), (false, 400, 3));
+    assert_eq!(rebuilt.checksums, live);
+
+    migrate(&pool).await;
+    let back = switch_back(&pool, log, Options::default()).await.unwrap_err();
+    assert_eq!(back, RebuildError::NothingRetired);
+}
+
+/// As far as anybody can tell.
+async fn migrate(pool: &PgPool) {
+    sqlx::query(
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+         select max(version) + 1, 'one more', true, '', 0 from _sqlx_migrations",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_second_one_meanwhile_is_refused() {
+    let (pool, log, _) = folded(9).await;
+    killed_at(&pool, &log, 150).await;
+    let mut other = pool.acquire().await.unwrap();
+    sqlx::query("select pg_advisory_lock($1, 0)")
+        .bind(0x616e_6272_i32)
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    let refused = again(&pool, &log).await.unwrap_err().to_string();
+    assert!(refused.starts_with("another rebuild is running: it has folded "), "{refused}");
+    assert!(matches!(discard(&pool).await, Err(RebuildError::Running(_))));
+}
+
+#[tokio::test]
+async fn what_was_live_before_can_be_again_and_has_not_missed_anything() {
+    let (pool, log, _) = folded(10).await;
+    again(&pool, &log).await.unwrap();
+    for record in history::records(11, 200) {
+        log.push(record);
+    }
+    projector(&pool, &log).catch_up().await.unwrap();
+    let live = checksums(&pool).await.unwrap();
+
+    let back = switch_back(&pool, log.clone(), Options::default()).await.unwrap();
+    assert_eq!((back.generation, back.retired, back.records), (1, 2, 200));
+    assert_eq!(checksums(&pool).await.unwrap(), live);
+    let forth = switch_back(&pool, log, Options::default()).await.unwrap();
+    assert_eq!((forth.generation, forth.records), (2, 0));
+    discard(&pool).await.unwrap();
+}
+
+/// A projector is at work, records come in, and people read, on connections that have prepared their
+/// statements long before.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_notices() {
+    let (pool, log, _) = folded(12).await;
+    let stop = CancellationToken::new();
+    let projecting = tokio::spawn(projector(&pool, &log).run(stop.clone()));
+    let reading = tokio::spawn(read_until(pool.clone(), stop.clone()));
+    let more: Vec<_> = history::records(13, 600);
+    let writer = {
+        let log = log.clone();
+        tokio::spawn(async move {
+            for record in more {
+                log.push(record);
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+    };
+    let options = || Options { max_batch: 50, ..Options::default() };
+    let rebuilt = rebuild(&pool, log.clone(), options()).await.unwrap();
+    assert_eq!(rebuilt.differences, []);
+    switch_back(&pool, log.clone(), options()).await.unwrap();
+    writer.await.unwrap();
+    caught_up(&pool, 1_000).await;
+    stop.cancel();
+    projecting.await.unwrap().unwrap();
+    assert!(reading.await.unwrap() > 100, "hardly anybody read");
+
+    let live = checksums(&pool).await.unwrap();
+    let rebuilt = again(&pool, &log).await.unwrap();
+    assert_eq!((rebuilt.checksums, rebuilt.records), (live, 1_000));
+}
+
+async fn read_until(pool: PgPool, stop: CancellationToken) -> usize {
+    let mut reads = 0;
+    while !stop.is_cancelled() {
+        for sql in [
+            "select count(*) from votes join videos using (video_id)",
+            "select count(*) from ranking left join people on account_id = artist_id",
+            "select count(*) from accounts where exists (select from checkpoints)",
+        ] {
+            sqlx::query_scalar::<_, i64>(sql).fetch_one(&pool).await.unwrap();
+            reads += 1;
+        }
+    }
+    reads
+}
+
+async fn caught_up(pool: &PgPool, records: i64) {
+    let caught_up = async {
+        let sql = "select coalesce(sum(next_offset), 0)::bigint from checkpoints";
+        while sqlx::query_scalar::<_, i64>(sql).fetch_one(pool).await.unwrap() < records {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, caught_up).await.expect("the projector goes on");
+}
+
+#[tokio::test]
+async fn another_version_of_the_fold_rebuilds_by_itself() {
+    let (pool, log, live) = folded(14).await;
+    made_by_version(&pool, 0).await;
+    let keeper = tokio::spawn(keep_current(pool.clone(), log));
+    let renewed = async {
+        while live_number(&pool).await == 1 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, renewed).await.expect("a new generation");
+    keeper.abort();
+    assert_eq!(checksums(&pool).await.unwrap(), live);
+    let version = generations::live(&pool).await.unwrap().fold_version;
+    assert_eq!(version, domain::fold::VERSION);
+}
+
+#[tokio::test]
+async fn an_old_version_leaves_the_rows_of_a_newer_fold_alone() {
+    let (pool, log, _) = folded(15).await;
+    let newer = domain::fold::VERSION + 1;
+    made_by_version(&pool, newer).await;
+    assert_eq!(again(&pool, &log).await, Err(RebuildError::NewerFold { live: newer }));
+    let mut old = PostgresStore::new(pool.connect_options());
+    assert_eq!(old.claim(PARTITIONS).await.unwrap(), []);
+}
+
+async fn made_by_version(pool: &PgPool, version: u32) {
+    sqlx::query("update generations set fold_version = $1")
+        .bind(version as i32)
+        .execute(pool)
+        .await
+        .unwrap();
+}

@@ -1,0 +1,123 @@
+//! Rebuilding every read model of a contest with a million votes, from Kafka, beside `COPY` of the
+//! same rows into the same tables with the same indexes.
+
+mod copy;
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use projections::Projector;
+use projections::checksum::checksums;
+use projections::rebuild::{self, Options, Rebuilt};
+use projections::store::postgres::PostgresStore;
+use test_services::OwnPostgres;
+use tokio::sync::watch;
+use tokio::time::{interval, timeout};
+
+use crate::memory::resident;
+use crate::report::{Figure, Floor, Report};
+use crate::world::{Log, Storage, World};
+
+/// Artists, fans and votes.
+const LARGE: [&str; 3] = ["2000", "30000", "1000000"];
+/// One record at a time takes too long for all of that.
+const SMALL: [&str; 3] = ["100", "200", "5000"];
+const ROUNDS: usize = 3;
+const SAMPLE: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_secs(600);
+const OF_COPY: f64 = 0.6;
+const OF_ONE_BY_ONE: f64 = 50.0;
+const PEAK_MIB: f64 = 300.0;
+
+pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Result<()> {
+    let [artists, fans, votes] = LARGE;
+    report.section(
+        "Rebuild of all read models from Kafka. Theirs: COPY of the same rows",
+        &format!(
+            "{artists} artists, {fans} fans, {votes} votes; {ROUNDS} interleaved rounds, medians; \
+             nobody votes or reads meanwhile"
+        ),
+    )?;
+    let world = World::new(postgres, Log::Kafka, Storage::Folder).await?;
+    report.figure(&Figure::alone("demo --direct, events", "per s", fill(&world, LARGE).await?))?;
+    report.figure(&Figure::alone("first fold, live, records", "per s", fold(&world).await?))?;
+
+    let rows: u64 = checksums(&world.pool).await?.values().map(|sum| sum.rows).sum();
+    let (mut folds, mut rates, mut wholes, mut copies) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..ROUNDS {
+        copies.push(rows as f64 / copy::all(&world.pool).await?.as_secs_f64());
+        let (rebuilt, folding, whole) = timed(&world, Options::default()).await?;
+        folds.push(rows as f64 / folding.as_secs_f64());
+        wholes.push(rows as f64 / whole.as_secs_f64());
+        rates.push(rebuilt.records as f64 / folding.as_secs_f64());
+    }
+    let folding = Figure::rate("rows, folding", &folds, &copies);
+    report.figure(&folding.with_floor(Floor::Ratio(OF_COPY)))?;
+    report.figure(&Figure::rate("rows, with comparison and switch", &wholes, &copies))?;
+
+    let small = World::new(postgres, Log::Kafka, Storage::Folder).await?;
+    fill(&small, SMALL).await?;
+    fold(&small).await?;
+    let (rebuilt, folding, _) =
+        timed(&small, Options { max_batch: 1, ..Options::default() }).await?;
+    let one_by_one = [rebuilt.records as f64 / folding.as_secs_f64()];
+    let batched = Figure::rate("records, in batches (theirs: one by one)", &rates, &one_by_one);
+    report.figure(&batched.with_floor(Floor::Ratio(OF_ONE_BY_ONE)))?;
+
+    let peak = Figure::alone("memory of `anb rebuild`, peak", "MiB", peak(&world).await?);
+    report.figure(&peak.with_floor(Floor::AtMost(PEAK_MIB)))
+}
+
+/// Fills the log; says how many events a second that took.
+async fn fill(world: &World, [artists, fans, votes]: [&str; 3]) -> Result<f64> {
+    let sizes = ["demo", "--direct", "--artists", artists, "--fans", fans, "--votes", votes];
+    let started = Instant::now();
+    let status = world.anb(&sizes)?.stdout(Stdio::null()).status().await?;
+    ensure!(status.success(), "the log was not filled: {status}");
+    let events: u64 = world.log.end_offsets().await?.iter().sum();
+    Ok(events as f64 / started.elapsed().as_secs_f64())
+}
+
+/// Folds everything into the live generation, as a projector that has fallen behind does.
+async fn fold(world: &World) -> Result<f64> {
+    let store = PostgresStore::new(world.pool.connect_options());
+    let mut projector = Projector::new(Arc::clone(&world.log), store, None, watch::Sender::new(0));
+    let started = Instant::now();
+    let records = projector.catch_up().await?;
+    Ok(records as f64 / started.elapsed().as_secs_f64())
+}
+
+/// Rebuilds, and says how long it folded, and how long it took with everything else.
+async fn timed(world: &World, options: Options) -> Result<(Rebuilt, Duration, Duration)> {
+    let mut progress = options.progress.subscribe();
+    let started = Instant::now();
+    let watching = tokio::spawn(async move {
+        let folded = progress.wait_for(|it| it.target > 0 && it.folded == it.target).await;
+        folded.map(|_| started.elapsed())
+    });
+    let rebuilding = rebuild::rebuild(&world.pool, Arc::clone(&world.log), options);
+    let rebuilt = timeout(PATIENCE, rebuilding).await.context("it does not end")??;
+    ensure!(rebuilt.differences.is_empty(), "{:?}", rebuilt.differences);
+    Ok((rebuilt, watching.await??, started.elapsed()))
+}
+
+/// The most memory that the process which rebuilds ever has.
+async fn peak(world: &World) -> Result<f64> {
+    let mut child = world.anb(&["rebuild"])?.stdout(Stdio::null()).kill_on_drop(true).spawn()?;
+    let pid = i32::try_from(child.id().context("it has ended")?)?;
+    let (mut peak, mut sample) = (0.0_f64, interval(SAMPLE));
+    loop {
+        tokio::select! {
+            status = child.wait() => {
+                let status = status?;
+                if !status.success() {
+                    bail!("the rebuild failed: {status}");
+                }
+                return Ok(peak);
+            }
+            _ = sample.tick() => peak = peak.max(resident(pid, "VmHWM").unwrap_or(peak)),
+        }
+    }
+}

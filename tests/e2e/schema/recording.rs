@@ -143,8 +143,8 @@ async fn contest(world: &World) {
     api.erase(&beto).await.ok(200);
     // What was written on the way out is part of it.
     tokio::time::timeout(PATIENCE, server.terminate()).await.unwrap();
-    world.rebuilt().await;
     world.checksums().await;
+    // No rebuild: it works on tables of its own, which begin anew when there is a newer schema.
 }
 
 async fn log(pool: &PgPool) -> String {

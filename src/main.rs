@@ -55,6 +55,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
         return Ok(transcode_one::run(&args));
     }
     install_logs(&cli)?;
+    // The allocator asks for huge pages; a server at rest would hold 10 MiB more for them. A kernel
+    // that knows nothing of this has none to give.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // Each has a stack and a heap of its own; by default there may be 512.

@@ -8,6 +8,9 @@ use super::harness::{Roles, Server, World};
 
 on_both!(a_board_is_watched, a_restart_is_survived);
 
+/// Some milliseconds, on a machine that does nothing else meanwhile; other tests keep this one busy.
+const SOON: Duration = Duration::from_secs(5);
+
 async fn a_board_is_watched(world: World) {
     let server = Server::start(&world, Roles::NoTranscoder).await;
     let api = &server.api;
@@ -29,7 +32,7 @@ async fn a_board_is_watched(world: World) {
     api.vote(&cleo, anas).await.ok(200);
     let voted = Instant::now();
     let change = everybody.expect("change").await;
-    assert!(voted.elapsed() < Duration::from_secs(1), "{:?}", voted.elapsed());
+    assert!(voted.elapsed() < SOON, "{:?}", voted.elapsed());
     assert_eq!(change.data["total"], 2);
     let rows = change.data["rows"].as_array().unwrap();
     assert_eq!(rows.len(), 1, "only who has changed: {rows:?}");

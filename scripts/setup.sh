@@ -105,9 +105,28 @@ install_rust() {
   fi
 }
 
+# What looks for barriers on the pages, in the browser tests only; exactly this file.
+fetch_axe() {
+  local version=4.14.1 folder=tests/services/lib/axe-core half
+  local sha512=1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
+  [ ! -f "$folder/axe.min.js" ] || return 0
+  say "fetching axe-core $version"
+  mkdir -p "$(dirname "$folder")"
+  half=$(mktemp --directory --tmpdir="$(dirname "$folder")" fetching-XXXXXX)
+  curl --proto '=https' --tlsv1.2 --silent --show-error --fail --output "$half/axe.tgz" \
+    "https://registry.npmjs.org/axe-core/-/axe-core-$version.tgz" ||
+    stop "axe-core could not be fetched"
+  sha512sum --check --status <<<"$sha512  $half/axe.tgz" || stop "axe-core is not what it was"
+  tar --extract --gzip --file "$half/axe.tgz" --directory "$half" --strip-components 1 \
+    package/axe.min.js package/LICENSE
+  rm "$half/axe.tgz"
+  mv --no-target-directory "$half" "$folder"
+}
+
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
   install_with_apt
 else
   name_what_is_missing
 fi
 install_rust
+[ "$purpose" != test ] || fetch_axe

@@ -9,6 +9,7 @@ mod e2e {
     #[macro_use]
     mod harness;
 
+    mod browser;
     mod contract;
     mod demo;
     mod erasure;
@@ -16,6 +17,7 @@ mod e2e {
     mod kill;
     mod live;
     mod outage;
+    mod pages;
     mod pending;
     mod plays;
     mod poison;

@@ -23,6 +23,7 @@ use crate::pages::Pages;
 use crate::routes;
 use crate::routes::public::rankings::View;
 use crate::token::Tokens;
+use crate::web;
 
 /// Bytes of finished pages that are kept, per kind.
 const RANKING_BYTES: u64 = 16 * 1024 * 1024;
@@ -92,6 +93,7 @@ pub(crate) struct AppState {
     pub(crate) rankings: Pages<View>,
     pub(crate) public_videos: Pages<PublicVideos>,
     pub(crate) live: Live,
+    pub(crate) web: web::Kept,
 }
 
 /// The whole API as one service.
@@ -112,6 +114,7 @@ pub fn router(app: App) -> Result<Api, StartError> {
         tokens,
         rankings: Pages::new("rankings", RANKING_BYTES, RANKING_TTL, app.erasures.clone()),
         public_videos: Pages::new("videos", VIDEOS_BYTES, VIDEOS_TTL, app.erasures.clone()),
+        web: web::Kept::new(app.erasures.clone()),
         app,
     });
     let (mut routes, document) = routes::all().split_for_parts();
@@ -119,7 +122,8 @@ pub fn router(app: App) -> Result<Api, StartError> {
         routes = routes.merge(routes::docs::routes(&document));
     }
     let routes = routes
-        .fallback(|| async { ApiError::RouteUnknown })
+        .merge(web::routes())
+        .fallback(web::unknown)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .layer((axum::middleware::from_fn_with_state(Arc::new(Doors::default()), around), cors))
         .with_state(state);

@@ -26,9 +26,7 @@ use projections::queries::QueryError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-#[cfg(test)]
-pub(crate) use problem::Loc;
-pub(crate) use problem::{Place, Problem};
+pub(crate) use problem::{Loc, Place, Problem};
 
 /// Everything that can go wrong, by its name.
 #[derive(Debug)]
@@ -50,6 +48,7 @@ pub(crate) enum ApiError {
     ArtistUnknown,
     NotRanked,
     CommandUnknown,
+    ForeignForm,
     MediaForbidden,
     MediaGone,
 
@@ -72,6 +71,10 @@ pub(crate) enum ApiError {
     Overloaded,
     Internal(String),
 }
+
+/// What went wrong, among an answer's extensions: for those who say it in another form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Code(pub(crate) &'static str);
 
 /// The body of every error.
 #[derive(Debug, Serialize, ToSchema)]
@@ -153,6 +156,9 @@ impl ApiError {
                 (S::NOT_FOUND, "Aún no tienes videos publicados".into(), "not_ranked")
             }
             Self::CommandUnknown => (S::NOT_FOUND, "Command not found".into(), "command_unknown"),
+            Self::ForeignForm => {
+                (S::FORBIDDEN, "Forms are taken from our own pages only".into(), "foreign_form")
+            }
             Self::MediaForbidden => {
                 (S::FORBIDDEN, "Invalid or expired link".into(), "link_invalid")
             }
@@ -245,6 +251,7 @@ impl IntoResponse for ApiError {
         }
         let (status, detail, code) = self.parts();
         let mut response = (status, Json(ErrorBody { detail, code })).into_response();
+        response.extensions_mut().insert(Code(code));
         let headers = response.headers_mut();
         match status {
             StatusCode::UNAUTHORIZED => {

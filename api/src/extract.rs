@@ -4,6 +4,7 @@ mod actor;
 mod body;
 mod circumstances;
 mod fields;
+mod form;
 mod path_id;
 mod query;
 
@@ -11,5 +12,6 @@ pub(crate) use actor::{Actor, People};
 pub(crate) use body::JsonObject;
 pub(crate) use circumstances::Circumstances;
 pub(crate) use fields::Fields;
+pub(crate) use form::WebForm;
 pub(crate) use path_id::{ArtistPath, VideoPath};
 pub(crate) use query::{Paging, QueryFields};

@@ -17,6 +17,7 @@ mod pages;
 mod routes;
 mod text;
 mod token;
+mod web;
 
 pub use app::{Api, App, Settings, StartError, router};
 pub use health::{Check, Health};

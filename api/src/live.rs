@@ -65,7 +65,6 @@ impl Live {
     }
 
     /// The id of an edition, for whoever reads a page first and watches it then.
-    #[expect(dead_code, reason = "for the web pages")]
     pub(crate) fn id(&self, edition: u64) -> String {
         Id { process: self.0.process, edition }.to_string()
     }

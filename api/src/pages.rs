@@ -6,7 +6,7 @@
 //! the page's time is up. Only an erased person's name is never shown again: the count of erasures is
 //! part of a page's key, so that nobody meets an older page, nor one that was being rendered meanwhile.
 
-mod encoding;
+pub(crate) mod encoding;
 mod page;
 
 use std::future::Future;

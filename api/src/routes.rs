@@ -1,18 +1,17 @@
 //! The routes, one endpoint per file.
 
-mod auth;
+pub(crate) mod auth;
 mod commands;
 pub(crate) mod docs;
 mod health;
-mod home;
-mod me;
-mod media;
+pub(crate) mod me;
+pub(crate) mod media;
 mod metrics;
-mod pending;
+pub(crate) mod pending;
 pub(crate) mod public;
 mod rankings;
 mod ready;
-mod videos;
+pub(crate) mod videos;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -42,6 +41,5 @@ pub(crate) fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(health::health))
         .routes(routes!(ready::ready))
         .routes(routes!(metrics::metrics))
-        .route("/", axum::routing::get(home::home))
         .route("/media/{*key}", axum::routing::get(media::media))
 }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod dead_letters;
+mod names;
 mod ranking;
 mod videos;
 

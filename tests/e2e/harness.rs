@@ -3,6 +3,7 @@
 pub(super) mod answer;
 pub(super) mod balancer;
 pub(super) mod ballot;
+pub(super) mod chromium;
 pub(super) mod client;
 pub(super) mod clip;
 pub(super) mod events;
@@ -10,6 +11,7 @@ pub(super) mod raw;
 pub(super) mod seed;
 pub(super) mod server;
 pub(super) mod token;
+pub(super) mod visitor;
 pub(super) mod world;
 
 use std::time::{Duration, Instant};

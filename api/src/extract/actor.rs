@@ -62,6 +62,13 @@ impl FromRequestParts<Shared> for Actor {
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
         let header = parts.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or("?"));
         let token = bearer_token(header)?;
+        Self::of_token(state, token).await
+    }
+}
+
+impl Actor {
+    /// The account that a token was issued to.
+    pub(crate) async fn of_token(state: &Shared, token: &str) -> Result<Self, ApiError> {
         let account = state.tokens.verify(token).map_err(|_| ApiError::TokenInvalid)?;
         let look = state.app.queries.person_exists(account);
         match state.people.is_there(account, look).await? {

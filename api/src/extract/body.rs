@@ -1,7 +1,8 @@
-//! A JSON object as the body: bounded in size and in time.
+//! The body of a request, bounded in size and in time: a JSON object.
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -11,9 +12,9 @@ use serde_json::{Map, Value};
 
 use crate::error::{ApiError, Problem};
 
-/// The longest JSON body, in bytes.
+/// The longest body that is no upload, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
-/// How long a JSON body may take to arrive.
+/// How long it may take to arrive.
 const MAX_TIME: Duration = Duration::from_secs(15);
 
 /// The members of the JSON object in the body.
@@ -25,13 +26,7 @@ impl<S: Sync> FromRequest<S> for JsonObject {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let body = Limited::new(body, MAX_BYTES).collect();
-        let bytes: Bytes = match tokio::time::timeout(MAX_TIME, body).await {
-            Err(_) => return Err(ApiError::BodyTimeout),
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(ApiError::BodyTooLarge),
-            Ok(Err(_)) => return Err(ApiError::BodyBroken),
-        };
+        let bytes = read(body).await?;
         if bytes.is_empty() {
             return Err(ApiError::problem(Problem::body_missing()));
         }
@@ -40,6 +35,17 @@ impl<S: Sync> FromRequest<S> for JsonObject {
             return Err(ApiError::problem(Problem::not_an_object()));
         }
         parse(&bytes).map(Self).map_err(ApiError::problem)
+    }
+}
+
+/// The whole of a body that is no upload.
+pub(super) async fn read(body: Body) -> Result<Bytes, ApiError> {
+    let body = Limited::new(body, MAX_BYTES).collect();
+    match tokio::time::timeout(MAX_TIME, body).await {
+        Err(_) => Err(ApiError::BodyTimeout),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge),
+        Ok(Err(_)) => Err(ApiError::BodyBroken),
     }
 }
 
@@ -78,7 +84,6 @@ fn characters_before(bytes: &[u8], line: usize, column: usize) -> usize {
 mod tests {
     use super::*;
     use crate::error::Loc;
-    use axum::body::Body;
 
     #[test]
     fn only_an_object_is_taken() {

@@ -17,7 +17,7 @@ const GZIP_LEVEL: u32 = 6;
 
 /// How the bytes of an answer are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
     Identity,
     Gzip,
     Brotli,
@@ -25,7 +25,7 @@ pub(super) enum Encoding {
 
 impl Encoding {
     /// The best one that the client takes, for so many bytes.
-    pub(super) fn choose(request: &HeaderMap, bytes: usize) -> Self {
+    pub(crate) fn choose(request: &HeaderMap, bytes: usize) -> Self {
         if bytes < WORTH_IT {
             return Self::Identity;
         }
@@ -63,7 +63,7 @@ impl Encoding {
     }
 
     /// For `Content-Encoding`.
-    pub(super) fn header(self) -> Option<HeaderValue> {
+    pub(crate) fn header(self) -> Option<HeaderValue> {
         match self {
             Self::Identity => None,
             Self::Gzip => Some(HeaderValue::from_static("gzip")),
@@ -72,7 +72,7 @@ impl Encoding {
     }
 
     /// What sets the entity tags of a page's encodings apart: a strong one names exact bytes.
-    pub(super) fn suffix(self) -> &'static str {
+    pub(crate) fn suffix(self) -> &'static str {
         match self {
             Self::Identity => "",
             Self::Gzip => "-gz",
@@ -81,7 +81,7 @@ impl Encoding {
     }
 
     /// The same content, written in this way.
-    pub(super) fn encode(self, plain: &Bytes) -> Bytes {
+    pub(crate) fn encode(self, plain: &Bytes) -> Bytes {
         let written = match self {
             Self::Identity => return plain.clone(),
             Self::Gzip => gzip(plain),

@@ -1,4 +1,4 @@
 //! Signing up and signing in.
 
-pub(super) mod login;
-pub(super) mod signup;
+pub(crate) mod login;
+pub(crate) mod signup;

@@ -1,3 +1,3 @@
 //! One's own account.
 
-pub(super) mod erase;
+pub(crate) mod erase;

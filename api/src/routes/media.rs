@@ -15,10 +15,10 @@ use crate::app::Shared;
 use crate::error::ApiError;
 
 /// How long a URL in an answer works.
-pub(super) const URL_VALID_FOR: Duration = Duration::from_secs(60 * 60);
+pub(crate) const URL_VALID_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// A URL under which the object `key` can be read for `valid_for`.
-pub(super) async fn signed_url(
+pub(crate) async fn signed_url(
     storage: &dyn ObjectStorage,
     key: &str,
     valid_for: Duration,

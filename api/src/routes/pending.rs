@@ -38,7 +38,7 @@ pub(super) fn pending(token: &CommandToken) -> Response {
 }
 
 /// What a failed command says, `rejected` being its own words for a rejection.
-pub(super) fn failed(rejected: fn(Rejection) -> ApiError) -> impl Fn(CommandError) -> ApiError {
+pub(crate) fn failed(rejected: fn(Rejection) -> ApiError) -> impl Fn(CommandError) -> ApiError {
     move |error| match error {
         CommandError::Rejected(rejection) => rejected(rejection),
         CommandError::WrongPassword => ApiError::WrongPassword,

@@ -3,7 +3,7 @@
 pub(super) mod delete;
 mod form;
 pub(super) mod list;
-mod own;
+pub(crate) mod own;
 pub(super) mod show;
-pub(super) mod upload;
+pub(crate) mod upload;
 mod upload_body;

@@ -19,7 +19,7 @@ pub struct HttpArgs {
     )]
     pub http_addr: SocketAddr,
 
-    /// How browsers reach us, for the URLs of local media [default: from HTTP_ADDR]
+    /// How browsers reach us, for links, media and cookies [default: from HTTP_ADDR]
     #[arg(long, env, hide_env_values = true, value_name = "PUBLIC_URL")]
     pub public_url: Option<String>,
 

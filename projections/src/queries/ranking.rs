@@ -138,7 +138,7 @@ impl Queries {
         self.look(Boards::directory)
     }
 
-    fn look<T>(&self, look: impl FnOnce(&Boards) -> T) -> Result<(u64, T), QueryError> {
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Boards) -> T) -> Result<(u64, T), QueryError> {
         self.rankings.read(look).ok_or_else(not_loaded)
     }
 

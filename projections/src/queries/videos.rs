@@ -171,6 +171,35 @@ impl Queries {
         Ok(key.flatten())
     }
 
+    /// A published video; `None` if there is none of this id, or none yet.
+    ///
+    /// # Errors
+    /// [`QueryError`] if the database gives no answer.
+    pub async fn public_video(&self, video: VideoId) -> Result<Option<PublicVideo>, QueryError> {
+        let row = sqlx::query(
+            "select v.video_id, v.title, p.first_name, p.last_name, a.city, a.country,
+                    v.processed_key, v.poster_key, v.hls_key, v.votes, v.uploaded_at
+             from videos v
+             join accounts a on a.account_id = v.owner
+             left join people p on p.account_id = v.owner
+             where v.status = 'processed' and v.video_id = $1",
+        )
+        .bind(video.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(public_video).transpose()
+    }
+
+    /// Whether somebody's vote for a video counts.
+    ///
+    /// # Errors
+    /// [`QueryError`] if the database gives no answer.
+    pub async fn has_voted(&self, voter: AccountId, video: VideoId) -> Result<bool, QueryError> {
+        let sql = "select exists (select from votes where video_id = $1 and voter = $2)";
+        let voted = sqlx::query_scalar(sql).bind(video.0).bind(voter.0);
+        Ok(voted.fetch_one(&self.pool).await?)
+    }
+
     /// Published videos.
     ///
     /// # Errors

@@ -66,7 +66,8 @@ pub(crate) async fn login(
     Ok(Json(AccessToken { access_token, token_type: "Bearer", expires_in }))
 }
 
-fn parse(JsonObject(members): JsonObject) -> Result<(String, String), ApiError> {
+/// Takes the fields; all that is wrong with them at once.
+pub(crate) fn parse(JsonObject(members): JsonObject) -> Result<(String, String), ApiError> {
     let mut fields = Fields::new(members, &["email"]);
     let email = fields.email("email");
     let password = fields.text("password", PASSWORD);

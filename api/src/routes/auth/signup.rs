@@ -93,7 +93,8 @@ pub(crate) async fn signup(
     })
 }
 
-fn parse(JsonObject(members): JsonObject) -> Result<Registration, ApiError> {
+/// Takes the fields; all that is wrong with them at once.
+pub(crate) fn parse(JsonObject(members): JsonObject) -> Result<Registration, ApiError> {
     let mut fields = Fields::new(members, &OPEN);
     let sent_password = fields.peek("password1");
     let first_name = fields.text("first_name", NAME);

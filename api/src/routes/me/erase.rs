@@ -71,7 +71,8 @@ pub(crate) async fn erase(
     })
 }
 
-fn parse(JsonObject(members): JsonObject) -> Result<String, ApiError> {
+/// Takes the fields; all that is wrong with them at once.
+pub(crate) fn parse(JsonObject(members): JsonObject) -> Result<String, ApiError> {
     let mut fields = Fields::new(members, &[]);
     let password = fields.text("password", PASSWORD);
     fields.finish()?;

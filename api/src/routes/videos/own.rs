@@ -78,7 +78,7 @@ pub(super) async fn with_urls(app: &App, video: queries::OwnVideo) -> Result<Own
 }
 
 /// The reason in words that a person understands.
-fn reason_text(reason: FailureReason) -> &'static str {
+pub(crate) fn reason_text(reason: FailureReason) -> &'static str {
     match reason {
         FailureReason::Undecodable => "El archivo está dañado o no se puede leer como video.",
         FailureReason::UnsupportedFormat => "El formato del video no está admitido.",

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use commands::{Answer, NewVideo, StoredOriginal};
+use commands::{Answer, Context, NewVideo, StoredOriginal, UploadedVideo};
 use domain::AccountId;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
@@ -78,16 +78,7 @@ pub(crate) async fn upload(
     Circumstances(context): Circumstances,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (parts, body) = request.into_parts();
-    let form = read(&state, &parts.headers, body).await?;
-    let new = check(form)?;
-    let (title, description) = (new.title.clone(), new.description.clone());
-    let answer = state
-        .app
-        .commands
-        .upload(&context, actor, new)
-        .await
-        .map_err(failed(ApiError::UploadRejected))?;
+    let Entered { title, description, answer } = enter(&state, actor, &context, request).await?;
     Ok(match answer {
         Answer::Pending(token) => pending(&token),
         Answer::Done(video) => {
@@ -103,6 +94,33 @@ pub(crate) async fn upload(
             (StatusCode::CREATED, Json(body)).into_response()
         }
     })
+}
+
+/// What became of an upload.
+pub(crate) struct Entered {
+    title: String,
+    description: Option<String>,
+    pub(crate) answer: Answer<UploadedVideo>,
+}
+
+/// Reads the form as it streams in, and enters its video into the contest.
+pub(crate) async fn enter(
+    state: &Shared,
+    actor: AccountId,
+    context: &Context,
+    request: Request,
+) -> Result<Entered, ApiError> {
+    let (parts, body) = request.into_parts();
+    let form = read(state, &parts.headers, body).await?;
+    let new = check(form)?;
+    let (title, description) = (new.title.clone(), new.description.clone());
+    let answer = state
+        .app
+        .commands
+        .upload(context, actor, new)
+        .await
+        .map_err(failed(ApiError::UploadRejected))?;
+    Ok(Entered { title, description, answer })
 }
 
 async fn read(state: &Shared, headers: &HeaderMap, body: Body) -> Result<Form, ApiError> {

@@ -1,0 +1,57 @@
+//! The body of a form that a browser sends.
+
+use axum::extract::{FromRequest, Request};
+use serde_json::{Map, Value};
+
+use super::JsonObject;
+use super::body::read;
+use crate::error::ApiError;
+
+/// The fields of an HTML form without files; of several with one name the last counts.
+#[derive(Debug, Default)]
+pub(crate) struct WebForm(pub(crate) Map<String, Value>);
+
+impl<S: Sync> FromRequest<S> for WebForm {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let bytes = read(request.into_body()).await?;
+        let pairs = url::form_urlencoded::parse(&bytes);
+        let pair = |(name, value): (_, _)| (String::from(name), Value::from(String::from(value)));
+        Ok(Self(
+            pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).map(pair).collect(),
+        ))
+    }
+}
+
+impl WebForm {
+    /// What was typed into a field.
+    pub(crate) fn text(&self, field: &str) -> &str {
+        self.0.get(field).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The same fields, for those who read JSON.
+    pub(crate) fn object(&self) -> JsonObject {
+        JsonObject(self.0.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    #[tokio::test]
+    async fn fields_come_as_they_were_typed() {
+        let body = Body::from("name=Ana+D%C3%ADaz&city=a&city=b&empty=&%ff");
+        let form = WebForm::from_request(Request::new(body), &()).await.unwrap();
+        assert_eq!(
+            (form.text("name"), form.text("city"), form.text("empty")),
+            ("Ana Díaz", "b", "")
+        );
+        assert_eq!(form.text("absent"), "");
+        let large = Body::from("x".repeat(65 * 1024));
+        let refused = WebForm::from_request(Request::new(large), &()).await;
+        assert!(matches!(refused, Err(ApiError::BodyTooLarge)));
+    }
+}

@@ -1,0 +1,76 @@
+//! The pages: the contest in a browser.
+//!
+//! HTML that works without scripts, styles and small modules from this binary. Pages ask the same
+//! queries and commands as the routes of the API, never the API itself. See ADR 0019.
+
+mod account;
+mod assets;
+mod boards;
+mod fields;
+mod gallery;
+mod kept;
+mod language;
+mod layout;
+mod my_videos;
+mod paging;
+mod problems;
+mod ranking;
+mod same_origin;
+mod session;
+mod sign_in;
+mod sign_up;
+mod upload;
+mod video;
+mod visit;
+mod words;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::header::ACCEPT;
+
+pub(crate) use kept::Kept;
+
+use crate::app::{AppState, Shared};
+use crate::error::ApiError;
+
+/// The routes of the pages.
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/", get(ranking::page))
+        .route("/videos", get(gallery::page))
+        .route("/videos/{id}", get(video::page))
+        .route("/videos/{id}/poster", get(video::poster))
+        .route("/videos/{id}/vote", post(video::vote))
+        .route("/sign-up", get(sign_up::form).post(sign_up::submit))
+        .route("/sign-in", get(sign_in::form).post(sign_in::submit))
+        .route("/sign-out", post(sign_in::leave))
+        .route("/language", post(sign_in::speak))
+        .route("/me/videos", get(my_videos::list))
+        .route("/me/videos/{id}/delete", get(my_videos::ask).post(my_videos::delete))
+        .route("/me/upload", get(upload::form).post(upload::submit))
+        .route("/me/account", get(account::form).post(account::erase))
+        .layer(from_fn(same_origin::guard))
+        .layer(from_fn(problems::as_pages))
+        .route("/assets/{file}", get(assets::asset))
+}
+
+/// Whatever has no route: a page for who asks for one, and JSON for programs.
+pub(crate) async fn unknown(request: Request) -> Response {
+    let accepts = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    let error = ApiError::RouteUnknown.into_response();
+    if accepts.is_some_and(|accepts| accepts.contains("text/html")) {
+        problems::of_request(&request, error)
+    } else {
+        error
+    }
+}
+
+impl AppState {
+    /// Whether browsers reach us by HTTPS, so that cookies may insist on it.
+    fn secure(&self) -> bool {
+        self.app.settings.public_url.starts_with("https:")
+    }
+}

@@ -1,0 +1,79 @@
+//! `GET` and `POST /me/account`: one leaves for good.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use maud::html;
+
+use super::fields::{Draft, Field};
+use super::layout::Page;
+use super::session;
+use super::sign_in::{then, with_cookie};
+use super::visit::Visit;
+use crate::app::Shared;
+use crate::error::ApiError;
+use crate::extract::{Circumstances, WebForm};
+use crate::routes::me::erase::parse;
+use crate::routes::pending::failed;
+
+pub(super) async fn form(visit: Visit) -> Response {
+    match visit.somebody() {
+        Ok(_) => show(&visit, &Draft::default(), StatusCode::OK),
+        Err(sign_in) => *sign_in,
+    }
+}
+
+pub(super) async fn erase(
+    State(state): State<Shared>,
+    visit: Visit,
+    Circumstances(context): Circumstances,
+    form: WebForm,
+) -> Result<Response, ApiError> {
+    let person = match visit.somebody() {
+        Ok(person) => person,
+        Err(sign_in) => return Ok(*sign_in),
+    };
+    let password = match parse(form.object()) {
+        Ok(password) => password,
+        Err(ApiError::Validation(problems)) => {
+            let draft = Draft::refused(form, &visit, &problems);
+            return Ok(show(&visit, &draft, StatusCode::UNPROCESSABLE_ENTITY));
+        }
+        Err(error) => return Err(error),
+    };
+    let erased = state.app.commands.erase(&context, person, &password).await;
+    match erased.map_err(failed(|_| ApiError::AccountGone)) {
+        Ok(_) => {
+            state.people.forget();
+            Ok(with_cookie(then("/sign-in?gone=1"), session::end(state.secure())))
+        }
+        Err(ApiError::WrongPassword) => {
+            let draft = Draft::wrong(form, "password", visit.words().wrong_password);
+            Ok(show(&visit, &draft, StatusCode::FORBIDDEN))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn show(visit: &Visit, draft: &Draft, status: StatusCode) -> Response {
+    let words = visit.words();
+    let password = Field {
+        name: "password",
+        label: words.password,
+        kind: "password",
+        autocomplete: "current-password",
+        hint: None,
+    };
+    Page::new(visit, words.account).status(status).show(&html! {
+        div.narrow {
+            h1 { (words.account) }
+            (draft.summary(words))
+            form.card method="post" action="/me/account" novalidate {
+                h2 { (words.delete_account) }
+                p { (words.delete_account_explained) }
+                (draft.field(&password))
+                button.primary.danger { (words.delete_account_yes) }
+            }
+        }
+    })
+}

@@ -1,0 +1,92 @@
+//! Forms: a field with its label, hint and error; and what stands above a form that has errors.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use super::problems;
+use super::visit::Visit;
+use super::words::Words;
+use crate::error::Problem;
+use crate::extract::WebForm;
+
+/// A form as it was sent, and what is wrong with it.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub(super) form: WebForm,
+    errors: BTreeMap<String, String>,
+}
+
+/// A field of a form.
+pub(super) struct Field<'a> {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) autocomplete: &'static str,
+    pub(super) hint: Option<&'a str>,
+}
+
+impl Draft {
+    /// With problems as the API names them.
+    pub(super) fn refused(form: WebForm, visit: &Visit, problems: &[Problem]) -> Self {
+        let mut draft = Self { form, errors: BTreeMap::new() };
+        for problem in problems {
+            let (field, text) = problems::explain(visit.words(), problem);
+            draft.errors.entry(field).or_insert(text);
+        }
+        draft
+    }
+
+    /// With one error, of a field.
+    pub(super) fn wrong(form: WebForm, field: &str, text: &str) -> Self {
+        Self { form, errors: BTreeMap::from([(field.to_owned(), text.to_owned())]) }
+    }
+
+    /// All errors, each leading to its field.
+    pub(super) fn summary(&self, words: &Words) -> Markup {
+        html! {
+            @if !self.errors.is_empty() {
+                section.problem role="alert" aria-labelledby="problem" {
+                    h2 #problem { (words.problem) }
+                    ul {
+                        @for (field, text) in &self.errors {
+                            li { a href={ "#" (field) } { (text) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn field(&self, field: &Field<'_>) -> Markup {
+        let Field { name, label, kind, autocomplete, hint } = *field;
+        let value = if kind == "password" { "" } else { self.form.text(name) };
+        html! {
+            div.field {
+                label for=(name) { (label) }
+                (self.notes(name, hint))
+                input #(name) name=(name) type=(kind) value=(value) autocomplete=(autocomplete) required
+                    aria-describedby=[self.described(name, hint)]
+                    aria-invalid=[self.errors.contains_key(name).then_some("true")];
+            }
+        }
+    }
+
+    /// The hint and the error of a field.
+    pub(super) fn notes(&self, name: &str, hint: Option<&str>) -> Markup {
+        html! {
+            @if let Some(hint) = hint { p.hint id={ (name) "-hint" } { (hint) } }
+            @if let Some(error) = self.errors.get(name) {
+                p.error id={ (name) "-error" } { (error) }
+            }
+        }
+    }
+
+    /// For `aria-describedby`.
+    pub(super) fn described(&self, name: &str, hint: Option<&str>) -> Option<String> {
+        let hint = hint.map(|_| format!("{name}-hint"));
+        let error = self.errors.contains_key(name).then(|| format!("{name}-error"));
+        let ids: Vec<String> = hint.into_iter().chain(error).collect();
+        (!ids.is_empty()).then(|| ids.join(" "))
+    }
+}

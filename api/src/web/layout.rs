@@ -1,0 +1,201 @@
+//! What every page has: head, navigation, footer, and the headers it is sent with.
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
+};
+use http::{HeaderValue, StatusCode};
+use maud::{DOCTYPE, Markup, html};
+use url::Url;
+
+use super::assets::{self, Asset};
+use super::language::Language;
+use super::visit::Visit;
+use crate::pages::encoding::Encoding;
+
+/// A page to be shown.
+pub(super) struct Page<'a> {
+    visit: &'a Visit,
+    title: String,
+    status: StatusCode,
+    scripts: Vec<&'static Asset>,
+    head: Markup,
+    /// Where pictures and videos come from, besides us.
+    media: Option<String>,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(visit: &'a Visit, title: impl Into<String>) -> Self {
+        let (title, head) = (title.into(), html! {});
+        Self { visit, title, status: StatusCode::OK, scripts: Vec::new(), head, media: None }
+    }
+
+    pub(super) fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub(super) fn script(mut self, script: &'static Asset) -> Self {
+        self.scripts.push(script);
+        self
+    }
+
+    /// More for the head.
+    pub(super) fn head(mut self, head: Markup) -> Self {
+        self.head = head;
+        self
+    }
+
+    /// The page shows files of the store that this URL, if there is one, leads to.
+    pub(super) fn media(mut self, url: Option<&str>) -> Self {
+        let origin = url.and_then(|url| Url::parse(url).ok()).map(|url| url.origin());
+        self.media = origin.filter(|origin| origin.is_tuple()).map(|o| o.ascii_serialization());
+        self
+    }
+
+    /// The whole answer, around the page's own content.
+    pub(super) fn show(self, content: &Markup) -> Response {
+        let plain = Bytes::from(self.document(content).into_string());
+        let encoding = Encoding::choose(&self.visit.headers, plain.len());
+        let mut response = (self.status, encoding.encode(&plain)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(CONTENT_SECURITY_POLICY, self.policy());
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        headers.insert(VARY, HeaderValue::from_static("cookie, accept-language, accept-encoding"));
+        // Our own forms say where they come from; nobody else is told.
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        if let Some(encoding) = encoding.header() {
+            headers.insert(CONTENT_ENCODING, encoding);
+        }
+        response
+    }
+
+    /// Scripts and styles are files of ours. Nothing that a page contains can be one.
+    fn policy(&self) -> HeaderValue {
+        let media = self.media.as_deref().unwrap_or_default();
+        let policy = format!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+             img-src 'self' {media}; media-src 'self' {media}; form-action 'self'; \
+             base-uri 'none'; frame-ancestors 'none'"
+        );
+        let strict = HeaderValue::from_static("default-src 'none'");
+        HeaderValue::try_from(policy).unwrap_or(strict)
+    }
+
+    fn document(&self, content: &Markup) -> Markup {
+        let (visit, words) = (self.visit, self.visit.words());
+        html! {
+            (DOCTYPE)
+            html lang=(visit.language.tag()) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { (self.title) " · " (words.contest) }
+                    link rel="stylesheet" href=(assets::STYLE.url());
+                    link rel="icon" type="image/svg+xml" href=(assets::ICON.url());
+                    (self.head)
+                    @for script in &self.scripts {
+                        script type="module" src=(script.url()) {}
+                    }
+                }
+                body {
+                    a.skip href="#content" { (words.skip_to_content) }
+                    (self.banner())
+                    main #content tabindex="-1" { (content) }
+                    footer {
+                        p { (words.footer) }
+                        p { a href="/docs" { (words.api) } }
+                        (self.languages())
+                    }
+                }
+            }
+        }
+    }
+
+    fn banner(&self) -> Markup {
+        let (visit, words) = (self.visit, self.visit.words());
+        let path = visit.here.split('?').next().unwrap_or("/");
+        let link = |to: &str, text: &str| {
+            html! {
+                li { a href=(to) aria-current=[(path == to).then_some("page")] { (text) } }
+            }
+        };
+        html! {
+            header.banner {
+                a.brand href="/" {
+                    span.mark aria-hidden="true" { "ANB" }
+                    span { "Rising Stars " span.thin { "Showcase" } }
+                }
+                nav aria-label=(words.main_navigation) {
+                    ul {
+                        (link("/", words.ranking))
+                        (link("/videos", words.videos))
+                        @if visit.person.is_some() {
+                            (link("/me/upload", words.upload))
+                            (link("/me/videos", words.my_videos))
+                            (link("/me/account", words.account))
+                            li {
+                                form method="post" action="/sign-out" {
+                                    button.plain { (words.sign_out) }
+                                }
+                            }
+                        } @else {
+                            (link("/sign-in", words.sign_in))
+                            (link("/sign-up", words.sign_up))
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn languages(&self) -> Markup {
+        let visit = self.visit;
+        html! {
+            form.languages method="post" action="/language" {
+                input type="hidden" name="next" value=(visit.here);
+                @for language in [Language::Spanish, Language::English] {
+                    button.plain name="language" value=(language.tag()) lang=(language.tag())
+                        aria-pressed=(language == visit.language) { (language.name()) }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn visit() -> Visit {
+        Visit {
+            language: Language::Spanish,
+            person: None,
+            here: "/?q=\"<script>".to_owned(),
+            headers: http::HeaderMap::new(),
+        }
+    }
+
+    #[test]
+    fn what_people_write_is_text() {
+        let visit = visit();
+        let page = Page::new(&visit, "<script>alert(1)</script>");
+        let written = page.document(&html! { p { "<img src=x onerror=alert(1)>" } }).into_string();
+        assert!(!written.contains("<script>") && !written.contains("<img"));
+    }
+
+    #[test]
+    fn nothing_inline_may_run_and_media_come_from_the_store() {
+        let visit = visit();
+        let page = Page::new(&visit, "t").media(Some("https://media.example/a.mp4?signature=x"));
+        let policy = page.policy();
+        let policy = policy.to_str().unwrap();
+        assert!(policy.contains("media-src 'self' https://media.example;"), "{policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
+        let written = page.document(&html! {}).into_string();
+        assert!(!written.contains(" style=") && !written.contains(" onclick="));
+    }
+}

@@ -1,0 +1,89 @@
+//! Cookies: the session, and the chosen language.
+//!
+//! The session is an access token that scripts cannot read (`HttpOnly`) and that other sites' requests
+//! do not carry beyond following a link (`SameSite=Lax`). The API takes no cookies, so that it needs no
+//! protection against forged requests; the pages' own forms have one (see [`super::same_origin`]).
+
+use cookie::{Cookie, SameSite};
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
+
+use super::language::Language;
+
+const SESSION: &str = "anb_session";
+const LANGUAGE: &str = "anb_language";
+const YEAR: i64 = 365 * 24 * 60 * 60;
+
+/// What the cookies of a request hold.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Cookies {
+    pub(super) session: Option<String>,
+    pub(super) language: Option<String>,
+}
+
+impl Cookies {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let mut found = Self::default();
+        let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        for cookie in values.flat_map(Cookie::split_parse).flatten() {
+            let place = match cookie.name() {
+                SESSION => &mut found.session,
+                LANGUAGE => &mut found.language,
+                _ => continue,
+            };
+            *place = Some(cookie.value().to_owned());
+        }
+        found
+    }
+}
+
+/// Begins a session. `secure` keeps it off plain HTTP.
+pub(super) fn begin(token: &str, seconds: u64, secure: bool) -> HeaderValue {
+    let seconds = i64::try_from(seconds).unwrap_or(YEAR);
+    header(cookie(SESSION, token, seconds, secure))
+}
+
+/// Ends the session.
+pub(super) fn end(secure: bool) -> HeaderValue {
+    header(cookie(SESSION, "", 0, secure))
+}
+
+/// Keeps the chosen language.
+pub(super) fn speak(language: Language, secure: bool) -> HeaderValue {
+    header(cookie(LANGUAGE, language.tag(), YEAR, secure))
+}
+
+fn cookie<'a>(name: &'a str, value: &'a str, seconds: i64, secure: bool) -> Cookie<'a> {
+    Cookie::build((name, value))
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(secure)
+        .max_age(cookie::time::Duration::seconds(seconds))
+        .build()
+}
+
+fn header(cookie: Cookie<'_>) -> HeaderValue {
+    // Tokens and language tags are fit for a header.
+    HeaderValue::try_from(cookie.to_string()).unwrap_or(HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_comes_back_and_scripts_cannot_read_it() {
+        let set = begin("a.b-c_d", 60, true);
+        let set = set.to_str().unwrap();
+        for attribute in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/", "Max-Age=60"] {
+            assert!(set.contains(attribute), "{attribute} in {set}");
+        }
+        let sent = format!("other=1; {}; anb_language=en", set.split(';').next().unwrap());
+        let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(&sent).unwrap())]);
+        let found = Cookies::of(&headers);
+        assert_eq!(found.session.as_deref(), Some("a.b-c_d"));
+        assert_eq!(found.language.as_deref(), Some("en"));
+        assert!(end(false).to_str().unwrap().contains("Max-Age=0"));
+    }
+}

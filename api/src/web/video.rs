@@ -1,0 +1,183 @@
+//! `GET /videos/{id}` and its poster; `POST /videos/{id}/vote`.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use commands::{Answer, CommandStatus, Context};
+use domain::{Rejection, VideoId};
+use http::Uri;
+use maud::{Markup, html};
+use projections::queries::PublicVideo;
+
+use super::assets;
+use super::gallery::votes;
+use super::layout::Page;
+use super::sign_in::then;
+use super::visit::Visit;
+use crate::app::Shared;
+use crate::error::ApiError;
+use crate::extract::{Circumstances, QueryFields, VideoPath};
+use crate::routes::media::{URL_VALID_FOR, signed_url};
+use crate::routes::pending::failed;
+
+/// Where a visitor stands with a video.
+enum Ballot {
+    SignedOut,
+    Open,
+    /// The vote stands in the log, and its verdict will come.
+    Waiting,
+    Voted,
+}
+
+pub(super) async fn page(
+    State(state): State<Shared>,
+    visit: Visit,
+    path: VideoPath,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let id = path.or(ApiError::VideoNotFound)?;
+    let command = QueryFields::of(&uri).take("command");
+    let video = state.app.queries.public_video(id).await?.ok_or(ApiError::VideoNotFound)?;
+    let ballot = ballot(&state, &visit, id, command.as_deref()).await?;
+    let storage = state.app.storage.as_ref();
+    let film = signed_url(storage, &video.processed_key, URL_VALID_FOR).await?;
+    let poster = match &video.poster_key {
+        Some(key) => Some(signed_url(storage, key, URL_VALID_FOR).await?),
+        None => None,
+    };
+    let words = visit.words();
+    let address = format!("{}/videos/{id}", state.app.settings.public_url);
+    let page = Page::new(&visit, video.title.as_str())
+        .script(&assets::VIDEO)
+        .media(Some(&film))
+        .head(preview(&visit, &video, &address));
+    Ok(page.show(&html! {
+        article.player {
+            div.screen {
+                video controls playsinline preload="metadata" poster=[poster] {
+                    source src=(film) type="video/mp4";
+                    p { (words.no_video_support) " " a href=(film) { (video.title) } }
+                }
+            }
+            div.heading {
+                div {
+                    h1 { (video.title) }
+                    p { (words.by) " " strong { (video.artist_name) } " · " (video.city) ", " (video.country) }
+                    p.hint {
+                        (words.uploaded_on) " "
+                        time datetime=(video.uploaded_at.to_rfc3339()) { (visit.language.day(video.uploaded_at)) }
+                    }
+                }
+                (box_of(&visit, &video, &ballot))
+            }
+            section.share aria-labelledby="share-title" {
+                h2 #share-title { (words.share) }
+                div.row {
+                    label.unseen for="link" { (words.share_link) }
+                    input #link readonly value=(address);
+                    button #copy type="button" data-done=(words.copied) hidden { (words.copy) }
+                }
+                p #copy-news role="status" {}
+            }
+        }
+    }))
+}
+
+/// What other sites show of a link: <https://ogp.me>.
+fn preview(visit: &Visit, video: &PublicVideo, address: &str) -> Markup {
+    let words = visit.words();
+    let about = format!("{} · {}, {}", video.artist_name, video.city, video.country);
+    let properties = [
+        ("og:type", "video.other"),
+        ("og:site_name", words.contest),
+        ("og:title", video.title.as_str()),
+        ("og:description", about.as_str()),
+        ("og:url", address),
+    ];
+    html! {
+        link rel="canonical" href=(address);
+        meta name="description" content=(about);
+        meta name="twitter:card" content="summary_large_image";
+        @for (property, content) in properties { meta property=(property) content=(content); }
+        // Signed links end; this one stays.
+        @if video.poster_key.is_some() { meta property="og:image" content={ (address) "/poster" }; }
+    }
+}
+
+async fn ballot(
+    state: &Shared,
+    visit: &Visit,
+    video: VideoId,
+    command: Option<&str>,
+) -> Result<Ballot, ApiError> {
+    let Some(voter) = visit.person else { return Ok(Ballot::SignedOut) };
+    if state.app.queries.has_voted(voter, video).await? {
+        return Ok(Ballot::Voted);
+    }
+    let Some(command) = command else { return Ok(Ballot::Open) };
+    let status =
+        state.app.commands.status(command).await.map_err(failed(ApiError::VoteRejected))?;
+    Ok(match status {
+        Some(CommandStatus::Pending) => Ballot::Waiting,
+        Some(CommandStatus::Accepted { .. }) => Ballot::Voted,
+        Some(CommandStatus::Rejected(_)) | None => Ballot::Open,
+    })
+}
+
+fn box_of(visit: &Visit, video: &PublicVideo, ballot: &Ballot) -> Markup {
+    let words = visit.words();
+    let here = format!("/videos/{}", video.id);
+    html! {
+        section.ballot #ballot aria-label=(words.vote) data-refresh[matches!(ballot, Ballot::Waiting)] {
+            p.votes { (votes(visit, video.votes)) }
+            @match ballot {
+                Ballot::SignedOut => {
+                    a.button.primary href={ "/sign-in?next=" (here) } { (words.sign_in_to_vote) }
+                }
+                Ballot::Open => {
+                    form method="post" action={ (here) "/vote" } {
+                        button.primary { (words.vote) }
+                    }
+                }
+                Ballot::Waiting => {
+                    p role="status" { strong { (words.waiting) } " " (words.waiting_hint) }
+                    a.button href=(visit.here) { (words.refresh) }
+                }
+                Ballot::Voted => {
+                    p role="status" { strong.done { "✓ " (words.voted) } br; (words.voted_hint) }
+                }
+            }
+        }
+    }
+}
+
+pub(super) async fn poster(
+    State(state): State<Shared>,
+    path: VideoPath,
+) -> Result<Response, ApiError> {
+    let id = path.or(ApiError::VideoNotFound)?;
+    let video = state.app.queries.public_video(id).await?.ok_or(ApiError::VideoNotFound)?;
+    let key = video.poster_key.ok_or(ApiError::MediaGone)?;
+    let url = signed_url(state.app.storage.as_ref(), &key, URL_VALID_FOR).await?;
+    Ok(Redirect::temporary(&url).into_response())
+}
+
+pub(super) async fn vote(
+    State(state): State<Shared>,
+    visit: Visit,
+    Circumstances(context): Circumstances,
+    path: VideoPath,
+) -> Result<Response, ApiError> {
+    let video = path.or(ApiError::VoteRejected(Rejection::VideoUnknown))?;
+    let here = format!("/videos/{video}");
+    let Some(voter) = visit.person else { return Ok(visit.sign_in(&here)) };
+    // A form that is sent twice is one vote, and no error.
+    let context = Context { idempotency_key: Some(format!("page {video}")), ..context };
+    let voted = state.app.commands.vote(&context, voter, video).await;
+    match voted.map_err(failed(ApiError::VoteRejected)) {
+        Ok(Answer::Pending(token)) => Ok(then(&format!("{here}?command={token}"))),
+        Ok(Answer::Done(_)) | Err(ApiError::VoteRejected(Rejection::AlreadyVoted)) => {
+            Ok(then(&here))
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,92 @@
+//! Who asks for a page, and in which language.
+
+use axum::extract::{FromRequestParts, OriginalUri};
+use axum::response::{IntoResponse, Redirect, Response};
+use domain::AccountId;
+use http::HeaderMap;
+use http::request::Parts;
+
+use super::language::Language;
+use super::session::Cookies;
+use super::words::Words;
+use crate::app::Shared;
+use crate::error::ApiError;
+use crate::extract::Actor;
+
+/// A request for a page.
+pub(super) struct Visit {
+    pub(super) language: Language,
+    /// Who has signed in.
+    pub(super) person: Option<AccountId>,
+    /// The path and query that were asked for.
+    pub(super) here: String,
+    pub(super) headers: HeaderMap,
+}
+
+impl Visit {
+    pub(super) fn words(&self) -> &'static Words {
+        self.language.words()
+    }
+
+    /// Whoever is signed in; everybody else is asked to sign in, and then comes back.
+    pub(super) fn somebody(&self) -> Result<AccountId, Box<Response>> {
+        self.person.ok_or_else(|| Box::new(self.sign_in(&self.here)))
+    }
+
+    /// Off to sign in, and then to `next`.
+    pub(super) fn sign_in(&self, next: &str) -> Response {
+        let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+        Redirect::to(&format!("/sign-in?next={next}")).into_response()
+    }
+}
+
+impl FromRequestParts<Shared> for Visit {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
+        let cookies = Cookies::of(&parts.headers);
+        let person = match &cookies.session {
+            Some(token) => signed_in(state, token).await?,
+            None => None,
+        };
+        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
+        Ok(Self {
+            language: Language::of(cookies.language.as_deref(), &parts.headers),
+            person,
+            here: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            headers: parts.headers.clone(),
+        })
+    }
+}
+
+/// A session that has ended is none.
+async fn signed_in(state: &Shared, token: &str) -> Result<Option<AccountId>, ApiError> {
+    match Actor::of_token(state, token).await {
+        Ok(Actor(account)) => Ok(Some(account)),
+        Err(ApiError::TokenInvalid | ApiError::AccountGone) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A page of ours to go on to; anything else is the front page.
+pub(super) fn local(path: &str) -> &str {
+    let foreign = path.starts_with("//") || path.contains(['\\', '\r', '\n', '\t']);
+    if path.starts_with('/') && !foreign { path } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_led_to_another_site() {
+        for good in ["/", "/me/videos?a=b#c"] {
+            assert_eq!(local(good), good);
+        }
+        for bad in
+            ["", "//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil", "x"]
+        {
+            assert_eq!(local(bad), "/", "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! A real browser without a screen, driven through WebDriver.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+use super::client::PASSWORD;
+use super::server::free_port;
+use super::{Api, Person, eventually};
+
+/// How a browser is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    pub(crate) width: u32,
+    pub(crate) dark: bool,
+    pub(crate) scripts: bool,
+}
+
+impl Look {
+    pub(crate) const DESKTOP: Self = Self { width: 1280, dark: false, scripts: true };
+    pub(crate) const PHONE: Self = Self { width: 360, dark: true, scripts: true };
+    pub(crate) const WITHOUT_SCRIPTS: Self = Self { scripts: false, ..Self::DESKTOP };
+}
+
+/// A running browser. It is ended when this is dropped, also by a panic.
+pub(crate) struct Browser {
+    client: Client,
+    driver: Child,
+    base: String,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    pub(crate) async fn open(api: &Api, look: Look) -> Self {
+        let port = free_port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver; scripts/setup.sh installs it");
+        let profile = tempfile::Builder::new().prefix("anb-browser-").tempdir().unwrap();
+        let Value::Object(capabilities) = look.capabilities(profile.path()) else { unreachable!() };
+        let client = eventually("the browser is there", async || {
+            ClientBuilder::new(HttpConnector::new())
+                .capabilities(capabilities.clone())
+                .connect(&format!("http://127.0.0.1:{port}"))
+                .await
+                .ok()
+        })
+        .await;
+        Self { client, driver, base: api.base.clone(), _profile: profile }
+    }
+
+    pub(crate) async fn go(&self, path: &str) {
+        self.client.goto(&format!("{}{path}", self.base)).await.unwrap();
+    }
+
+    /// The path and query of the page that is shown.
+    pub(crate) async fn place(&self) -> String {
+        let url = self.client.current_url().await.unwrap();
+        url.as_str().strip_prefix(&self.base).unwrap_or(url.as_str()).to_owned()
+    }
+
+    pub(crate) async fn sign_in(&self, person: &Person) {
+        self.go("/sign-in").await;
+        self.fill("email", &person.email).await;
+        self.fill("password", PASSWORD).await;
+        self.click("main form button").await;
+        self.see(".banner form[action='/sign-out']").await;
+    }
+
+    /// Waits for an element.
+    pub(crate) async fn see(&self, selector: &str) -> Element {
+        eventually(&format!("there is {selector}"), async || {
+            self.client.find(Locator::Css(selector)).await.ok()
+        })
+        .await
+    }
+
+    /// Waits until an element's text contains this.
+    pub(crate) async fn read(&self, selector: &str, text: &str) {
+        eventually(&format!("{selector} says {text}"), async || {
+            let element = self.client.find(Locator::Css(selector)).await.ok()?;
+            element.text().await.ok()?.contains(text).then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) async fn click(&self, selector: &str) {
+        self.see(selector).await.click().await.unwrap();
+    }
+
+    pub(crate) async fn fill(&self, id: &str, text: &str) {
+        self.see(&format!("#{id}")).await.send_keys(text).await.unwrap();
+    }
+
+    /// Presses keys where the focus is.
+    pub(crate) async fn press(&self, keys: &str) {
+        self.client.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// Waits until a script says `true`.
+    pub(crate) async fn until(&self, what: &str, script: &str) {
+        eventually(what, async || {
+            let said = self.client.execute(script, Vec::new()).await.ok()?;
+            (said == true).then_some(())
+        })
+        .await;
+    }
+
+    /// What axe-core finds wrong with the page, a line each.
+    pub(crate) async fn barriers(&self) -> Vec<String> {
+        let axe = std::fs::read_to_string(test_services::jars::recipe("lib/axe-core/axe.min.js"))
+            .expect("axe-core; scripts/setup.sh fetches it");
+        self.client.execute(&axe, Vec::new()).await.unwrap();
+        let script = "const done = arguments[arguments.length - 1];
+            axe.run().then((found) => done(found.violations.map((rule) =>
+                `${rule.id}: ${rule.nodes.map((node) => node.html).join(' ')}`)));";
+        let found = self.client.execute_async(script, Vec::new()).await.unwrap();
+        found.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Keeps a picture, if `SCREENSHOTS` names a folder for them.
+    pub(crate) async fn picture(&self, name: &str) {
+        let Some(folder) = std::env::var_os("SCREENSHOTS") else { return };
+        let png = self.client.screenshot().await.unwrap();
+        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), png).unwrap();
+    }
+
+    pub(crate) async fn close(self) {
+        self.client.clone().close().await.unwrap();
+    }
+}
+
+impl Look {
+    fn capabilities(self, profile: &std::path::Path) -> Value {
+        let Self { width, dark, scripts } = self;
+        let scheme = if dark { 0 } else { 1 };
+        let mut options = json!({
+            "args": [
+                "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
+                "--no-first-run", "--lang=es-CO", "--mute-audio",
+                format!("--window-size={width},900"),
+                format!("--blink-settings=preferredColorScheme={scheme}"),
+                format!("--user-data-dir={}", profile.display()),
+            ],
+            "prefs": { "intl.accept_languages": "es-CO,es" },
+        });
+        if !scripts {
+            options["prefs"]["profile.managed_default_content_settings.javascript"] = 2.into();
+        }
+        if width < 500 {
+            let metrics =
+                json!({ "width": width, "height": 740, "pixelRatio": 2.0, "touch": true });
+            options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
+        }
+        json!({ "browserName": "chrome", "goog:chromeOptions": options })
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // It ends its browser when it is asked to, and not when it is killed.
+        if let Some(pid) = self.driver.id() {
+            let _ = std::process::Command::new("kill").args(["-TERM", &pid.to_string()]).status();
+            for _ in 0..100 {
+                if !matches!(self.driver.try_wait(), Ok(None)) {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}

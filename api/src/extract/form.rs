@@ -16,11 +16,8 @@ impl<S: Sync> FromRequest<S> for WebForm {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let bytes = read(request.into_body()).await?;
-        let pairs = url::form_urlencoded::parse(&bytes);
-        let pair = |(name, value): (_, _)| (String::from(name), Value::from(String::from(value)));
-        Ok(Self(
-            pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).map(pair).collect(),
-        ))
+        let fields = url::form_urlencoded::parse(&bytes).into_owned();
+        Ok(Self(fields.map(|(name, value)| (name, Value::from(value))).collect()))
     }
 }
 

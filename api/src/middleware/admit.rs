@@ -57,7 +57,7 @@ impl Doors {
         match request.uri().path() {
             "/health" | "/ready" | "/metrics" => None,
             _ if request.method().is_safe() => Some(&self.reads),
-            "/api/videos/upload" => Some(&self.uploads),
+            "/api/videos/upload" | "/me/upload" => Some(&self.uploads),
             _ => Some(&self.commands),
         }
     }

@@ -98,7 +98,7 @@ fn search_form(visit: &Visit, choice: &Choice) -> Markup {
     html! {
         form.search method="get" action="/" role="search" {
             (choice.hidden())
-            label for="q" { (words.search) }
+            label.unseen for="q" { (words.search) }
             div.row {
                 input #q type="search" name="q" maxlength="100" aria-describedby="q-hint" autocomplete="off";
                 button { (words.search) }

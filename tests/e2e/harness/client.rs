@@ -162,7 +162,8 @@ impl Ask for RequestBuilder {
 pub(crate) fn new_email(name: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{}.{n}@example.com", name.to_lowercase().replace(' ', "."))
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("{}.{n}@example.com", letters.to_lowercase())
 }
 
 /// A registration in which nothing is wrong.

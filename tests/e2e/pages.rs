@@ -103,6 +103,7 @@ async fn what_is_wrong_stands_beside_its_field(scene: &Scene) {
         assert!(page.contains(&format!("id=\"{field}-error\"")), "{field}: {page}");
         assert!(page.contains(&format!("href=\"#{field}\"")), "{field}");
     }
+    assert!(page.contains(">Apellido: Completa este campo</a>"), "{page}");
     assert!(!page.contains("city-error") && page.contains("Zoé &quot;x&quot;"));
     assert!(!page.contains("secreto"), "no password comes back");
 

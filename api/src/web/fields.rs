@@ -50,7 +50,7 @@ impl Draft {
                     h2 #problem { (words.problem) }
                     ul {
                         @for (field, text) in &self.errors {
-                            li { a href={ "#" (field) } { (text) } }
+                            li { a href={ "#" (field) } { (label(words, field)) ": " (text) } }
                         }
                     }
                 }
@@ -58,6 +58,7 @@ impl Draft {
         }
     }
 
+    /// The field with its label, hint and error.
     pub(super) fn field(&self, field: &Field<'_>) -> Markup {
         let Field { name, label, kind, autocomplete, hint } = *field;
         let value = if kind == "password" { "" } else { self.form.text(name) };
@@ -88,5 +89,22 @@ impl Draft {
         let error = self.errors.contains_key(name).then(|| format!("{name}-error"));
         let ids: Vec<String> = hint.into_iter().chain(error).collect();
         (!ids.is_empty()).then(|| ids.join(" "))
+    }
+}
+
+/// What a field is called, where it does not stand beside its label.
+fn label<'a>(words: &'a Words, field: &'a str) -> &'a str {
+    match field {
+        "first_name" => words.first_name,
+        "last_name" => words.last_name,
+        "email" => words.email,
+        "password" | "password1" => words.password,
+        "password2" => words.password_again,
+        "city" => words.city,
+        "country" => words.country,
+        "title" => words.title,
+        "description" => words.description,
+        "file" => words.file,
+        other => other,
     }
 }

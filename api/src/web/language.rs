@@ -108,7 +108,8 @@ mod tests {
         assert_eq!(Language::of(None, &HeaderMap::new()), Language::Spanish);
         assert_eq!(Language::of(None, &asking("en-GB,es;q=0.8")), Language::English);
         assert_eq!(Language::of(None, &asking("fr, es-CO;q=0.9, en")), Language::Spanish);
-        assert_eq!(Language::of(None, &asking("de, é")), Language::Spanish);
+        assert_eq!(Language::of(None, &asking("de, *;q=0.1")), Language::Spanish);
+        assert_eq!(Language::of(Some("aé"), &HeaderMap::new()), Language::Spanish);
         assert_eq!(Language::of(Some("en"), &asking("es")), Language::English);
         assert_eq!(Language::of(Some("xx"), &asking("en")), Language::English);
     }

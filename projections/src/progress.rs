@@ -118,7 +118,9 @@ async fn standing(
     pool: &PgPool,
     lookup: &dyn VerdictLookup,
 ) -> Result<Progress, Box<dyn std::error::Error + Send + Sync>> {
-    let checkpoints = lookup.checkpoints().await?;
+    let mut checkpoints = lookup.checkpoints().await?;
+    // A new partition is claimed without a word: nothing of it is folded, so nobody waits for it.
+    checkpoints.retain(|checkpoint| checkpoint.offset > 0);
     let generation: i64 =
         sqlx::query_scalar("select generation from ranking_head").fetch_one(pool).await?;
     Ok(Progress { generation: Some(u64::try_from(generation)?), checkpoints, erased: false })
@@ -140,4 +142,22 @@ pub fn raise(generation: &watch::Sender<u64>, new: u64) {
         *current = new.max(*current);
         newer
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lookup::PostgresLookup;
+
+    #[tokio::test]
+    async fn a_partition_of_which_nothing_is_folded_is_no_news() {
+        let pool = test_services::database().await;
+        let lookup = PostgresLookup::new(pool.clone());
+        let before = standing(&pool, &lookup).await.unwrap();
+        let claimed = "insert into checkpoints (partition, next_offset) values (0, 0), (1, 7)";
+        sqlx::query(claimed).execute(&pool).await.unwrap();
+        let after = standing(&pool, &lookup).await.unwrap();
+        assert_eq!(before.checkpoints, []);
+        assert_eq!(after.checkpoints, [Position { partition: 1, offset: 7 }]);
+    }
 }

@@ -31,6 +31,18 @@ pub(crate) async fn signed_url(
     })
 }
 
+/// The same for an object that there may not be.
+pub(crate) async fn signed_url_if_any(
+    storage: &dyn ObjectStorage,
+    key: Option<&str>,
+    valid_for: Duration,
+) -> Result<Option<String>, ApiError> {
+    match key {
+        Some(key) => signed_url(storage, key, valid_for).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// What makes a URL a signed one.
 #[derive(Deserialize)]
 pub(crate) struct Signed {

@@ -57,13 +57,6 @@ pub(super) async fn erase(
 
 fn show(visit: &Visit, draft: &Draft, status: StatusCode) -> Response {
     let words = visit.words();
-    let password = Field {
-        name: "password",
-        label: words.password,
-        kind: "password",
-        autocomplete: "current-password",
-        hint: None,
-    };
     Page::new(visit, words.account).status(status).show(&html! {
         div.narrow {
             h1 { (words.account) }
@@ -71,7 +64,7 @@ fn show(visit: &Visit, draft: &Draft, status: StatusCode) -> Response {
             form.card method="post" action="/me/account" novalidate {
                 h2 { (words.delete_account) }
                 p { (words.delete_account_explained) }
-                (draft.field(&password))
+                (draft.field(&Field::current_password(words)))
                 button.primary.danger { (words.delete_account_yes) }
             }
         }

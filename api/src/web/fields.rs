@@ -26,6 +26,19 @@ pub(super) struct Field<'a> {
     pub(super) hint: Option<&'a str>,
 }
 
+impl Field<'_> {
+    /// For who must show that it is they.
+    pub(super) fn current_password(words: &Words) -> Self {
+        Self {
+            name: "password",
+            label: words.password,
+            kind: "password",
+            autocomplete: "current-password",
+            hint: None,
+        }
+    }
+}
+
 impl Draft {
     /// With problems as the API names them.
     pub(super) fn refused(form: WebForm, visit: &Visit, problems: &[Problem]) -> Self {

@@ -12,7 +12,7 @@ use super::visit::Visit;
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Paging, QueryFields};
-use crate::routes::media::{URL_VALID_FOR, signed_url};
+use crate::routes::media::{URL_VALID_FOR, signed_url_if_any};
 
 const CARDS: u32 = 12;
 
@@ -39,13 +39,11 @@ pub(super) async fn page(
     let mut videos = state.app.queries.public_videos(&wanted).await?;
     let more = videos.len() > CARDS as usize;
     videos.truncate(CARDS as usize);
+    let storage = state.app.storage.as_ref();
     let mut cards = Vec::with_capacity(videos.len());
     for video in &videos {
-        let poster = match &video.poster_key {
-            Some(key) => Some(signed_url(state.app.storage.as_ref(), key, URL_VALID_FOR).await?),
-            None => None,
-        };
-        cards.push((video, poster));
+        let key = video.poster_key.as_deref();
+        cards.push((video, signed_url_if_any(storage, key, URL_VALID_FOR).await?));
     }
     let words = visit.words();
     let boards = state.web.boards(&state.app.queries)?;

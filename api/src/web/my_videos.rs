@@ -18,7 +18,7 @@ use super::visit::Visit;
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Circumstances, QueryFields, VideoPath};
-use crate::routes::media::{URL_VALID_FOR, signed_url};
+use crate::routes::media::{URL_VALID_FOR, signed_url_if_any};
 use crate::routes::pending::failed;
 use crate::routes::videos::own::reason_text;
 
@@ -42,10 +42,8 @@ pub(super) async fn list(
     };
     let mut videos = Vec::new();
     for video in state.app.queries.videos_of(owner).await? {
-        let poster = match &video.poster_key {
-            Some(key) => Some(signed_url(state.app.storage.as_ref(), key, URL_VALID_FOR).await?),
-            None => None,
-        };
+        let key = video.poster_key.as_deref();
+        let poster = signed_url_if_any(state.app.storage.as_ref(), key, URL_VALID_FOR).await?;
         videos.push((video, poster));
     }
     let moves = videos.iter().any(|(video, _)| is_moving(video.stage));

@@ -98,13 +98,6 @@ fn show(
         autocomplete: "username",
         hint: None,
     };
-    let password = Field {
-        name: "password",
-        label: words.password,
-        kind: "password",
-        autocomplete: "current-password",
-        hint: None,
-    };
     Page::new(visit, words.sign_in).status(status).show(&html! {
         div.narrow {
             h1 { (words.sign_in) }
@@ -113,7 +106,7 @@ fn show(
             form.card method="post" action="/sign-in" novalidate {
                 input type="hidden" name="next" value=(next);
                 (draft.field(&email))
-                (draft.field(&password))
+                (draft.field(&Field::current_password(words)))
                 button.primary { (words.sign_in) }
             }
             p { (words.no_account) " " a href="/sign-up" { (words.sign_up) } }

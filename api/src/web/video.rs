@@ -16,7 +16,7 @@ use super::visit::Visit;
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Circumstances, QueryFields, VideoPath};
-use crate::routes::media::{URL_VALID_FOR, signed_url};
+use crate::routes::media::{URL_VALID_FOR, signed_url, signed_url_if_any};
 use crate::routes::pending::failed;
 
 /// Where a visitor stands with a video.
@@ -40,10 +40,7 @@ pub(super) async fn page(
     let ballot = ballot(&state, &visit, id, command.as_deref()).await?;
     let storage = state.app.storage.as_ref();
     let film = signed_url(storage, &video.processed_key, URL_VALID_FOR).await?;
-    let poster = match &video.poster_key {
-        Some(key) => Some(signed_url(storage, key, URL_VALID_FOR).await?),
-        None => None,
-    };
+    let poster = signed_url_if_any(storage, video.poster_key.as_deref(), URL_VALID_FOR).await?;
     let words = visit.words();
     let address = format!("{}/videos/{id}", state.app.settings.public_url);
     let page = Page::new(&visit, video.title.as_str())

@@ -25,7 +25,7 @@ const MOST_BYTES: usize = 64 * 1024;
 
 /// Where players find the stream of a video.
 pub(crate) fn hls_url(public_url: &str, video: VideoId) -> String {
-    format!("{}/api/public/videos/{video}/hls/master.m3u8", public_url.trim_end_matches('/'))
+    format!("{public_url}/api/public/videos/{video}/hls/master.m3u8")
 }
 
 /// A list of a published video's adaptive stream (HLS): `master.m3u8`, or one that this names.

@@ -16,7 +16,7 @@ use crate::app::{AppState, Shared};
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::QueryFields;
 use crate::pages::{Audience, Page};
-use crate::routes::media::{URL_VALID_FOR, signed_url};
+use crate::routes::media::{URL_VALID_FOR, signed_url, signed_url_if_any};
 
 /// The longest that a list may be kept: here for moments, by caches that many share for a minute.
 const KEPT_FOR: Duration = Duration::from_secs(90);
@@ -94,10 +94,7 @@ async fn render(state: &AppState, edition: u64, wanted: &PublicVideos) -> Result
     let valid_for = URL_VALID_FOR + KEPT_FOR;
     let mut list = Vec::new();
     for video in state.app.queries.public_videos(wanted).await? {
-        let poster_url = match &video.poster_key {
-            Some(key) => Some(signed_url(storage, key, valid_for).await?),
-            None => None,
-        };
+        let poster_key = video.poster_key.as_deref();
         list.push(PublicVideo {
             video_id: video.id.0,
             title: video.title,
@@ -105,7 +102,7 @@ async fn render(state: &AppState, edition: u64, wanted: &PublicVideos) -> Result
             city: video.city,
             country: video.country,
             processed_url: signed_url(storage, &video.processed_key, valid_for).await?,
-            poster_url,
+            poster_url: signed_url_if_any(storage, poster_key, valid_for).await?,
             hls_url: video.hls_key.map(|_| hls_url(&state.app.settings.public_url, video.id)),
             votes: video.votes,
             uploaded_at: video.uploaded_at,

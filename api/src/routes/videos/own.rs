@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::routes::media::{URL_VALID_FOR, signed_url};
+use crate::routes::media::{URL_VALID_FOR, signed_url, signed_url_if_any};
 use crate::routes::public::hls::hls_url;
 
 /// One of one's own videos.
@@ -54,10 +54,8 @@ pub(crate) struct Failure {
 /// The video with URLs that work now.
 pub(super) async fn with_urls(app: &App, video: queries::OwnVideo) -> Result<OwnVideo, ApiError> {
     let storage = app.storage.as_ref();
-    let url = async |key: Option<String>| match key {
-        Some(key) => signed_url(storage, &key, URL_VALID_FOR).await.map(Some),
-        None => Ok(None),
-    };
+    let url =
+        async |key: Option<String>| signed_url_if_any(storage, key.as_deref(), URL_VALID_FOR).await;
     Ok(OwnVideo {
         original_url: signed_url(storage, &video.original_key, URL_VALID_FOR).await?,
         processed_url: url(video.processed_key).await?,

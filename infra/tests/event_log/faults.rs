@@ -9,12 +9,14 @@ use infra::event_log::kafka::KafkaLog;
 use infra::event_log::postgres::PostgresLog;
 use infra::event_log::{AppendError, EventLog, ReadError, Record};
 use test_services::{OwnKafka, OwnPostgres, kafka_broker};
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use url::Url;
 
 use crate::cutting_proxy::CuttingProxy;
 use crate::fixture::{
-    PARTITIONS, append, assert_dense, beginning, eventually, keys, number, read, record, settings,
+    PARTITIONS, PATIENCE, append, assert_dense, beginning, eventually, keys, number, read, record,
+    settings,
 };
 
 const RESTARTS: usize = 3;
@@ -103,6 +105,8 @@ struct Traffic {
     log: Arc<dyn EventLog>,
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicUsize>,
+    /// How many records the log holds, once nobody appends any more.
+    total: watch::Sender<Option<usize>>,
     appending: tokio::task::JoinHandle<BTreeMap<usize, domain::Position>>,
     reading: tokio::task::JoinHandle<Vec<Record>>,
 }
@@ -133,27 +137,9 @@ impl Traffic {
                 positions
             }
         });
-        let reading = tokio::spawn({
-            let (log, stop) = (Arc::clone(&log), Arc::clone(&stop));
-            async move {
-                let mut records: Vec<Record> = Vec::new();
-                let mut reader = log.read(&beginning()).await.unwrap();
-                loop {
-                    let next = tokio::time::timeout(Duration::from_secs(2), reader.next(100));
-                    match next.await {
-                        Ok(Ok(some)) => records.extend(some),
-                        Ok(Err(ReadError::Unavailable(_))) => {
-                            tokio::time::sleep(Duration::from_millis(10)).await;
-                        }
-                        Ok(Err(gone)) => panic!("{gone}"),
-                        // The appender has ended, and nothing more has come.
-                        Err(_) if stop.load(Ordering::Relaxed) => return records,
-                        Err(_) => {}
-                    }
-                }
-            }
-        });
-        Self { log, stop, acknowledged, appending, reading }
+        let total = watch::Sender::new(None);
+        let reading = tokio::spawn(read_all(Arc::clone(&log), total.subscribe()));
+        Self { log, stop, acknowledged, total, appending, reading }
     }
 
     /// Waits until records are acknowledged again.
@@ -169,14 +155,40 @@ impl Traffic {
     async fn end(self) {
         self.stop.store(true, Ordering::Relaxed);
         let positions = self.appending.await.unwrap();
-        let seen = self.reading.await.unwrap();
+        let ends: u64 = self.log.end_offsets().await.unwrap().iter().sum();
+        self.total.send_replace(Some(usize::try_from(ends).unwrap()));
+        let seen = tokio::time::timeout(PATIENCE, self.reading).await;
+        let seen = seen.expect("the reader gets to the end").unwrap();
+        assert_eq!(seen.len() as u64, ends, "nothing came twice");
         assert_dense(&seen, |_| 0);
         for (number_appended, position) in &positions {
             let at = seen.iter().find(|record| record.position == *position);
             let at = at.unwrap_or_else(|| panic!("{position} was acknowledged and is not there"));
             assert_eq!(number(at), *number_appended);
         }
-        let ends: u64 = self.log.end_offsets().await.unwrap().iter().sum();
-        assert_eq!(seen.len() as u64, ends, "the reader has seen everything");
     }
+}
+
+/// Reads on through every fault, until it has as many records as there are.
+async fn read_all(
+    log: Arc<dyn EventLog>,
+    mut total: watch::Receiver<Option<usize>>,
+) -> Vec<Record> {
+    let mut records: Vec<Record> = Vec::new();
+    let mut reader = log.read(&beginning()).await.unwrap();
+    loop {
+        tokio::select! {
+            next = reader.next(100) => match next {
+                Ok(some) => records.extend(some),
+                Err(ReadError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
+                Err(gone) => panic!("{gone}"),
+            },
+            () = all_of(&mut total, records.len()) => return records,
+        }
+    }
+}
+
+/// Waits until it is known that there are no more than so many records.
+async fn all_of(total: &mut watch::Receiver<Option<usize>>, read: usize) {
+    total.wait_for(|total| total.is_some_and(|total| read >= total)).await.unwrap();
 }

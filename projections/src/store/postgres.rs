@@ -21,13 +21,13 @@ use domain::{Contest, Position, fold};
 use infra::database::passes;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use uuid::Uuid;
 
 use super::{Advance, Batch, Committed, Store, StoreError};
 use crate::columns::int;
 use crate::generations::{self, State};
 use crate::progress::{CHANNEL, Progress};
 use advance::advance;
+use ranking::Touched;
 use recent::RecentVideos;
 
 /// The first half of the advisory lock's key, so that it meets no other use: "anb1" for the live
@@ -303,11 +303,11 @@ async fn announce(
         erased: !batch.changes.erased.is_empty(),
     };
     let Some(generation) = generation else { return progress.notify(connection, channel).await };
-    let artists: Vec<Uuid> = batch.changes.artists.iter().map(|artist| artist.0).collect();
+    let touched = Touched::by(batch);
     if !batch.changes.stages.is_empty() {
-        ranking::retire(connection, &artists, generation).await?;
+        ranking::retire(connection, generation, &touched).await?;
     }
-    ranking::publish(connection, generation, &artists, progress, channel).await
+    ranking::publish(connection, generation, &touched, progress, channel).await
 }
 
 /// Tells a fault that passes from one that does not.

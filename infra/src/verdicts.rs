@@ -11,11 +11,12 @@
 mod desk;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{Event, EventId, Position, Verdict, VideoEvent, VideoId};
+use metrics::Histogram;
 
 use crate::event_log::envelope::Envelope;
 use crate::event_log::{AppendError, EventLog};
@@ -77,6 +78,12 @@ pub struct Decisions {
     desk: Arc<VerdictDesk>,
 }
 
+// Looked up once: every command records both.
+static APPENDED: LazyLock<Histogram> =
+    LazyLock::new(|| metrics::histogram!("anb_log_append_seconds"));
+static DECIDED: LazyLock<Histogram> =
+    LazyLock::new(|| metrics::histogram!("anb_command_verdict_seconds"));
+
 impl Decisions {
     /// Decisions on `log`, awaited at `desk`.
     pub fn new(log: Arc<dyn EventLog>, desk: Arc<VerdictDesk>) -> Self {
@@ -107,10 +114,10 @@ impl Decisions {
             Some(result) => result?,
             None => return Err(AppendError::Unknown("the log gave no answer".to_owned())),
         };
-        metrics::histogram!("anb_log_append_seconds").record(appending.elapsed().as_secs_f64());
+        APPENDED.record(appending.elapsed().as_secs_f64());
         let started = std::time::Instant::now();
         let verdict = ticket.verdict(position, deadline).await;
-        metrics::histogram!("anb_command_verdict_seconds").record(started.elapsed().as_secs_f64());
+        DECIDED.record(started.elapsed().as_secs_f64());
         Ok(match verdict {
             Some(verdict) => Decision::Decided { position, verdict },
             None => Decision::Pending { position },

@@ -1,10 +1,11 @@
 //! The desk itself: who waits for which event.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::{EventId, Position, Verdict};
+use metrics::Gauge;
 use tokio::sync::{Notify, oneshot};
 
 use super::{Awaited, VerdictLookup};
@@ -12,6 +13,9 @@ use super::{Awaited, VerdictLookup};
 /// At most so many verdicts are asked for with one query.
 const LOOKUP_BATCH: usize = 10_000;
 const LOOKUP_RETRY: Duration = Duration::from_millis(100);
+
+/// Looked up once: every command sets it twice.
+static WAITING: LazyLock<Gauge> = LazyLock::new(|| metrics::gauge!("anb_command_waiting"));
 
 /// More callers wait for a verdict than the desk has places for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +74,7 @@ impl VerdictDesk {
         waiting.next_number += 1;
         let number = waiting.next_number;
         waiting.tickets.entry(awaited.event_id).or_default().push(Place { number, sender });
-        metrics::gauge!("anb_command_waiting").set(waiting.count as f64);
+        WAITING.set(waiting.count as f64);
         drop(waiting);
         Ok(Ticket { desk: Arc::clone(self), awaited, number, position: None, receiver })
     }
@@ -192,7 +196,7 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut waiting = self.desk.lock();
         waiting.count -= 1;
-        metrics::gauge!("anb_command_waiting").set(waiting.count as f64);
+        WAITING.set(waiting.count as f64);
         if let Some(position) = self.position {
             waiting.positions.remove(&position);
             waiting.due.remove(&position);

@@ -120,20 +120,27 @@ fn fold_all(
     changes: &mut Changes,
     events: &[Recorded],
 ) -> Result<Vec<(EventId, Verdict)>, String> {
+    // By the code of the rejection; an acceptance has none.
+    let mut decided: BTreeMap<&'static str, u64> = BTreeMap::new();
     let fold_one = |event: &Recorded| -> Option<(EventId, Verdict)> {
         let outcome = fold(contest, changes, event);
         if let Outcome::Decided(verdict) = outcome {
-            let (kind, code) = match verdict {
-                Verdict::Accepted { .. } => ("accepted", ""),
-                Verdict::Rejected(rejection) => ("rejected", rejection.code()),
+            let code = match verdict {
+                Verdict::Accepted { .. } => "",
+                Verdict::Rejected(rejection) => rejection.code(),
             };
-            metrics::counter!("anb_projection_verdicts_total", "verdict" => kind, "reason" => code)
-                .increment(1);
+            *decided.entry(code).or_default() += 1;
         }
         outcome.verdict().map(|verdict| (event.event_id, verdict))
     };
-    catch_unwind(AssertUnwindSafe(|| events.iter().filter_map(fold_one).collect()))
-        .map_err(|panic| panic_text(panic.as_ref()))
+    let verdicts = catch_unwind(AssertUnwindSafe(|| events.iter().filter_map(fold_one).collect()))
+        .map_err(|panic| panic_text(panic.as_ref()))?;
+    for (code, count) in decided {
+        let kind = if code.is_empty() { "accepted" } else { "rejected" };
+        metrics::counter!("anb_projection_verdicts_total", "verdict" => kind, "reason" => code)
+            .increment(count);
+    }
+    Ok(verdicts)
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {

@@ -18,6 +18,8 @@ use crate::world::{self, Log, Storage, World};
 const PEOPLE: usize = 5_000;
 const ARTISTS: usize = 1_000;
 const ROUNDS: usize = 3;
+/// For the broker's just-in-time compiler, which takes so long to settle, and everybody's caches.
+const WARM_UPS: usize = 3;
 const LOAD: Load =
     Load { connections: 256, warm_up: Duration::from_secs(1), measured: Duration::from_secs(4) };
 const FLOOR_ON_KAFKA: f64 = 0.3;
@@ -40,8 +42,7 @@ pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Resu
     let mut bare_kafka = Contender::bare_kafka(&on_kafka).await?;
     let mut bare_postgres = Contender::bare_postgres(&on_postgres, postgres).await?;
 
-    // The first round is for the broker's just-in-time compiler and everybody's caches.
-    for _ in 0..=ROUNDS {
+    for _ in 0..WARM_UPS + ROUNDS {
         bare_kafka.round().await.context("the bare append to Kafka")?;
         ours_on_kafka.round().await.context("anb on Kafka")?;
         bare_postgres.round().await.context("the bare insert into Postgres")?;
@@ -95,9 +96,9 @@ impl Contender {
         Ok(Self { process, ballots, rates: Vec::new() })
     }
 
-    /// The rates of all rounds but the first.
+    /// The rates of all rounds after the first ones.
     fn measured(&self) -> &[f64] {
-        self.rates.get(1..).unwrap_or_default()
+        self.rates.get(WARM_UPS..).unwrap_or_default()
     }
 
     async fn round(&mut self) -> Result<()> {

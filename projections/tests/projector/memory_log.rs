@@ -100,7 +100,8 @@ impl LogReader for MemoryReader {
                 let partitions = self.log.partitions.lock().unwrap();
                 for at in &mut self.next {
                     let records = &partitions[at.partition as usize];
-                    let first = records.partition_point(|record| record.position.offset < at.offset);
+                    let first =
+                        records.partition_point(|record| record.position.offset < at.offset);
                     let taken: Vec<_> =
                         records[first..].iter().take(max - batch.len()).cloned().collect();
                     at.offset = at.offset.max(end(&taken));

@@ -59,9 +59,10 @@ impl Connection {
         self.sender.ready().await.context("the connection is closed")?;
         let response = self.sender.send_request(request).await.context("no answer")?;
         let status = response.status();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| {
-            Some(Duration::from_secs(value.to_str().ok()?.parse().ok()?))
-        });
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| Some(Duration::from_secs(value.to_str().ok()?.parse().ok()?)));
         let body = response.into_body().collect().await.context("half an answer")?.to_bytes();
         Ok(Answer { status, retry_after, body })
     }

@@ -117,9 +117,8 @@ impl Bench {
             rude.add(self, &looks, self.vote(TIMES * PEAK, Manners::Insists)).await?;
         }
         let rate = |seen: &Seen| Figure::rate("votes that count", &seen.rates, &peak.rates);
-        let refused = |seen: &Seen| {
-            Figure::alone("told to come again (503)", "per s", median(&seen.refused))
-        };
+        let refused =
+            |seen: &Seen| Figure::alone("told to come again (503)", "per s", median(&seen.refused));
         let lines = [
             rate(&polite).with_floor(Floor::Ratio(FLOOR)),
             refused(&polite),

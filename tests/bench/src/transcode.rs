@@ -56,7 +56,8 @@ pub(crate) fn measure(report: &mut Report) -> Result<()> {
     )?;
     costs(report, &with_stream, &ours, Some(MOST_WITH_STREAM))?;
     if with_moviepy.is_empty() {
-        return report.note("The same clip, against moviepy: not measured, for it is not installed");
+        return report
+            .note("The same clip, against moviepy: not measured, for it is not installed");
     }
     report.section(
         "The same clip, against moviepy with the same size, mark and settings",

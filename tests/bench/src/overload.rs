@@ -28,7 +28,7 @@ const PEOPLE: usize = 5_000;
 const ARTISTS: usize = 1_000;
 const ROUNDS: usize = 3;
 /// As many as the server has places for commands: it turns nobody away, and is busy all the time.
-const PEAK: usize = 1_024;
+const PEAK: usize = 512;
 const TIMES: usize = 4;
 const WARM_UP: Duration = Duration::from_secs(2);
 const MEASURED: Duration = Duration::from_secs(5);
@@ -39,8 +39,8 @@ const SETTLING: Duration = Duration::from_secs(3);
 
 const FLOOR: f64 = 0.8;
 const HEALTH_MS: f64 = 50.0;
-/// What three thousand more connections cost; a queue without end would cost more.
-const RISE_MIB: f64 = 96.0;
+/// What 1,500 more connections cost; a queue without end would cost more.
+const RISE_MIB: f64 = 48.0;
 /// Overload that goes on costs nothing more.
 const GROWTH_MIB: f64 = 16.0;
 /// 19 MiB for each of two hashers, and what the connections cost.
@@ -171,15 +171,15 @@ enum Look {
 }
 
 impl Look {
-    async fn start(self, bench: &Bench) -> Result<Probe> {
+    fn start(self, bench: &Bench) -> Result<Probe> {
         let address = bench.server.address;
         let get = |path| move || Ok(client::get(Uri::from_static(path)));
         match self {
-            Self::Health => Probe::start(address, get("/health")).await,
-            Self::Page => Probe::start(address, get("/api/public/rankings")).await,
+            Self::Health => Probe::start(address, get("/health")),
+            Self::Page => Probe::start(address, get("/api/public/rankings")),
             Self::Vote => {
                 let ballots = Arc::clone(&bench.ballots);
-                Probe::start(address, move || ballots.draw()).await
+                Probe::start(address, move || ballots.draw())
             }
         }
     }
@@ -214,7 +214,7 @@ impl Seen {
     ) -> Result<()> {
         let mut probes = Vec::new();
         for look in looks {
-            probes.push((*look, look.start(bench).await?));
+            probes.push((*look, look.start(bench)?));
         }
         let memory = probe::memory(bench.server.pid()?);
         let outcome = load.await?;

@@ -1,12 +1,15 @@
 //! Somebody who looks in from time to time, on a connection of their own.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use http::StatusCode;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task;
 use tokio::time::{Instant, interval, sleep};
 
 use crate::client::{Connection, Request};
@@ -16,41 +19,47 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Measures how long answers take, until it is asked for them.
 pub(super) struct Probe {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<Result<Vec<f64>>>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<Vec<f64>>>,
 }
 
 impl Probe {
-    /// Asks for what `next` makes.
-    pub(super) async fn start(
+    /// Asks for what `next` makes. On a thread of its own, or it would wait behind the crowd's own
+    /// answers, and tell how busy the crowd is.
+    pub(super) fn start(
         address: SocketAddr,
         next: impl Fn() -> Result<Request> + Send + 'static,
     ) -> Result<Self> {
-        let mut connection = Connection::open(address).await?;
-        let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(async move {
-            let mut delays = Vec::new();
-            while !*stopped.borrow() {
-                let request = next()?;
-                let asked = Instant::now();
-                connection.send(request).await?.expect(StatusCode::OK)?;
-                delays.push(asked.elapsed().as_secs_f64() * 1e3);
-                sleep(PAUSE).await;
-            }
-            Ok(delays)
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let stop = Arc::<AtomicBool>::default();
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            runtime.block_on(async {
+                let mut connection = Connection::open(address).await?;
+                let mut delays = Vec::new();
+                while !stopped.load(Ordering::Relaxed) {
+                    let request = next()?;
+                    let asked = Instant::now();
+                    connection.send(request).await?.expect(StatusCode::OK)?;
+                    delays.push(asked.elapsed().as_secs_f64() * 1e3);
+                    sleep(PAUSE).await;
+                }
+                Ok(delays)
+            })
         });
-        Ok(Self { stop, task })
+        Ok(Self { stop, thread })
     }
 
     /// In milliseconds.
     pub(super) async fn delays(self) -> Result<Vec<f64>> {
-        self.stop.send_replace(true);
-        self.task.await?
+        self.stop.store(true, Ordering::Relaxed);
+        let joined = task::spawn_blocking(|| self.thread.join()).await?;
+        joined.map_err(|_| anyhow!("a probe has panicked"))?
     }
 }
 
 /// Watches the resident memory of a process.
-pub(super) struct Memory(JoinHandle<()>, watch::Receiver<f64>);
+pub(super) struct Memory(task::JoinHandle<()>, watch::Receiver<f64>);
 
 pub(super) fn memory(pid: i32) -> Memory {
     let (most, seen) = watch::channel(0.0_f64);

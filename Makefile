@@ -2,12 +2,12 @@
 # make test   set up what is missing, and run every test, Kafka and S3 included
 # make soak   faults on real parts, then simulated ones for MINUTES, then bugs that are planted to be found; ONLY=faults|simulation|plant
 # make fuzz   feed FILES damaged and hostile files to the transcoder; SEED
-# make bench  set up what is missing, and measure against bare handlers; ONLY=votes|visible|pages|boards|rebuild|memory|transcode
+# make bench  set up what is missing, and measure against bare handlers; ONLY=votes|visible|pages|boards|rebuild|memory|overload|transcode
 # make lint   formatting, clippy, and licences and advisories where cargo-deny is installed
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build run test soak soak-faults soak-simulation soak-plant fuzz bench lint clean-dev
+.PHONY: help setup setup-test setup-bench build run test soak soak-faults soak-simulation soak-plant fuzz bench lint clean-dev
 
 # A Rust that scripts/setup.sh has just installed is not on the caller's PATH yet.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
@@ -19,7 +19,7 @@ help:
 	@echo 'make test       set up what is missing, and run every test, Kafka and S3 included'
 	@echo 'make soak       faults on real parts (ROUNDS, 6), simulated faults (MINUTES, 30), planted bugs (ONLY=faults|simulation|plant)'
 	@echo 'make fuzz       feed FILES (2000) damaged and hostile files to the transcoder'
-	@echo 'make bench      measure it against bare handlers (ONLY=votes|visible|pages|boards|rebuild|memory|transcode)'
+	@echo 'make bench      measure it against bare handlers (ONLY=votes|visible|pages|boards|rebuild|memory|overload|transcode)'
 	@echo 'make lint       formatting, clippy, licences and advisories'
 	@echo 'make build      build the release binary: target/release/anb'
 	@echo 'make clean-dev  delete the data of make run ($(DATA_DIR))'
@@ -29,6 +29,9 @@ setup:
 
 setup-test:
 	@scripts/setup.sh test
+
+setup-bench:
+	@scripts/setup.sh bench
 
 build: setup
 	@cargo build --release --locked
@@ -62,7 +65,7 @@ fuzz: setup-test
 	  cargo test --quiet --locked --package transcoder --test fuzz
 
 # The binary is the one that `make build` makes: other packages would change the features of its crates.
-bench: setup-test build
+bench: setup-bench build
 	@cargo build --quiet --release --locked --package bench --package test-services
 	@target/release/test-services run target/release/bench $(ONLY)
 

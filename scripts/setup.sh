@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is missing to build and run ("run"), or also to test ("test"): on Debian and Ubuntu
-# the system packages through apt, everywhere the pinned Rust through rustup. Says nothing when
-# everything is there. On other systems it names what is missing and stops.
+# Installs what is missing to build and run ("run"), or also to test ("test") or to measure ("bench"):
+# on Debian and Ubuntu the system packages through apt, everywhere the pinned Rust through rustup. Says
+# nothing when everything is there. On other systems it names what is missing and stops.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,8 @@ packages=(
 case $purpose in
   run) ;;
   test) packages+=(ffmpeg openjdk-17-jdk-headless maven chromium chromium-driver) ;;
-  *) stop "usage: scripts/setup.sh [run|test]" ;;
+  bench) packages+=(ffmpeg openjdk-17-jdk-headless maven python3-venv) ;;
+  *) stop "usage: scripts/setup.sh [run|test|bench]" ;;
 esac
 
 as_root() {
@@ -68,11 +69,14 @@ name_what_is_missing() {
   done
   command -v initdb >/dev/null || command -v pg_config >/dev/null ||
     missing+=("PostgreSQL 15 or newer (server)")
-  if [ "$purpose" = test ]; then
-    for tool in ffmpeg java mvn chromium chromedriver; do
-      command -v "$tool" >/dev/null || missing+=("$tool")
-    done
-  fi
+  local more=()
+  case $purpose in
+    test) more=(ffmpeg java mvn chromium chromedriver) ;;
+    bench) more=(ffmpeg java mvn) ;;
+  esac
+  for tool in "${more[@]}"; do
+    command -v "$tool" >/dev/null || missing+=("$tool")
+  done
   [ ${#missing[@]} -gt 0 ] || return 0
   say "this is neither Debian nor Ubuntu. Please install, then try again:"
   printf '  %s\n' "${missing[@]}" >&2
@@ -123,10 +127,29 @@ fetch_axe() {
   mv --no-target-directory "$half" "$folder"
 }
 
+# Somebody to compare with, in an environment of its own. `make bench` does without, and says so.
+fetch_moviepy() {
+  local version=2.2.1 folder=tests/services/lib/moviepy half
+  [ ! -e "$folder" ] || return 0
+  say "fetching moviepy $version"
+  mkdir -p "$(dirname "$folder")"
+  half=$(mktemp --directory --tmpdir="$(dirname "$folder")" fetching-XXXXXX)
+  if python3 -m venv "$half" >&2 &&
+    "$half/bin/python" -m pip --quiet install "moviepy==$version" >&2; then
+    mv --no-target-directory "$half" "$folder"
+  else
+    say "moviepy could not be installed, and is not measured"
+    rm -r "$half"
+  fi
+}
+
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
   install_with_apt
 else
   name_what_is_missing
 fi
 install_rust
-[ "$purpose" != test ] || fetch_axe
+case $purpose in
+  test) fetch_axe ;;
+  bench) fetch_moviepy ;;
+esac

@@ -106,6 +106,9 @@ fn hash_with(argon2: &Argon2<'_>, password: &[u8]) -> Result<String, HashError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::{Mutex, mpsc};
+    use tokio::task::JoinSet;
 
     #[tokio::test]
     async fn a_password_matches_its_own_hash_only() {
@@ -120,5 +123,37 @@ mod tests {
     async fn nobody_has_no_password() {
         let passwords = Passwords::new(1).unwrap();
         assert!(!passwords.verify("anything", None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_storm_waits_in_a_short_queue_for_one_hash_at_a_time() {
+        let passwords = Arc::new(Passwords::new(1).unwrap());
+        let (closed, gate) = mpsc::channel::<()>();
+        let gate = Arc::new(Mutex::new(gate));
+        let (now, most) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let mut storm = JoinSet::new();
+        for _ in 0..=WAITING_PER_HASHER {
+            let (passwords, gate) = (Arc::clone(&passwords), Arc::clone(&gate));
+            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            storm.spawn(async move {
+                let hash = move || {
+                    most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+                    // Until the gate is opened, by nobody being left to keep it closed.
+                    let _ = gate.lock().unwrap().recv();
+                    now.fetch_sub(1, SeqCst);
+                };
+                passwords.run(hash).await
+            });
+        }
+        while passwords.queue.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let refused = passwords.run(|| ()).await;
+        assert!(matches!(refused, Err(CommandError::Overloaded)), "{refused:?}");
+
+        drop(closed);
+        assert!(storm.join_all().await.into_iter().all(|done| done.is_ok()));
+        assert_eq!(most.load(SeqCst), 1, "so much memory is used as for one");
+        assert!(passwords.run(|| ()).await.is_ok(), "there is room again");
     }
 }

@@ -39,6 +39,14 @@ pub enum ProjectionError {
     /// The log cannot be read, or is not the one that was folded.
     #[error(transparent)]
     Log(#[from] ReadError),
+    /// The log lacks a record, or gives one again.
+    #[error("the log has a gap: {next} comes next, and offset {found} was read")]
+    Gap {
+        /// The record that must come next.
+        next: Position,
+        /// The offset of the one that came.
+        found: u64,
+    },
     /// The read models cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),

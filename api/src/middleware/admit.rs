@@ -35,7 +35,8 @@ impl Default for Doors {
     fn default() -> Self {
         Self {
             reads: Door::new("reads", 1_024, 4_096),
-            commands: Door::new("commands", 1_024, 1_024),
+            // All who wait for a verdict are answered at once, and a sign of life waits meanwhile.
+            commands: Door::new("commands", 512, 512),
             // As slow as their clients' lines, most of them.
             uploads: Door::new("uploads", 256, 64),
         }

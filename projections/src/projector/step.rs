@@ -41,20 +41,20 @@ impl Checkpoints {
         self.0.iter().map(|(partition, next)| end(partition).saturating_sub(*next)).sum()
     }
 
-    /// The moves that folding `records` makes.
-    fn advances(&self, records: &[Record]) -> Vec<Advance> {
-        let mut ends = BTreeMap::new();
-        for record in records {
-            ends.insert(record.position.partition, record.position.offset + 1);
+    /// The moves that folding `records` makes, each of which must be the next one of its partition.
+    fn advances(&self, records: &[Record]) -> Result<Vec<Advance>, ProjectionError> {
+        let mut advances = BTreeMap::new();
+        for Position { partition, offset } in records.iter().map(|record| record.position) {
+            let from = self.0.get(&partition).copied().unwrap_or(0);
+            let advance =
+                advances.entry(partition).or_insert(Advance { partition, from, to: from });
+            if offset != advance.to {
+                let next = Position { partition, offset: advance.to };
+                return Err(ProjectionError::Gap { next, found: offset });
+            }
+            advance.to += 1;
         }
-        let from = |partition: &u32| self.0.get(partition).copied().unwrap_or(0);
-        ends.iter()
-            .map(|(partition, to)| Advance {
-                partition: *partition,
-                from: from(partition),
-                to: *to,
-            })
-            .collect()
+        Ok(advances.into_values().collect())
     }
 
     fn pass(&mut self, advances: &[Advance]) {
@@ -73,7 +73,7 @@ impl<S: Store> Projector<S> {
             return Ok(Stepped::default());
         };
         let started = std::time::Instant::now();
-        let advances = self.checkpoints.advances(&records);
+        let advances = self.checkpoints.advances(&records)?;
         let size = records.len();
         let (events, dead_letters) = open(records, self.log.partitions());
         let mut contest = self.store.load(&keys(&events)).await?;

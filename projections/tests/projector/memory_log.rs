@@ -26,7 +26,7 @@ impl MemoryLog {
         let key = record.key.clone().unwrap_or_default();
         let partition = partition_of(&key, partitions.len() as u32);
         let records = &mut partitions[partition as usize];
-        record.position = Position { partition, offset: records.len() as u64 };
+        record.position = Position { partition, offset: end(records) };
         let position = record.position;
         records.push(record);
         drop(partitions);
@@ -34,9 +34,19 @@ impl MemoryLog {
         position
     }
 
+    /// Loses a record; the others keep their places.
+    pub(crate) fn lose(&self, at: Position) {
+        let mut partitions = self.partitions.lock().unwrap();
+        partitions[at.partition as usize].retain(|record| record.position != at);
+    }
+
     pub(crate) fn records(&self) -> Vec<Vec<Record>> {
         self.partitions.lock().unwrap().clone()
     }
+}
+
+fn end(records: &[Record]) -> u64 {
+    records.last().map_or(0, |record| record.position.offset + 1)
 }
 
 pub(crate) fn record(new: NewRecord, at: domain::Timestamp) -> Record {
@@ -70,7 +80,7 @@ impl EventLog for MemoryLog {
     }
 
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
-        Ok(self.partitions.lock().unwrap().iter().map(|records| records.len() as u64).collect())
+        Ok(self.partitions.lock().unwrap().iter().map(|records| end(records)).collect())
     }
 }
 
@@ -89,10 +99,13 @@ impl LogReader for MemoryReader {
             {
                 let partitions = self.log.partitions.lock().unwrap();
                 for at in &mut self.next {
-                    let records = &partitions[at.partition as usize][at.offset as usize..];
-                    let taken = records.len().min(max - batch.len());
-                    batch.extend_from_slice(&records[..taken]);
-                    at.offset += taken as u64;
+                    let records = &partitions[at.partition as usize];
+                    let first =
+                        records.partition_point(|record| record.position.offset < at.offset);
+                    let taken: Vec<_> =
+                        records[first..].iter().take(max - batch.len()).cloned().collect();
+                    at.offset = at.offset.max(end(&taken));
+                    batch.extend(taken);
                 }
             }
             if !batch.is_empty() {

@@ -162,3 +162,23 @@ async fn a_row_that_makes_no_sense_stops_the_projection_loudly() {
     assert_eq!(checksums(&pool).await.unwrap(), before, "nothing was committed or skipped");
     assert_eq!(log.end_offsets().await.unwrap().iter().sum::<u64>(), 800);
 }
+
+#[tokio::test]
+async fn a_gap_in_the_log_stops_the_projection_loudly() {
+    let pool = test_services::database().await;
+    let log = filled(10);
+    projector(&pool, &log).catch_up().await.unwrap();
+    let before = checksums(&pool).await.unwrap();
+
+    let again = history::records(11, 400).into_iter().map(|record| log.push(record));
+    let lost = again.collect::<Vec<_>>()[200];
+    log.lose(lost);
+    // All in one batch, so that what lies before the gap waits with what lies behind it.
+    let projector = projector(&pool, &log).with_max_batch(1_000);
+    let state = projector.state();
+    let stopped = projector.run(CancellationToken::new()).await;
+    let gap = ProjectionError::Gap { next: lost, found: lost.offset + 1 };
+    assert_eq!(stopped, Err(gap));
+    assert!(matches!(*state.borrow(), ProjectorState::Stopped(_)), "{:?}", *state.borrow());
+    assert_eq!(checksums(&pool).await.unwrap(), before, "nothing was committed or skipped");
+}

@@ -1,10 +1,11 @@
 //! The client of all contenders: HTTP/1.1 on a connection that stays open.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HOST};
+use http::header::{AUTHORIZATION, HOST, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -24,7 +25,7 @@ pub(crate) fn post(path: Uri, bearer: HeaderValue, body: Bytes) -> Request {
     request
 }
 
-fn request(method: Method, path: Uri, body: Bytes) -> Request {
+pub(crate) fn request(method: Method, path: Uri, body: Bytes) -> Request {
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method;
     *request.uri_mut() = path;
@@ -39,6 +40,8 @@ pub(crate) struct Connection {
 /// An answer, read to its end.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    /// After which time it is worth while to come again.
+    pub(crate) retry_after: Option<Duration>,
     pub(crate) body: Bytes,
 }
 
@@ -56,8 +59,12 @@ impl Connection {
         self.sender.ready().await.context("the connection is closed")?;
         let response = self.sender.send_request(request).await.context("no answer")?;
         let status = response.status();
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| Some(Duration::from_secs(value.to_str().ok()?.parse().ok()?)));
         let body = response.into_body().collect().await.context("half an answer")?.to_bytes();
-        Ok(Answer { status, body })
+        Ok(Answer { status, retry_after, body })
     }
 }
 

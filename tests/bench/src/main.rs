@@ -15,6 +15,7 @@ mod clip;
 mod contest;
 mod load;
 mod memory;
+mod overload;
 mod pages;
 mod process;
 mod rebuild;
@@ -32,6 +33,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use test_services::{OwnPostgres, variables};
 
 use report::Report;
@@ -59,7 +61,9 @@ enum What {
     Rebuild,
     /// Resident memory, idle and during uploads
     Memory,
-    /// A clip through the transcoder's child, and through the `ffmpeg` command
+    /// Four times as many votes as can be taken, and a storm of sign-ins
+    Overload,
+    /// A clip through the transcoder's child, the `ffmpeg` command, and moviepy
     Transcode,
     /// A contender: appends what a vote appends, and does nothing else
     #[command(hide = true)]
@@ -90,10 +94,17 @@ async fn run(what: Option<What>) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Thousands of connections are as many open files.
+fn raise_open_files() -> anyhow::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
+}
+
 async fn measure(what: Option<What>) -> anyhow::Result<ExitCode> {
     if std::env::var_os(variables::KAFKA_BROKERS).is_none() {
         bail!("there is no Kafka broker to measure with: run this through `make bench`");
     }
+    raise_open_files()?;
     // Not the runner's cluster: that one is told not to wait for the disk.
     let postgres = OwnPostgres::start().await.context("PostgreSQL")?;
     let mut report = Report::begin()?;
@@ -115,6 +126,9 @@ async fn measure(what: Option<What>) -> anyhow::Result<ExitCode> {
     }
     if all || matches!(what, Some(What::Memory)) {
         memory::measure(&postgres, &mut report).await.context("memory")?;
+    }
+    if all || matches!(what, Some(What::Overload)) {
+        overload::measure(&postgres, &mut report).await.context("overload")?;
     }
     if all || matches!(what, Some(What::Transcode)) {
         transcode::measure(&mut report).context("transcode")?;

@@ -53,6 +53,11 @@ impl Report {
         ))
     }
 
+    /// What there is no figure for.
+    pub(crate) fn note(&self, text: &str) -> Result<()> {
+        say(format_args!("\n{text}"))
+    }
+
     pub(crate) fn figure(&mut self, figure: &Figure<'_>) -> Result<()> {
         let ratio = figure.theirs.map(|theirs| figure.ours / theirs);
         let met = match (figure.floor, ratio) {
@@ -109,6 +114,11 @@ impl<'a> Figure<'a> {
             rounds: format!("({} : {})", range(ours), range(theirs)),
             ..Self::alone(what, "per s", median(ours))
         }
+    }
+
+    /// Ours beside theirs.
+    pub(crate) fn beside(what: &'a str, unit: &'a str, ours: f64, theirs: f64) -> Self {
+        Self { theirs: Some(theirs), ..Self::alone(what, unit, ours) }
     }
 
     pub(crate) fn with_floor(self, floor: Floor) -> Self {

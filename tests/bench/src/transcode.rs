@@ -1,4 +1,7 @@
-//! The transcoder's child against the `ffmpeg` command with the same filters and settings.
+//! The transcoder's child against the `ffmpeg` command with the same filters and settings, and
+//! against moviepy.
+
+mod moviepy;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,6 +16,8 @@ use crate::statistics::median;
 use crate::usage::{self, Usage};
 
 const ROUNDS: usize = 5;
+/// What is compared less closely.
+const FEWER_ROUNDS: usize = 2;
 /// Both do the same work in the same libraries: what ours adds is the sandbox and the still picture.
 const MOST: f64 = 1.03;
 /// What an adaptive stream may add, two more encodes, to the processor time.
@@ -23,31 +28,47 @@ const MARK: &str = "scale=512:42:flags=area";
 const MARK_AT: &str = "x=384:y=658";
 
 pub(crate) fn measure(report: &mut Report) -> Result<()> {
+    let bench = Bench::new()?;
+    let [mut ours, mut theirs, mut with_stream, mut with_moviepy] = [(); 4].map(|()| Vec::new());
+    // One of each that does not count: both then find their files and libraries in memory.
+    bench.ours(&[])?;
+    bench.theirs()?;
+    for round in 0..ROUNDS {
+        if round < FEWER_ROUNDS {
+            with_stream.push(bench.ours(&["--hls"])?);
+            if moviepy::is_installed() {
+                with_moviepy.push(bench.with_moviepy()?);
+            }
+        }
+        theirs.push(bench.theirs()?);
+        ours.push(bench.ours(&[])?);
+    }
     report.section(
         "A clip, against the `ffmpeg` command with the same filters and settings",
         "45 s of 1080p30 with noise and sound; ours also makes the still picture, in its sandbox",
     )?;
-    let bench = Bench::new()?;
-    let (mut with_stream, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
-    // One of each that does not count: both then find their files and libraries in memory.
-    bench.ours(&[])?;
-    bench.theirs()?;
-    for _ in 0..ROUNDS {
-        with_stream.push(bench.ours(&["--hls"])?);
-        ours.push(bench.ours(&[])?);
-        theirs.push(bench.theirs()?);
-    }
-    costs(report, &ours, &theirs, MOST)?;
-    results(report, &bench)?;
+    costs(report, &ours, &theirs, Some(MOST))?;
+    results(report, &bench, &bench.their_video())?;
+    frames(report, &bench)?;
     report.section(
         "The same clip with an adaptive stream, against the file alone",
         "two smaller renditions from the same decode; the largest one is the file's own picture",
     )?;
-    costs(report, &with_stream, &ours, MOST_WITH_STREAM)
+    costs(report, &with_stream, &ours, Some(MOST_WITH_STREAM))?;
+    if with_moviepy.is_empty() {
+        return report
+            .note("The same clip, against moviepy: not measured, for it is not installed");
+    }
+    report.section(
+        "The same clip, against moviepy with the same size, mark and settings",
+        "its processes together; the memory is that of the largest of the three",
+    )?;
+    costs(report, &ours, &with_moviepy, None)?;
+    results(report, &bench, &bench.moviepy_s_video())
 }
 
 /// What both use.
-fn costs(report: &mut Report, ours: &[Usage], theirs: &[Usage], most: f64) -> Result<()> {
+fn costs(report: &mut Report, ours: &[Usage], theirs: &[Usage], most: Option<f64>) -> Result<()> {
     let value =
         |of: fn(&Usage) -> f64, runs: &[Usage]| median(&runs.iter().map(of).collect::<Vec<_>>());
     for (what, unit, of) in [
@@ -56,27 +77,22 @@ fn costs(report: &mut Report, ours: &[Usage], theirs: &[Usage], most: f64) -> Re
         ("Peak memory", "MiB", |usage| usage.peak_mib),
     ] {
         let (ours, theirs) = (value(of, ours), value(of, theirs));
-        let floor = (unit == "s").then_some(Floor::RatioAtMost(most));
-        report.figure(&Figure {
-            theirs: Some(theirs),
-            floor,
-            ..Figure::alone(what, unit, ours)
-        })?;
+        let floor = most.filter(|_| unit == "s").map(Floor::RatioAtMost);
+        report.figure(&Figure { floor, ..Figure::beside(what, unit, ours, theirs) })?;
     }
     Ok(())
 }
 
 /// What comes out of both.
-fn results(report: &mut Report, bench: &Bench) -> Result<()> {
+fn results(report: &mut Report, bench: &Bench, theirs: &Path) -> Result<()> {
+    let ours = bench.our_video();
     let size = |path: &Path| Ok::<_, anyhow::Error>(fs::metadata(path)?.len() as f64 / 1e6);
-    let (mine, other) = (size(&bench.our_video())?, size(&bench.their_video())?);
-    report.figure(&Figure { theirs: Some(other), ..Figure::alone("Size", "MB", mine) })?;
-    let (mine, other) =
-        (bench.likeness(&bench.our_video())?, bench.likeness(&bench.their_video())?);
-    report.figure(&Figure {
-        theirs: Some(100.0 * other),
-        ..Figure::alone("SSIM", "%", 100.0 * mine)
-    })?;
+    report.figure(&Figure::beside("Size", "MB", size(&ours)?, size(theirs)?))?;
+    let (mine, other) = (bench.likeness(&ours)?, bench.likeness(theirs)?);
+    report.figure(&Figure::beside("SSIM", "%", 100.0 * mine, 100.0 * other))
+}
+
+fn frames(report: &mut Report, bench: &Bench) -> Result<()> {
     let (mine, other) = (bench.frames(&bench.our_video())?, bench.frames(&bench.their_video())?);
     let alike = mine.iter().zip(&other).filter(|(mine, other)| mine == other).count();
     let different = mine.len().max(other.len()) - alike;
@@ -102,6 +118,12 @@ impl Bench {
             .args(["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p"])
             .args(["-ac", "2", "-c:a", "aac"])
             .arg(bench.path("clip.mp4")))?;
+        run(Command::new("ffmpeg")
+            .args(["-v", "error", "-f", "rawvideo", "-pix_fmt", "yuva420p"])
+            .args(["-video_size", "704x60", "-i"])
+            .arg(bench.path("mark.yuv"))
+            .args(["-vf", &format!("{MARK},format=rgba"), "-frames:v", "1"])
+            .arg(bench.path("mark.png")))?;
         Ok(bench)
     }
 
@@ -115,6 +137,10 @@ impl Bench {
 
     fn their_video(&self) -> PathBuf {
         self.path("theirs.mp4")
+    }
+
+    fn moviepy_s_video(&self) -> PathBuf {
+        self.path("moviepy.mp4")
     }
 
     /// As the worker starts it.
@@ -154,6 +180,11 @@ impl Bench {
             .args(["-c:a", "aac", "-b:a", "128k", "-map_metadata", "-1", "-movflags", "+faststart"])
             .arg(self.their_video());
         usage::of(&mut command)
+    }
+
+    fn with_moviepy(&self) -> Result<Usage> {
+        let (clip, mark) = (self.path("clip.mp4"), self.path("mark.png"));
+        usage::of(&mut moviepy::command(&clip, &mark, &self.moviepy_s_video()))
     }
 
     /// How much a video looks like its source, scaled down.

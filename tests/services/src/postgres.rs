@@ -110,23 +110,30 @@ impl OwnPostgres {
 
     /// Kills every process of the server, as a power cut would.
     pub fn kill(&mut self) {
-        if let Some(server) = self.server.take() {
-            // The postmaster's children notice that it is gone and end, too.
-            signal(&server, Signal::KILL);
+        self.thaw();
+        let server = self.server.take();
+        if let Some(postmaster) = server.as_ref().and_then(postmaster) {
+            // Its children notice that it is gone and end, too.
+            signal(postmaster, Signal::KILL);
         }
     }
 
-    /// Freezes the postmaster: no new connection is answered. Existing ones go on.
+    /// Freezes every process of the server: nobody is answered, no statement goes on.
     pub fn freeze(&self) {
-        if let Some(server) = &self.server {
-            signal(server, Signal::STOP);
-        }
+        // The postmaster first, so that it starts no more of them.
+        self.signal_all(Signal::STOP);
     }
 
-    /// Lets a frozen postmaster go on.
+    /// Lets a frozen server go on.
     pub fn thaw(&self) {
-        if let Some(server) = &self.server {
-            signal(server, Signal::CONT);
+        self.signal_all(Signal::CONT);
+    }
+
+    fn signal_all(&self, what: Signal) {
+        let Some(postmaster) = self.server.as_ref().and_then(postmaster) else { return };
+        signal(postmaster, what);
+        for child in children(postmaster) {
+            signal(child, what);
         }
     }
 
@@ -143,10 +150,27 @@ impl OwnPostgres {
     }
 }
 
-fn signal(server: &PrivatePostgres, signal: Signal) {
-    if let Some(pid) = i32::try_from(server.pid()).ok().and_then(Pid::from_raw) {
-        let _ = kill_process(pid, signal);
+impl Drop for OwnPostgres {
+    /// Who is frozen does not hear that it is to end.
+    fn drop(&mut self) {
+        self.thaw();
     }
+}
+
+fn postmaster(server: &PrivatePostgres) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(server.pid()).ok()?)
+}
+
+/// The processes that a process has started: each session of a server has one.
+fn children(parent: Pid) -> Vec<Pid> {
+    let list = format!("/proc/{parent}/task/{parent}/children");
+    let list = std::fs::read_to_string(list).unwrap_or_default();
+    list.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
+}
+
+fn signal(process: Pid, what: Signal) {
+    // It may end at any moment.
+    let _ = kill_process(process, what);
 }
 
 /// A folder that the server's user can reach.

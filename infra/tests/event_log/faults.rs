@@ -158,7 +158,7 @@ impl Traffic {
         let ends: u64 = self.log.end_offsets().await.unwrap().iter().sum();
         self.total.send_replace(Some(usize::try_from(ends).unwrap()));
         let seen = tokio::time::timeout(PATIENCE, self.reading).await;
-        let seen = seen.expect("the reader gets to the end").unwrap();
+        let seen = seen.unwrap_or_else(|_| panic!("the reader does not get to the end")).unwrap();
         assert_eq!(seen.len() as u64, ends, "nothing came twice");
         assert_dense(&seen, |_| 0);
         for (number_appended, position) in &positions {

@@ -14,8 +14,13 @@ const form = document.getElementById('upload');
 const part = (id) => document.getElementById(id);
 const say = (text) => { part('upload-news').textContent = text; };
 
-/** The server has said no, and would say it again. */
-class Refused extends Error {}
+/** The server has said no, and would say it again; unless it is `final`, not after signing in. */
+class Refused extends Error {
+  constructor(text, final = true) {
+    super(text);
+    this.final = final;
+  }
+}
 
 /** What this browser knows of uploads that it has begun. */
 const memory = {
@@ -73,7 +78,7 @@ function reason(code) {
 function check(status, body) {
   if (status === 401 || status === 403) {
     location.assign('/sign-in?next=/me/upload');
-    throw new Refused(form.dataset.stopped);
+    throw new Refused(form.dataset.stopped, false);
   }
   const passes = status === 0 || status === 408 || status === 409 || status === 460 || status >= 500;
   if (passes) throw new Error(`the answer was ${status}`);
@@ -104,11 +109,11 @@ class Upload {
       const before = this.offset;
       try {
         await this.begin();
-        if (this.offset < this.file.size) await this.send();
-        if (this.offset >= this.file.size) return;
+        if (this.offset < this.file.size && !this.stopped) await this.send();
+        if (this.offset >= this.file.size || this.stopped) return;
       } catch (error) {
         if (error instanceof Refused) {
-          memory.forget(this.file);
+          if (error.final) memory.forget(this.file);
           throw error;
         }
         if (this.stopped) return;
@@ -147,7 +152,8 @@ class Upload {
     check(answer.status, await answer.text());
     this.offset = Number(answer.headers.get('Upload-Offset'));
     this.url = answer.headers.get('Location');
-    memory.keep(file, { url: this.url, title, description });
+    if (this.stopped) this.remove(this.url);
+    else memory.keep(file, { url: this.url, title, description });
   }
 
   /** Sends the rest, as far as it comes. */

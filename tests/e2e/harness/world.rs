@@ -26,10 +26,10 @@ pub(crate) struct World {
     database_url: String,
     pub(crate) pool: PgPool,
     pub(crate) log: Arc<dyn EventLog>,
-    pub(in crate::e2e) cluster: Option<Cluster>,
+    pub(super) cluster: Option<Cluster>,
 }
 
-pub(in crate::e2e) struct Cluster {
+pub(super) struct Cluster {
     pub(super) kafka: KafkaTopic,
     s3: S3Bucket,
 }

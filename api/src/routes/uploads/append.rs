@@ -1,5 +1,7 @@
 //! `PATCH /api/uploads/{id}`
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -16,6 +18,9 @@ use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::Circumstances;
 use crate::routes::videos::upload_body::{Monitor, UploadBody};
+
+/// How long a piece may go on once the process is told to stop: far less than it has to end.
+const LAST_CALL: Duration = Duration::from_secs(2);
 
 /// Appends to a resumable upload. What has come of a body that breaks off is kept. With the last
 /// byte the video is entered into the contest.
@@ -67,6 +72,15 @@ pub(crate) async fn append(
     Ok(told(StatusCode::NO_CONTENT, &upload))
 }
 
+/// A process that is about to end takes no more of a piece, but keeps what has come of it.
+fn last_call(state: &Shared) -> impl Future<Output = ()> + use<> {
+    let stop = state.app.stop.clone();
+    async move {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST_CALL).await;
+    }
+}
+
 /// Takes a piece, within the bounds of all uploads.
 pub(super) async fn take(
     state: &Shared,
@@ -83,7 +97,7 @@ pub(super) async fn take(
     let used = monitor.clone();
     // How much may come, the upload knows.
     let body = UploadBody::new(body, u64::MAX, monitor.clone());
-    let body = body.inspect(move |_| used.progress()).boxed();
+    let body = body.inspect(move |_| used.progress()).take_until(last_call(state)).boxed();
     let piece = Piece { offset, declared, checksum, body };
     let appended = state.app.commands.append_to_upload(context, account, id, piece).await;
     let appended = appended.map_err(refused)?;

@@ -44,6 +44,20 @@ impl Desk {
         self.browser.fill("file", self.file.to_str().unwrap()).await;
     }
 
+    /// Before anything is sent.
+    async fn says_what_is_wrong(&self) {
+        let [text, large] = ["song.txt", "large.mp4"].map(|name| self.world.folder().join(name));
+        std::fs::write(&text, "la la la").unwrap();
+        std::fs::write(&large, clip::of_size(10_485_761)).unwrap();
+        self.browser.fill("title", "Mi canción").await;
+        self.browser.fill("file", text.to_str().unwrap()).await;
+        self.browser.read("#upload-news", "debe ser un video").await;
+        self.browser.fill("file", large.to_str().unwrap()).await;
+        self.browser.read("#upload-news", "tamaño máximo").await;
+        self.browser.click("#send").await;
+        assert_eq!(self.uploads().await, 0);
+    }
+
     async fn has_the_video(&self) {
         let list = self.server.api.get("/api/videos").bearer_auth(&self.ana.token);
         let list = list.answer().await.ok(200);
@@ -61,8 +75,10 @@ impl Desk {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_goes_on_after_cuts() {
+async fn the_page_looks_first_and_goes_on_after_cuts() {
     let desk = Desk::set().await;
+    desk.browser.go("/me/upload").await;
+    desk.says_what_is_wrong().await;
     desk.choose().await;
     let previews = "return !document.getElementById('preview').hidden";
     desk.browser.until("one sees what was chosen", previews).await;
@@ -110,24 +126,6 @@ async fn the_page_gives_up_when_it_is_told_to() {
     desk.browser.click("#send").await;
     desk.browser.see("article.video").await;
     desk.has_the_video().await;
-    desk.browser.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_page_says_what_is_wrong_before_it_sends() {
-    let desk = Desk::set().await;
-    desk.browser.go("/me/upload").await;
-    let text = desk.world.folder().join("song.txt");
-    std::fs::write(&text, "la la la").unwrap();
-    desk.browser.fill("title", "Mi canción").await;
-    desk.browser.fill("file", text.to_str().unwrap()).await;
-    desk.browser.read("#upload-news", "debe ser un video").await;
-    let large = desk.world.folder().join("large.mp4");
-    std::fs::write(&large, clip::of_size(10_485_761)).unwrap();
-    desk.browser.fill("file", large.to_str().unwrap()).await;
-    desk.browser.read("#upload-news", "tamaño máximo").await;
-    desk.browser.click("#send").await;
-    assert_eq!(desk.uploads().await, 0);
     desk.browser.close().await;
 }
 

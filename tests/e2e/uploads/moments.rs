@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use commands::{Context, NewUpload, Piece, ResumableError, Sweeper, Swept, UploadId};
+use domain::event::Erased;
+use domain::{AccountEvent, EmailKey, Event};
 use futures_util::{StreamExt, stream};
 use infra::object_storage::ByteStream;
 use tokio::sync::oneshot;
@@ -113,4 +115,23 @@ async fn pieces_between_their_objects_and_their_rows() {
     let left = scene.objects().await;
     assert!(kept.iter().all(|key| left.contains(key)), "what counts stays: {left:?}");
     assert!(left.contains(&"uploads/of-somebody-else".to_owned()));
+}
+
+/// The event stands in the log, and the process that was to do the rest is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_of_who_has_left_are_swept() {
+    let scene = Scene::open().await;
+    let upload = scene.begin(100).await;
+    scene.append(upload, 0, body(vec![1; 10])).await.unwrap().unwrap();
+    let email: String = sqlx::query_scalar("select email_key from accounts where account_id = $1")
+        .bind(scene.ana.id.0)
+        .fetch_one(&scene.world.pool)
+        .await
+        .unwrap();
+    let erased = AccountEvent::Erased(Erased { account_id: scene.ana.id });
+    scene.world.append(vec![Event::Account(EmailKey::parse(&email).unwrap(), erased)]).await;
+    let _projector = scene.fold().await;
+    let swept = scene.sweep(Sweeper::GRACE).await;
+    assert_eq!(swept, Swept { personal_data: 1, resumable_uploads: 1, ..Swept::default() });
+    assert_eq!(scene.objects().await, Vec::<String>::new());
 }

@@ -109,21 +109,20 @@ install_rust() {
   fi
 }
 
-# What looks for barriers on the pages, in the browser tests only; exactly this file.
-fetch_axe() {
-  local version=4.14.1 folder=tests/services/lib/axe-core half
-  local sha512=1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
-  [ ! -f "$folder/axe.min.js" ] || return 0
-  say "fetching axe-core $version"
+# A package of npm that the browser tests load, and these files of it; exactly this version.
+fetch_npm() {
+  local name=$1 version=$2 sha512=$3 folder=tests/services/lib/$1 half
+  shift 3
+  [ ! -d "$folder" ] || return 0
+  say "fetching $name $version"
   mkdir -p "$(dirname "$folder")"
   half=$(mktemp --directory --tmpdir="$(dirname "$folder")" fetching-XXXXXX)
-  curl --proto '=https' --tlsv1.2 --silent --show-error --fail --output "$half/axe.tgz" \
-    "https://registry.npmjs.org/axe-core/-/axe-core-$version.tgz" ||
-    stop "axe-core could not be fetched"
-  sha512sum --check --status <<<"$sha512  $half/axe.tgz" || stop "axe-core is not what it was"
-  tar --extract --gzip --file "$half/axe.tgz" --directory "$half" --strip-components 1 \
-    package/axe.min.js package/LICENSE
-  rm "$half/axe.tgz"
+  curl --proto '=https' --tlsv1.2 --silent --show-error --fail --output "$half/package.tgz" \
+    "https://registry.npmjs.org/$name/-/$name-$version.tgz" || stop "$name could not be fetched"
+  sha512sum --check --status <<<"$sha512  $half/package.tgz" || stop "$name is not what it was"
+  tar --extract --gzip --file "$half/package.tgz" --directory "$half" \
+    --transform 's,.*/,,' "${@/#/package/}"
+  rm "$half/package.tgz"
   mv --no-target-directory "$half" "$folder"
 }
 
@@ -143,6 +142,20 @@ fetch_moviepy() {
   fi
 }
 
+# What looks for barriers on the pages.
+fetch_axe() {
+  fetch_npm axe-core 4.14.1 \
+    1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5 \
+    axe.min.js LICENSE
+}
+
+# The client of resumable uploads that others use.
+fetch_tus() {
+  fetch_npm tus-js-client 4.3.1 \
+    64b7989a3ae4694d5f52c29b222f0930be76b80a1c8c466d071e032a346bab3ad96b43b8318c13e9d6fea2a78f96ca55f85c57240c8505cfcbe60c148b6385b2 \
+    dist/tus.min.js LICENSE
+}
+
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
   install_with_apt
 else
@@ -150,6 +163,9 @@ else
 fi
 install_rust
 case $purpose in
-  test) fetch_axe ;;
+  test)
+    fetch_axe
+    fetch_tus
+    ;;
   bench) fetch_moviepy ;;
 esac

@@ -129,6 +129,11 @@ impl Service {
             });
         }
         if serves {
+            let pool = world.pool().clone();
+            service.background.spawn(async move {
+                commands::observe_uploads(pool).await;
+                "the observer of uploads"
+            });
             let rankings = common.rankings(world, &mut service.background);
             let health = health::Parts {
                 pool: world.pool().clone(),
@@ -309,6 +314,7 @@ impl Common {
         };
         let behaviour = CommandSettings {
             verdict_deadline: settings.verdict_deadline,
+            upload_expiry: settings.upload_expiry,
             secret_key: settings.secret_key.expose().to_vec(),
             hash_parallelism: std::thread::available_parallelism().map_or(1, Into::into),
         };

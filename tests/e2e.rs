@@ -29,4 +29,5 @@ mod e2e {
     mod story;
     mod sweep;
     mod transcoder;
+    mod uploads;
 }

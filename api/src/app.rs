@@ -89,6 +89,7 @@ pub(crate) type Shared = Arc<AppState>;
 pub(crate) struct AppState {
     pub(crate) app: App,
     pub(crate) tokens: Tokens,
+    pub(crate) doors: Doors,
     pub(crate) people: People,
     pub(crate) rankings: Pages<View>,
     pub(crate) public_videos: Pages<PublicVideos>,
@@ -109,6 +110,7 @@ pub fn router(app: App) -> Result<Api, StartError> {
     let cors = cors(&app.settings.cors_origins)?;
     let docs = app.settings.docs;
     let state = Arc::new(AppState {
+        doors: Doors::default(),
         people: People::new(app.erasures.clone()),
         live: Live::new(app.queries.clone(), app.stop.clone()),
         tokens,
@@ -125,7 +127,7 @@ pub fn router(app: App) -> Result<Api, StartError> {
         .merge(web::routes())
         .fallback(web::unknown)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .layer((axum::middleware::from_fn_with_state(Arc::new(Doors::default()), around), cors))
+        .layer((axum::middleware::from_fn_with_state(Arc::clone(&state), around), cors))
         .with_state(state);
     // Outside the router, because it changes the path that routes are chosen by.
     Ok(NormalizePath::trim_trailing_slash(routes))

@@ -26,6 +26,9 @@ use projections::queries::QueryError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::routes::uploads::headers::VERSION as TUS_VERSION;
+use crate::routes::uploads::protocol;
+
 pub(crate) use problem::{Loc, Place, Problem};
 
 /// Everything that can go wrong, by its name.
@@ -62,6 +65,17 @@ pub(crate) enum ApiError {
     VideoTooLarge,
     NoBoundary,
     MultipartMalformed(&'static str),
+
+    OtherVersion,
+    BadHeader(&'static str),
+    NotAPiece,
+    UploadUnknown,
+    UploadExpired,
+    WrongOffset,
+    UploadTooLarge,
+    ChecksumMismatch,
+    TooManyUploads,
+    TooManyPieces,
 
     BodyTooLarge,
     BodyTimeout,
@@ -174,6 +188,40 @@ impl ApiError {
                 (S::BAD_REQUEST, "Missing boundary in multipart.".into(), "no_boundary")
             }
             Self::MultipartMalformed(what) => (S::BAD_REQUEST, what.into(), "multipart_malformed"),
+            Self::OtherVersion => (
+                S::PRECONDITION_FAILED,
+                "Tus-Resumable must be 1.0.0".into(),
+                "other_protocol_version",
+            ),
+            Self::BadHeader(name) => {
+                (S::BAD_REQUEST, format!("Missing or wrong header: {name}").into(), "bad_header")
+            }
+            Self::NotAPiece => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "Content-Type must be application/offset+octet-stream".into(),
+                "not_a_piece",
+            ),
+            Self::UploadUnknown => (S::NOT_FOUND, "Subida no encontrada".into(), "upload_unknown"),
+            Self::UploadExpired => (S::GONE, "La subida ha caducado".into(), "upload_expired"),
+            Self::WrongOffset => {
+                (S::CONFLICT, "La subida no está en esa posición".into(), "wrong_offset")
+            }
+            Self::UploadTooLarge => {
+                (S::PAYLOAD_TOO_LARGE, "File size exceeds limit".into(), "upload_too_large")
+            }
+            Self::ChecksumMismatch => (
+                checksum_mismatch(),
+                "Los datos no coinciden con su suma de comprobación".into(),
+                "checksum_mismatch",
+            ),
+            Self::TooManyUploads => (
+                S::TOO_MANY_REQUESTS,
+                "Tienes demasiadas subidas sin terminar".into(),
+                "too_many_uploads",
+            ),
+            Self::TooManyPieces => {
+                (S::BAD_REQUEST, "La subida tiene demasiadas partes".into(), "too_many_pieces")
+            }
             Self::BodyTooLarge => {
                 (S::PAYLOAD_TOO_LARGE, "Request body too large".into(), "body_too_large")
             }
@@ -195,6 +243,11 @@ impl ApiError {
         };
         (status, Detail::Sentence(sentence), code)
     }
+}
+
+/// The tus protocol's own status.
+fn checksum_mismatch() -> StatusCode {
+    StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
 type Refusal = (StatusCode, Cow<'static, str>, &'static str);
@@ -259,6 +312,9 @@ impl IntoResponse for ApiError {
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            StatusCode::PRECONDITION_FAILED => {
+                headers.insert(TUS_VERSION, protocol::VERSION);
             }
             StatusCode::REQUEST_TIMEOUT => {
                 // The rest of the body may still come: it must not be taken for a request.

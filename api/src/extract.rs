@@ -13,5 +13,5 @@ pub(crate) use body::JsonObject;
 pub(crate) use circumstances::Circumstances;
 pub(crate) use fields::Fields;
 pub(crate) use form::WebForm;
-pub(crate) use path_id::{ArtistPath, VideoPath};
+pub(crate) use path_id::{ArtistPath, PathId, VideoPath};
 pub(crate) use query::{Paging, QueryFields};

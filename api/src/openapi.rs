@@ -19,6 +19,8 @@ use crate::routes;
         (name = "auth", description = "Signing up and signing in"),
         (name = "me", description = "One's own account"),
         (name = "videos", description = "One's own videos"),
+        (name = "uploads", description = "Resumable uploads by the tus protocol 1.0.0, of which \
+                                          `OPTIONS /api/uploads` says what is spoken"),
         (name = "public", description = "Published videos, votes, rankings"),
         (name = "commands", description = "Commands that outlived their request"),
         (name = "system", description = "Health and metrics"),

@@ -11,6 +11,7 @@ pub(crate) mod pending;
 pub(crate) mod public;
 mod rankings;
 mod ready;
+pub(crate) mod uploads;
 pub(crate) mod videos;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -26,6 +27,13 @@ pub(crate) fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(auth::login::login))
         .routes(routes!(me::erase::erase))
         .routes(routes!(videos::upload::upload))
+        .routes(routes!(uploads::create::create))
+        .routes(routes!(
+            uploads::show::show,
+            uploads::append::append,
+            uploads::cancel::cancel,
+            uploads::overridden::overridden
+        ))
         .routes(routes!(videos::list::list))
         .routes(routes!(videos::show::show, videos::delete::delete))
         .routes(routes!(public::videos::videos))

@@ -28,13 +28,15 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, head, post};
 use http::header::ACCEPT;
 
 pub(crate) use kept::Kept;
+pub(crate) use visit::signed_in;
 
 use crate::app::{AppState, Shared};
 use crate::error::ApiError;
+use crate::routes::uploads;
 
 /// The routes of the pages.
 pub(crate) fn routes() -> Router<Shared> {
@@ -54,7 +56,21 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/me/account", get(account::form).post(account::erase))
         .layer(from_fn(same_origin::guard))
         .layer(from_fn(problems::as_pages))
+        .merge(resumable_uploads())
         .route("/assets/{file}", get(assets::asset))
+}
+
+/// Resumable uploads of our own page, whose script cannot read the session. Their errors are for it,
+/// so they are no pages.
+fn resumable_uploads() -> Router<Shared> {
+    let one = head(uploads::show::show)
+        .patch(uploads::append::append)
+        .delete(uploads::cancel::cancel)
+        .post(uploads::overridden::overridden);
+    Router::new()
+        .route("/me/uploads", post(uploads::create::create))
+        .route("/me/uploads/{id}", one)
+        .layer(from_fn(same_origin::guard))
 }
 
 /// Whatever has no route: a page for who asks for one, and JSON for programs.

@@ -44,6 +44,7 @@ impl Commands {
     /// The account is erased, whether its remains go now or with the next sweep.
     async fn remove_remains(&self, account: AccountId, owner_erased_by: EventId) {
         self.forget(account).await;
+        self.forget_uploads_of(account).await;
         let videos = match self.inner.parts.read_models.videos_of(account).await {
             Ok(videos) => videos,
             Err(error) => {

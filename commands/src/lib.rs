@@ -16,6 +16,7 @@ mod original;
 mod password;
 mod personal_data;
 mod register;
+mod resumable;
 mod secrets;
 pub mod sniff;
 mod status;
@@ -40,6 +41,10 @@ pub use error::{CommandError, StoreOriginalError};
 pub use original::StoredOriginal;
 pub use personal_data::{Invented, introduce};
 pub use register::Registration;
+pub use resumable::{
+    Appended, Checksum, NewUpload, Piece, ResumableError, ResumableUpload, UploadId,
+    observe_uploads,
+};
 pub use status::CommandStatus;
 pub use sweep::{Sweeper, Swept};
 pub use token::CommandToken;
@@ -75,6 +80,8 @@ pub struct CommandSettings {
     pub secret_key: Vec<u8>,
     /// How many passwords are hashed at once; each takes 19 MiB meanwhile.
     pub hash_parallelism: usize,
+    /// A resumable upload of which nothing comes for so long is forgotten.
+    pub upload_expiry: Duration,
 }
 
 /// The commands. Cheap to clone.
@@ -86,6 +93,7 @@ pub struct Commands {
 struct Inner {
     parts: Parts,
     verdict_deadline: Duration,
+    upload_expiry: Duration,
     email_secret: EmailSecret,
     passwords: Arc<Passwords>,
     tokens: TokenKey,
@@ -125,6 +133,7 @@ impl Commands {
         let inner = Inner {
             parts,
             verdict_deadline: settings.verdict_deadline,
+            upload_expiry: settings.upload_expiry,
             email_secret: EmailSecret(email_secret),
             passwords: Arc::new(Passwords::new(settings.hash_parallelism)?),
             tokens: TokenKey::derive(&settings.secret_key),
@@ -140,6 +149,7 @@ impl Commands {
         let inner = Inner {
             parts,
             verdict_deadline: self.inner.verdict_deadline,
+            upload_expiry: self.inner.upload_expiry,
             email_secret: self.inner.email_secret,
             passwords: Arc::clone(&self.inner.passwords),
             tokens: self.inner.tokens.clone(),

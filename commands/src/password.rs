@@ -16,6 +16,9 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 /// So many callers may wait for each hasher; beyond that the answer is "busy" at once.
 const WAITING_PER_HASHER: usize = 64;
+/// But no more than so many in all, on however many processors: they hold places that other commands
+/// want, too.
+const MOST_WAITING: usize = 256;
 
 /// Hashes and checks passwords on blocking threads.
 pub(crate) struct Passwords {
@@ -38,7 +41,7 @@ impl Passwords {
         Ok(Self {
             argon2,
             hashers: Arc::new(Semaphore::new(parallelism)),
-            queue: Arc::new(Semaphore::new(parallelism * (WAITING_PER_HASHER + 1))),
+            queue: Arc::new(Semaphore::new(parallelism + MOST_WAITING.min(parallelism * WAITING_PER_HASHER))),
             decoy,
         })
     }

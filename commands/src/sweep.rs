@@ -1,6 +1,6 @@
 //! Removing what interrupted commands have left behind: objects that no video needs, uploads never
-//! completed, personal data of registrations that lost a race, and what is left of people who were
-//! erased.
+//! completed, or not gone on with for too long, personal data of registrations that lost a race, and
+//! what is left of people who were erased.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::erase::withdrawal;
-use crate::{CommandError, personal_data};
+use crate::{CommandError, personal_data, resumable};
 
 /// A request, however slow, is over by then: what is younger may still be about to be used.
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -23,15 +23,18 @@ const PAUSE: Duration = Duration::from_secs(60 * 60);
 const GROUP: usize = 500;
 /// So many videos are withdrawn by one sweep.
 const MOST_WITHDRAWN: u32 = 500;
-const PREFIXES: [&str; 4] = ["originals/", "processed/", "posters/", "hls/"];
+/// Whose objects belong to videos.
+const OF_VIDEOS: [&str; 4] = ["originals/", "processed/", "posters/", "hls/"];
 
 /// What one sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Objects that no video needs.
     pub objects: u64,
-    /// Uploads never completed.
+    /// Writes to the store that were never completed.
     pub partial_uploads: u64,
+    /// Resumable uploads that have expired, or whose owner was erased.
+    pub resumable_uploads: u64,
     /// Rows of personal data whose registration was rejected, or whose account was erased.
     pub personal_data: u64,
     /// Videos that never came on stage, and whose owner was erased.
@@ -77,14 +80,17 @@ impl Sweeper {
     /// # Errors
     /// [`CommandError`] if something cannot be asked or removed; the rest is left for next time.
     pub async fn sweep(&self) -> Result<Swept, CommandError> {
+        let storage = self.storage.as_ref();
         let mut swept = Swept {
             partial_uploads: self.storage.sweep_partial(self.grace).await.map_err(unavailable)?,
             personal_data: personal_data::sweep_rejected(&self.pool).await?
                 + personal_data::sweep_erased(&self.pool).await?,
             withdrawn: self.withdraw_abandoned().await?,
+            resumable_uploads: resumable::remove_expired(&self.pool, storage).await?
+                + resumable::remove_erased(&self.pool, storage).await?,
             objects: 0,
         };
-        for prefix in PREFIXES {
+        for prefix in OF_VIDEOS.into_iter().chain([resumable::PREFIX]) {
             swept.objects += self.sweep_objects(prefix).await?;
         }
         Ok(swept)
@@ -113,7 +119,12 @@ impl Sweeper {
         );
         let mut removed = 0;
         while let Some(group) = old.try_next().await.map_err(|error| unavailable(error.1))? {
-            removed += self.remove_orphans(&group).await?;
+            removed += match prefix {
+                resumable::PREFIX => {
+                    resumable::remove_orphans(&self.pool, self.storage.as_ref(), &group).await?
+                }
+                _ => self.remove_orphans(&group).await?,
+            };
         }
         Ok(removed)
     }

@@ -1,7 +1,7 @@
 //! Uploading a video, once its original is in storage.
 
 use domain::event::Uploaded;
-use domain::{AccountId, Event, Rejection, Timestamp, Verdict, VideoEvent, VideoId};
+use domain::{AccountId, Event, EventId, Rejection, Timestamp, Verdict, VideoEvent, VideoId};
 use infra::event_log::AppendError;
 use infra::read_models::{AbandonedVideo, VideoFacts};
 use uuid::Uuid;
@@ -40,8 +40,19 @@ impl Commands {
         actor: AccountId,
         new: NewVideo,
     ) -> Result<Answer<UploadedVideo>, CommandError> {
-        let event_id = context.event_id(actor.0, "upload", "");
-        let video_id = VideoId(Uuid::new_v5(&event_id.0, b"video"));
+        self.enter(context, context.event_id(actor.0, "upload", ""), actor, new).await
+    }
+
+    /// The same under an event id that is known already: whoever comes again with it finds the video
+    /// that the first has entered.
+    pub(crate) async fn enter(
+        &self,
+        context: &Context,
+        event_id: EventId,
+        actor: AccountId,
+        new: NewVideo,
+    ) -> Result<Answer<UploadedVideo>, CommandError> {
+        let video_id = video_of(event_id);
         let NewVideo { title, description, mut original } = new;
         let facts = original.facts();
         let uploaded = Uploaded {
@@ -103,6 +114,11 @@ impl Commands {
         self.withdraw(&AbandonedVideo { video, owner, owner_erased_by }).await;
         Err(Rejection::AccountErased.into())
     }
+}
+
+/// The video that an upload makes.
+pub(crate) fn video_of(event_id: EventId) -> VideoId {
+    VideoId(Uuid::new_v5(&event_id.0, b"video"))
 }
 
 /// Whether a video was entered by the same request. Its original lies under another key each time.

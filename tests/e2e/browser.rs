@@ -3,6 +3,7 @@
 mod barriers;
 mod live;
 mod story;
+mod uploading;
 
 use super::harness::chromium::{Browser, Look};
 use super::harness::{Roles, Server, World, eventually};

@@ -7,10 +7,12 @@ pub(super) mod chromium;
 pub(super) mod client;
 pub(super) mod clip;
 pub(super) mod events;
+pub(super) mod line;
 pub(super) mod raw;
 pub(super) mod seed;
 pub(super) mod server;
 pub(super) mod token;
+pub(super) mod tus;
 pub(super) mod visitor;
 pub(super) mod world;
 

@@ -22,9 +22,9 @@ use super::harness::server::free_port;
 use super::harness::{Person, Roles, Server, World, clip};
 
 /// An append comes to a gate, says so, and goes through once the gate is opened for it.
-struct GatedLog {
+pub(super) struct GatedLog {
     inner: Arc<dyn EventLog>,
-    arrived: Semaphore,
+    pub(super) arrived: Semaphore,
     opened: Semaphore,
 }
 
@@ -50,18 +50,18 @@ impl EventLog for GatedLog {
 }
 
 /// Commands that stop at the gate, and a store of their own. No projector runs until there is one.
-struct Scene {
-    world: World,
-    gate: Arc<GatedLog>,
+pub(super) struct Scene {
+    pub(super) world: World,
+    pub(super) gate: Arc<GatedLog>,
     store: Arc<LocalStorage>,
-    commands: Commands,
-    ana: Person,
+    pub(super) commands: Commands,
+    pub(super) ana: Person,
 }
 
 type Uploading = JoinHandle<Result<Answer<UploadedVideo>, CommandError>>;
 
 impl Scene {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let world = World::embedded().await;
         let server = Server::start(&world, Roles::NoTranscoder).await;
         let ana = server.api.somebody("Ana").await;
@@ -73,17 +73,10 @@ impl Scene {
         });
         let root = world.folder().join("store");
         let store = Arc::new(LocalStorage::open(root, "http://127.0.0.1", b"secret").unwrap());
-        let lookup = Arc::new(PostgresLookup::new(world.pool.clone()));
-        let parts = Parts {
-            log: Arc::clone(&gate) as _,
-            decisions: Decisions::new(Arc::clone(&gate) as _, VerdictDesk::new(8)),
-            read_models: Arc::clone(&lookup) as _,
-            verdicts: lookup,
-            storage: Arc::clone(&store) as _,
-            pool: world.pool.clone(),
-        };
+        let parts = parts(&world, Arc::clone(&gate) as _, &store);
         let settings = CommandSettings {
             verdict_deadline: Duration::from_millis(1),
+            upload_expiry: Duration::from_secs(60),
             secret_key: b"secret".to_vec(),
             hash_parallelism: 1,
         };
@@ -99,11 +92,16 @@ impl Scene {
         uploading
     }
 
-    fn open_gate(&self) {
+    /// The same commands in another process, whose log has no gate.
+    pub(super) fn elsewhere(&self) -> Commands {
+        self.commands.elsewhere(parts(&self.world, Arc::clone(&self.world.log), &self.store))
+    }
+
+    pub(super) fn open_gate(&self) {
         self.gate.opened.add_permits(1);
     }
 
-    async fn sweep(&self, grace: Duration) -> Swept {
+    pub(super) async fn sweep(&self, grace: Duration) -> Swept {
         let sweeper = Sweeper {
             log: Arc::clone(&self.world.log),
             read_models: Arc::new(PostgresLookup::new(self.world.pool.clone())),
@@ -114,21 +112,33 @@ impl Scene {
         sweeper.sweep().await.unwrap()
     }
 
-    async fn objects(&self) -> Vec<String> {
+    pub(super) async fn objects(&self) -> Vec<String> {
         let listing = self.store.list("").await.unwrap();
         listing.map_ok(|object| object.key.to_string()).try_collect().await.unwrap()
     }
 
     /// A projector folds all that the log has.
-    async fn fold(&self) -> Server {
+    pub(super) async fn fold(&self) -> Server {
         let projector = Server::launch(&self.world, Roles::Projector, free_port(), &[]);
         self.world.caught_up().await;
         projector
     }
 
-    async fn put(&self, key: &str) {
+    pub(super) async fn put(&self, key: &str) {
         let key = ObjectKey::parse(key).unwrap();
         self.store.put(&key, "video/mp4", body(b"a result".to_vec())).await.unwrap();
+    }
+}
+
+fn parts(world: &World, log: Arc<dyn EventLog>, store: &Arc<LocalStorage>) -> Parts {
+    let lookup = Arc::new(PostgresLookup::new(world.pool.clone()));
+    Parts {
+        decisions: Decisions::new(Arc::clone(&log), VerdictDesk::new(8)),
+        log,
+        read_models: Arc::clone(&lookup) as _,
+        verdicts: lookup,
+        storage: Arc::clone(store) as _,
+        pool: world.pool.clone(),
     }
 }
 
@@ -143,7 +153,7 @@ async fn upload(
         .await
 }
 
-fn body(bytes: Vec<u8>) -> ByteStream {
+pub(super) fn body(bytes: Vec<u8>) -> ByteStream {
     stream::iter([Ok(Bytes::from(bytes))]).boxed()
 }
 

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::ApiError;
+use crate::routes::uploads::protocol::is_about_uploads;
 
 /// Whoever has waited so long in vain is turned away.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -59,6 +60,7 @@ impl Doors {
             "/health" | "/ready" | "/metrics" => None,
             _ if request.method().is_safe() => Some(&self.reads),
             "/api/videos/upload" | "/me/upload" => Some(&self.uploads),
+            path if is_about_uploads(path) => Some(&self.uploads),
             _ => Some(&self.commands),
         }
     }
@@ -161,9 +163,14 @@ mod tests {
             ask("GET", "/metrics"),
         ];
         tokio::task::yield_now().await;
-        for (method, path) in
-            [("DELETE", "/video"), ("HEAD", "/ranking"), ("POST", "/api/videos/upload")]
-        {
+        for (method, path) in [
+            ("DELETE", "/video"),
+            ("HEAD", "/ranking"),
+            ("POST", "/api/videos/upload"),
+            ("POST", "/api/uploads"),
+            ("PATCH", "/me/uploads/1"),
+            ("HEAD", "/api/uploads/1"),
+        ] {
             let refused = ask(method, path).await.unwrap().unwrap();
             assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE, "{method} {path}");
         }

@@ -12,6 +12,7 @@ use infra::config::CorsOrigins;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::app::StartError;
+use crate::routes::uploads::headers as uploads;
 
 /// Which pages may call, and what of the answers they may see. Never with credentials: tokens travel
 /// in a header that a page sets itself.
@@ -34,7 +35,14 @@ pub(crate) fn cors(origins: &CorsOrigins) -> Result<CorsLayer, StartError> {
     Ok(CorsLayer::new()
         .allow_origin(allowed)
         .vary(vary)
-        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE, Method::OPTIONS])
+        .allow_methods([
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+        ])
         // `*` would not cover `Authorization` (Fetch standard, CORS-preflight fetch).
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([
@@ -45,6 +53,16 @@ pub(crate) fn cors(origins: &CorsOrigins) -> Result<CorsLayer, StartError> {
             CONTENT_RANGE,
             CONTENT_LENGTH,
             ACCEPT_RANGES,
+            uploads::RESUMABLE,
+            uploads::VERSION,
+            uploads::EXTENSION,
+            uploads::MAX_SIZE,
+            uploads::ALGORITHM,
+            uploads::OFFSET,
+            uploads::LENGTH,
+            uploads::METADATA,
+            uploads::EXPIRES,
+            uploads::VIDEO,
         ])
         .max_age(Duration::from_secs(600)))
 }

@@ -6,4 +6,4 @@ pub(super) mod list;
 pub(crate) mod own;
 pub(super) mod show;
 pub(crate) mod upload;
-mod upload_body;
+pub(crate) mod upload_body;

@@ -54,6 +54,12 @@ impl<'a> Page<'a> {
         self
     }
 
+    /// The page shows files that its visitor has chosen.
+    pub(super) fn chosen_files(mut self) -> Self {
+        self.media = Some("blob:".to_owned());
+        self
+    }
+
     /// The whole answer, around the page's own content.
     pub(super) fn show(self, content: &Markup) -> Response {
         let plain = Bytes::from(self.document(content).into_string());

@@ -62,13 +62,16 @@ fn show(state: &Shared, visit: &Visit, draft: &Draft, status: StatusCode) -> Res
     );
     let title =
         Field { name: "title", label: words.title, kind: "text", autocomplete: "off", hint: None };
-    Page::new(visit, words.upload).status(status).script(&assets::UPLOAD).show(&html! {
+    let page = Page::new(visit, words.upload).status(status).script(&assets::UPLOAD);
+    page.chosen_files().show(&html! {
         div.narrow {
             h1 { (words.upload) }
             (draft.summary(words))
             form.card #upload method="post" action="/me/upload" enctype="multipart/form-data"
                 data-max=(max) data-too-large=(words.too_large) data-not-a-video=(words.not_a_video)
-                data-stopped=(words.upload_stopped) data-sending=(words.sending) {
+                data-too-many=(words.too_many_uploads) data-bad-title=(words.title_rule)
+                data-waiting=(words.upload_waits) data-goes-on=(words.upload_goes_on)
+                data-stopped=(words.upload_stopped) {
                 (draft.field(&title))
                 div.field {
                     label for="description" { (words.description) " (" (words.optional) ")" }

@@ -45,10 +45,7 @@ impl FromRequestParts<Shared> for Visit {
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
         let cookies = Cookies::of(&parts.headers);
-        let person = match &cookies.session {
-            Some(token) => signed_in(state, token).await?,
-            None => None,
-        };
+        let person = person_of(state, &cookies).await?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
         Ok(Self {
             language: Language::of(cookies.language.as_deref(), &parts.headers),
@@ -59,8 +56,17 @@ impl FromRequestParts<Shared> for Visit {
     }
 }
 
+/// Whoever has signed in, as the cookies of a request say.
+pub(crate) async fn signed_in(
+    state: &Shared,
+    headers: &HeaderMap,
+) -> Result<Option<AccountId>, ApiError> {
+    person_of(state, &Cookies::of(headers)).await
+}
+
 /// A session that has ended is none.
-async fn signed_in(state: &Shared, token: &str) -> Result<Option<AccountId>, ApiError> {
+async fn person_of(state: &Shared, cookies: &Cookies) -> Result<Option<AccountId>, ApiError> {
+    let Some(token) = &cookies.session else { return Ok(None) };
     match Actor::of_token(state, token).await {
         Ok(Actor(account)) => Ok(Some(account)),
         Err(ApiError::TokenInvalid | ApiError::AccountGone) => Ok(None),

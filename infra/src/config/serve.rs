@@ -44,6 +44,12 @@ pub struct ServeArgs {
           value_parser = clap::value_parser!(u64).range(1..))]
     pub max_video_size: u64,
 
+    /// A resumable upload of which nothing comes for so long is forgotten, in minutes
+    #[arg(long, env, hide_env_values = true, value_name = "UPLOAD_EXPIRE_MINUTES",
+          default_value = "1440", help_heading = "Contest",
+          value_parser = clap::value_parser!(u32).range(1..=43_200))]
+    pub upload_expire_minutes: u32,
+
     /// How long a command waits for its verdict before it is answered with 202, in milliseconds
     #[arg(long, env, hide_env_values = true, value_name = "VERDICT_DEADLINE_MS",
           default_value = "5000", help_heading = "Contest",
@@ -105,6 +111,8 @@ pub struct Settings {
     pub access_token_ttl: Duration,
     /// Largest video in bytes.
     pub max_video_size: u64,
+    /// A resumable upload of which nothing comes for so long is forgotten.
+    pub upload_expiry: Duration,
     /// How long a command waits for its verdict.
     pub verdict_deadline: Duration,
     /// Videos processed at the same time.
@@ -171,6 +179,7 @@ impl ServeArgs {
             secret_key,
             access_token_ttl: Duration::from_secs(60 * u64::from(self.access_token_expire_minutes)),
             max_video_size: self.max_video_size,
+            upload_expiry: Duration::from_secs(60 * u64::from(self.upload_expire_minutes)),
             verdict_deadline: Duration::from_millis(self.verdict_deadline_ms),
             transcode_workers: self.transcode_workers.unwrap_or_else(default_workers),
             hls: self.hls,
@@ -223,6 +232,7 @@ mod tests {
         assert_eq!(settings.roles, Roles::all());
         assert_eq!(settings.access_token_ttl, Duration::from_secs(86_400));
         assert_eq!(settings.max_video_size, 10_485_760);
+        assert_eq!(settings.upload_expiry, Duration::from_secs(86_400));
         assert_eq!(settings.shutdown_grace, Duration::from_secs(5));
         assert_eq!(settings.event_log, EventLogSettings::Postgres { partitions: 8 });
         assert_eq!(settings.storage, StorageSettings::Local { root: ".anb/media".into() });
@@ -255,6 +265,7 @@ mod tests {
             ("--http-addr=8080", "HTTP_ADDR"),
             ("--log-partitions=0", "LOG_PARTITIONS"),
             ("--max-video-size=ten", "MAX_VIDEO_SIZE"),
+            ("--upload-expire-minutes=0", "UPLOAD_EXPIRE_MINUTES"),
             ("--access-token-expire-minutes=0", "ACCESS_TOKEN_EXPIRE_MINUTES"),
             ("--shutdown-grace-ms=60001", "SHUTDOWN_GRACE_MS"),
             ("--verdict-deadline-ms=60001", "VERDICT_DEADLINE_MS"),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use test_services::OwnPostgres;
 
+use super::super::harness::tus::Tus;
 use super::super::harness::{PATIENCE, Roles, Server, Upload, World, clip, eventually};
 
 /// So often a statement is kept; the first runs of many find nothing yet.
@@ -117,6 +118,14 @@ async fn contest(world: &World) {
     };
     let song = upload(clip::real(), "processed").await;
     let noise = upload(clip::broken(), "failed").await;
+    let tus = Tus::of(api, &ana);
+    let clip = clip::real();
+    let (first, rest) = clip.split_at(clip.len() / 2);
+    let upload = tus.create(clip.len()).await;
+    tus.patch(&upload, 0, first).await;
+    tus.patch(&upload, tus.offset(&upload).await, rest).await;
+    tus.cancel(&tus.create(clip.len()).await).await;
+    tus.create(clip.len()).await;
     api.vote(&beto, song).await.ok(200);
     api.vote(&beto, song).await.ok(400);
     eventually("the vote is on the board", async || {

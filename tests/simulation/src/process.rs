@@ -161,6 +161,7 @@ fn template(parts: &Parts) -> &'static Commands {
     TEMPLATE.get_or_init(|| {
         let settings = CommandSettings {
             verdict_deadline: DEADLINE,
+            upload_expiry: Duration::from_secs(60),
             secret_key: b"simulation".to_vec(),
             hash_parallelism: 1,
         };

@@ -27,8 +27,8 @@ use crate::text::TextRule;
 const FORM_OVERHEAD: u64 = 1024 * 1024;
 const MAX_TITLE: usize = 200;
 const MAX_DESCRIPTION: usize = 2000;
-const TITLE: TextRule = TextRule::line(1, MAX_TITLE);
-const DESCRIPTION: TextRule = TextRule::lines(MAX_DESCRIPTION);
+pub(crate) const TITLE: TextRule = TextRule::line(1, MAX_TITLE);
+pub(crate) const DESCRIPTION: TextRule = TextRule::lines(MAX_DESCRIPTION);
 
 /// A video and its title.
 #[derive(ToSchema)]

@@ -37,7 +37,7 @@ enum Fault {
 
 /// What the reader of a body and its source tell each other.
 #[derive(Clone, Default)]
-pub(super) struct Monitor(Arc<Shared>);
+pub(crate) struct Monitor(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -47,12 +47,12 @@ struct Shared {
 
 impl Monitor {
     /// What has come so far has been made use of.
-    pub(super) fn progress(&self) {
+    pub(crate) fn progress(&self) {
         self.0.unused.store(0, Ordering::Relaxed);
     }
 
     /// What to say if the body broke off.
-    pub(super) fn error(&self) -> ApiError {
+    pub(crate) fn error(&self) -> ApiError {
         match self.0.fault.get() {
             Some(Fault::TooLarge) => ApiError::VideoTooLarge,
             Some(Fault::TooSlow) => ApiError::BodyTimeout,
@@ -71,7 +71,7 @@ impl Monitor {
 }
 
 /// The body as a bounded stream.
-pub(super) struct UploadBody {
+pub(crate) struct UploadBody {
     inner: BodyDataStream,
     monitor: Monitor,
     max_bytes: u64,
@@ -83,7 +83,7 @@ pub(super) struct UploadBody {
 
 impl UploadBody {
     /// At most `max_bytes` of `body`.
-    pub(super) fn new(body: Body, max_bytes: u64, monitor: Monitor) -> Self {
+    pub(crate) fn new(body: Body, max_bytes: u64, monitor: Monitor) -> Self {
         Self {
             inner: body.into_data_stream(),
             monitor,

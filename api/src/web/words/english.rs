@@ -103,6 +103,10 @@ pub(in crate::web) const ENGLISH: Words = Words {
     not_a_video: "The file must be a video",
     drop_here: "Drop a video here, or choose one",
     upload_stopped: "The upload was interrupted",
+    upload_waits: "The connection is lost. The upload goes on by itself once it is back.",
+    upload_goes_on: "Part of this file has arrived already. The upload goes on from there.",
+    too_many_uploads: "You have too many unfinished uploads. They are removed after a day.",
+    title_rule: "The title must have 1 to 200 characters, and the description 2,000 at most",
     upload_received: "We have your video. You can follow its progress here.",
     delete_account: "Delete my account",
     delete_account_explained: "Your personal data and your original files are removed. Your votes \

@@ -103,6 +103,10 @@ pub(in crate::web) const SPANISH: Words = Words {
     not_a_video: "El archivo debe ser un video",
     drop_here: "Arrastra un video aquí o elígelo",
     upload_stopped: "La subida se interrumpió",
+    upload_waits: "Se perdió la conexión. La subida seguirá sola cuando vuelva.",
+    upload_goes_on: "Ya tenemos una parte de este archivo. Seguirá desde ahí.",
+    too_many_uploads: "Tienes demasiadas subidas sin terminar. Se borran al cabo de un día.",
+    title_rule: "El título debe tener de 1 a 200 caracteres, y la descripción 2.000 como máximo",
     upload_received: "Recibimos tu video. Aquí verás cómo avanza.",
     delete_account: "Eliminar mi cuenta",
     delete_account_explained: "Se borran tus datos personales y tus archivos originales. Tus votos \

@@ -1,0 +1,57 @@
+//! Resumable uploads, by the tus protocol 1.0.0: <https://tus.io/protocols/resumable-upload>. Core,
+//! and the extensions creation, creation-with-upload, termination, expiration and checksum.
+//!
+//! Programs use `/api/uploads` with a token; our own page `/me/uploads` with its session. See ADR 0022.
+
+pub(crate) mod append;
+pub(crate) mod cancel;
+pub(crate) mod create;
+pub(crate) mod headers;
+mod metadata;
+pub(crate) mod overridden;
+pub(crate) mod protocol;
+pub(crate) mod show;
+mod uploader;
+
+use axum::response::{IntoResponse, Response};
+use commands::{ResumableError, ResumableUpload, UploadId};
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, StatusCode};
+
+use crate::error::ApiError;
+use crate::extract::PathId;
+use crate::routes::pending::failed;
+
+/// The upload that a path names.
+pub(crate) type UploadPath = PathId<UploadId>;
+
+/// How an upload stands.
+fn told(status: StatusCode, upload: &ResumableUpload) -> Response {
+    let mut response = status.into_response();
+    let headers = response.headers_mut();
+    headers.insert(headers::OFFSET, upload.received.into());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let text = match upload.video {
+        Some(video) => Some((headers::VIDEO, video.to_string())),
+        None => Some((headers::EXPIRES, headers::http_date(upload.expires_at))),
+    };
+    if let Some((name, Ok(value))) = text.map(|(name, text)| (name, HeaderValue::try_from(text))) {
+        headers.insert(name, value);
+    }
+    response
+}
+
+/// What an upload that does not go on says.
+fn refused(error: ResumableError) -> ApiError {
+    match error {
+        ResumableError::Unknown => ApiError::UploadUnknown,
+        ResumableError::Expired => ApiError::UploadExpired,
+        ResumableError::WrongOffset => ApiError::WrongOffset,
+        ResumableError::TooLarge => ApiError::UploadTooLarge,
+        ResumableError::ChecksumMismatch => ApiError::ChecksumMismatch,
+        ResumableError::TooMany => ApiError::TooManyUploads,
+        ResumableError::TooManyPieces => ApiError::TooManyPieces,
+        ResumableError::NotAVideo => ApiError::NotAVideo,
+        ResumableError::Command(error) => failed(ApiError::UploadRejected)(error),
+    }
+}

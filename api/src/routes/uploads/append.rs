@@ -1,0 +1,108 @@
+//! `PATCH /api/uploads/{id}`
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use commands::{Context, Piece, ResumableUpload, UploadId};
+use domain::AccountId;
+use futures_util::StreamExt;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+
+use super::protocol::Spoken;
+use super::uploader::Uploader;
+use super::{UploadPath, headers, refused, told};
+use crate::app::Shared;
+use crate::error::{ApiError, ErrorBody};
+use crate::extract::Circumstances;
+use crate::routes::videos::upload_body::{Monitor, UploadBody};
+
+/// How long a piece may go on once the process is told to stop: far less than it has to end.
+const LAST_CALL: Duration = Duration::from_secs(2);
+
+/// Appends to a resumable upload. What has come of a body that breaks off is kept. With the last
+/// byte the video is entered into the contest.
+#[utoipa::path(
+    patch, path = "/api/uploads/{id}", tag = "uploads", security(("bearer" = [])),
+    request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
+    params(
+        ("id" = String, Path, description = "The upload"),
+        ("Tus-Resumable" = String, Header, description = "1.0.0"),
+        ("Upload-Offset" = u64, Header, description = "Where the body begins: where the upload ends"),
+        ("Upload-Checksum" = Option<String>, Header, description = "`sha1` or `sha256`, and the \
+            digest of this body in Base64"),
+    ),
+    responses(
+        (status = 204, description = "Taken", headers(
+            ("Upload-Offset" = u64, description = "Bytes that have come"),
+            ("Upload-Expires" = String, description = "When the upload is forgotten"),
+            ("X-Video-Id" = String, description = "The video, once all has come"),
+        )),
+        (status = 400, body = ErrorBody, description = "A header is missing or wrong, or no video"),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody),
+        (status = 408, body = ErrorBody, description = "The body came too slowly"),
+        (status = 409, body = ErrorBody, description = "The upload ends elsewhere"),
+        (status = 410, body = ErrorBody, description = "The upload has expired"),
+        (status = 412, body = ErrorBody, description = "Another version of the protocol"),
+        (status = 413, body = ErrorBody, description = "Longer than what is to come"),
+        (status = 415, body = ErrorBody, description = "Another content type"),
+        (status = 460, body = ErrorBody, description = "The body is not what its checksum says"),
+        (status = 503, body = ErrorBody),
+    ),
+)]
+pub(crate) async fn append(
+    State(state): State<Shared>,
+    Spoken: Spoken,
+    uploader: Uploader,
+    Circumstances(context): Circumstances,
+    path: UploadPath,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    if headers::text(&parts.headers, &CONTENT_TYPE) != headers::PIECE {
+        return Err(ApiError::NotAPiece);
+    }
+    let offset = headers::bytes(&parts.headers, &headers::OFFSET, "Upload-Offset")?;
+    let id = path.or(ApiError::UploadUnknown)?;
+    let upload = take(&state, context, uploader.account, id, offset, &parts.headers, body).await?;
+    Ok(told(StatusCode::NO_CONTENT, &upload))
+}
+
+/// A process that is about to end takes no more of a piece, but keeps what has come of it.
+fn last_call(state: &Shared) -> impl Future<Output = ()> + use<> {
+    let stop = state.app.stop.clone();
+    async move {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST_CALL).await;
+    }
+}
+
+/// Takes a piece, within the bounds of all uploads.
+pub(super) async fn take(
+    state: &Shared,
+    context: Context,
+    account: AccountId,
+    id: UploadId,
+    offset: u64,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<ResumableUpload, ApiError> {
+    let declared = headers::bytes(headers, &CONTENT_LENGTH, "Content-Length").ok();
+    let checksum = headers::checksum(headers)?;
+    let monitor = Monitor::default();
+    let used = monitor.clone();
+    // How much may come, the upload knows.
+    let body = UploadBody::new(body, u64::MAX, monitor.clone());
+    let body = body.inspect(move |_| used.progress()).take_until(last_call(state)).boxed();
+    let piece = Piece { offset, declared, checksum, body };
+    let appended = state.app.commands.append_to_upload(context, account, id, piece).await;
+    let appended = appended.map_err(refused)?;
+    if appended.cut && !appended.upload.is_whole() {
+        return Err(monitor.error());
+    }
+    Ok(appended.upload)
+}

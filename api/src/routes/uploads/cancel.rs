@@ -1,0 +1,38 @@
+//! `DELETE /api/uploads/{id}`
+
+use axum::extract::State;
+use http::StatusCode;
+
+use super::protocol::Spoken;
+use super::uploader::Uploader;
+use super::{UploadPath, refused};
+use crate::app::Shared;
+use crate::error::{ApiError, ErrorBody};
+
+/// Gives up a resumable upload. What had come of it is removed; a video that was entered stays.
+#[utoipa::path(
+    delete, path = "/api/uploads/{id}", tag = "uploads", security(("bearer" = [])),
+    params(
+        ("id" = String, Path, description = "The upload"),
+        ("Tus-Resumable" = String, Header, description = "1.0.0"),
+    ),
+    responses(
+        (status = 204, description = "Forgotten"),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody),
+        (status = 410, body = ErrorBody, description = "The upload has expired"),
+        (status = 412, body = ErrorBody, description = "Another version of the protocol"),
+        (status = 503, body = ErrorBody),
+    ),
+)]
+pub(crate) async fn cancel(
+    State(state): State<Shared>,
+    Spoken: Spoken,
+    uploader: Uploader,
+    path: UploadPath,
+) -> Result<StatusCode, ApiError> {
+    let id = path.or(ApiError::UploadUnknown)?;
+    state.app.commands.cancel_upload(uploader.account, id).await.map_err(refused)?;
+    Ok(StatusCode::NO_CONTENT)
+}

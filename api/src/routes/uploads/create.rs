@@ -1,0 +1,103 @@
+//! `POST /api/uploads`
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use commands::{Context, NewUpload, ResumableUpload};
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use tracing::Instrument;
+
+use super::metadata::Metadata;
+use super::protocol::Spoken;
+use super::uploader::Uploader;
+use super::{append, headers, refused, told};
+use crate::app::Shared;
+use crate::error::{ApiError, ErrorBody};
+use crate::extract::Circumstances;
+
+/// Begins a resumable upload; the body may bring the first bytes already. `OPTIONS` says what else
+/// the server can.
+#[utoipa::path(
+    post, path = "/api/uploads", tag = "uploads", security(("bearer" = [])),
+    request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
+    params(
+        ("Tus-Resumable" = String, Header, description = "1.0.0"),
+        ("Upload-Length" = u64, Header, description = "Bytes of the whole file"),
+        ("Upload-Metadata" = String, Header, description = "`title`, and if wanted `description` \
+            and `filetype`, each followed by its value in Base64, joined by commas"),
+        ("Upload-Checksum" = Option<String>, Header, description = "`sha1` or `sha256`, and the \
+            digest of this body in Base64"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe"),
+    ),
+    responses(
+        (status = 201, description = "Begun", headers(
+            ("Location" = String, description = "Where the upload is"),
+            ("Upload-Offset" = u64, description = "Bytes that have come"),
+            ("Upload-Expires" = String, description = "When it is forgotten"),
+        )),
+        (status = 400, body = ErrorBody, description = "A header is missing or wrong, or no video"),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody),
+        (status = 412, body = ErrorBody, description = "Another version of the protocol"),
+        (status = 413, body = ErrorBody, description = "Larger than `Tus-Max-Size`"),
+        (status = 422, body = ErrorBody, description = "The title or description is missing or wrong"),
+        (status = 429, body = ErrorBody, description = "Too many unfinished uploads"),
+        (status = 460, body = ErrorBody, description = "The body is not what its checksum says"),
+        (status = 503, body = ErrorBody),
+    ),
+)]
+pub(crate) async fn create(
+    State(state): State<Shared>,
+    Spoken: Spoken,
+    uploader: Uploader,
+    Circumstances(context): Circumstances,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let length = headers::bytes(request.headers(), &headers::LENGTH, "Upload-Length")?;
+    if length > state.app.settings.max_video_size {
+        return Err(ApiError::UploadTooLarge);
+    }
+    if length == 0 {
+        return Err(ApiError::NotAVideo);
+    }
+    let Metadata { title, description, whole } = Metadata::of(request.headers())?;
+    let new = NewUpload { length, title, description, metadata: whole };
+    let begun = state.app.commands.begin_upload(&context, uploader.account, &new).await;
+    let begun = begun.map_err(refused)?;
+    let location = HeaderValue::try_from(format!("{}/{}", uploader.folder, begun.id));
+    let upload = match headers::text(request.headers(), &CONTENT_TYPE) {
+        headers::PIECE => take_first(state, context, uploader, begun, request).await?,
+        _ => begun,
+    };
+    let mut response = told(StatusCode::CREATED, &upload);
+    if let Ok(location) = location {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Takes the bytes that come with the beginning. If they do not come whole, the client never learns
+/// where its upload is, also because it hung up: then there shall be none.
+async fn take_first(
+    state: Shared,
+    context: Context,
+    uploader: Uploader,
+    begun: ResumableUpload,
+    request: Request,
+) -> Result<ResumableUpload, ApiError> {
+    let (Parts { headers, .. }, body) = request.into_parts();
+    let taking = async move {
+        let account = uploader.account;
+        let taken = append::take(&state, context, account, begun.id, 0, &headers, body).await;
+        if taken.is_err() && begun.received == 0 {
+            let cancelled = state.app.commands.cancel_upload(account, begun.id).await;
+            if let Err(error) = cancelled {
+                tracing::debug!(upload = %begun.id, %error, "left to expire");
+            }
+        }
+        taken
+    };
+    let taken = tokio::spawn(taking.in_current_span()).await;
+    taken.map_err(|error| ApiError::Internal(error.to_string()))?
+}

@@ -1,0 +1,44 @@
+//! `POST /api/uploads/{id}`: another method, for clients whose surroundings know only `GET` and `POST`.
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+
+use super::UploadPath;
+use super::append::append;
+use super::cancel::cancel;
+use super::protocol::Spoken;
+use super::show::show;
+use super::uploader::Uploader;
+use crate::app::Shared;
+use crate::error::{ApiError, ErrorBody};
+use crate::extract::Circumstances;
+
+/// What `X-HTTP-Method-Override` says: `PATCH`, `HEAD` or `DELETE`.
+#[utoipa::path(
+    post, path = "/api/uploads/{id}", tag = "uploads", security(("bearer" = [])),
+    request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
+    params(
+        ("id" = String, Path, description = "The upload"),
+        ("X-HTTP-Method-Override" = String, Header, description = "`PATCH`, `HEAD` or `DELETE`"),
+    ),
+    responses(
+        (status = 204, description = "As that method answers"),
+        (status = 405, body = ErrorBody, description = "No such method"),
+    ),
+)]
+pub(crate) async fn overridden(
+    state: State<Shared>,
+    spoken: Spoken,
+    uploader: Uploader,
+    circumstances: Circumstances,
+    path: UploadPath,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let method = request.headers().get("x-http-method-override").map(|value| value.as_bytes());
+    match method {
+        Some(b"PATCH") => append(state, spoken, uploader, circumstances, path, request).await,
+        Some(b"HEAD") => show(state, spoken, uploader, circumstances, path).await,
+        Some(b"DELETE") => Ok(cancel(state, spoken, uploader, path).await?.into_response()),
+        _ => Err(ApiError::MethodNotAllowed),
+    }
+}

@@ -41,7 +41,9 @@ impl Passwords {
         Ok(Self {
             argon2,
             hashers: Arc::new(Semaphore::new(parallelism)),
-            queue: Arc::new(Semaphore::new(parallelism + MOST_WAITING.min(parallelism * WAITING_PER_HASHER))),
+            queue: Arc::new(Semaphore::new(
+                parallelism + MOST_WAITING.min(parallelism * WAITING_PER_HASHER),
+            )),
             decoy,
         })
     }

@@ -9,6 +9,7 @@ use infra::config::{DatabaseArgs, ServeArgs, TelemetryArgs};
 use crate::dead_letters::DeadLettersArgs;
 use crate::demo::DemoArgs;
 use crate::log::LogArgs;
+use crate::operator::OperatorArgs;
 use crate::rebuild::RebuildArgs;
 use crate::transcode_one::TranscodeOneArgs;
 
@@ -58,6 +59,9 @@ pub(crate) enum Command {
 
     /// List, show or append again records that could not be read
     DeadLetters(DeadLettersArgs),
+
+    /// Say who is an operator: who may see the page `/operations`
+    Operator(OperatorArgs),
 
     /// Fill a running instance with artists, videos and votes
     ///

@@ -9,6 +9,7 @@ mod demo;
 mod dev;
 mod log;
 mod migrate;
+mod operator;
 mod output;
 mod rebuild;
 mod serve;
@@ -73,6 +74,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Command::Checksums(args) => checksums::run(&args).await?,
             Command::Log(args) => log::run(args).await?,
             Command::DeadLetters(args) => dead_letters::run(args).await?,
+            Command::Operator(args) => operator::run(&args).await?,
             Command::Demo(args) => demo::run(args).await?,
             Command::TranscodeOne(_) => {}
         }

@@ -82,10 +82,10 @@ pub(crate) struct Service {
 }
 
 /// What several roles need.
-struct Common {
+pub(crate) struct Common {
     desk: Arc<VerdictDesk>,
-    lookup: Arc<PostgresLookup>,
-    decisions: Decisions,
+    pub(crate) lookup: Arc<PostgresLookup>,
+    pub(crate) decisions: Decisions,
     generation: watch::Sender<u64>,
     erasures: Erasures,
 }
@@ -230,7 +230,7 @@ fn spawn_generations(background: &mut JoinSet<&'static str>, world: &World, proj
 }
 
 impl Common {
-    fn of(world: &World) -> Self {
+    pub(crate) fn of(world: &World) -> Self {
         let desk = VerdictDesk::new(DESK_PLACES);
         Self {
             lookup: Arc::new(PostgresLookup::new(world.pool().clone())),
@@ -242,7 +242,7 @@ impl Common {
     }
 
     /// Verdicts and progress, for whatever role wants them.
-    fn spawn_into(
+    pub(crate) fn spawn_into(
         &self,
         background: &mut JoinSet<&'static str>,
         world: &World,

@@ -16,6 +16,7 @@ mod e2e {
     mod keys;
     mod kill;
     mod live;
+    mod operators;
     mod outage;
     mod pages;
     mod pending;

@@ -48,6 +48,7 @@ pub(crate) enum ApiError {
 
     VideoNotFound,
     NotYourVideo,
+    OperatorsOnly,
     ArtistUnknown,
     NotRanked,
     CommandUnknown,
@@ -165,6 +166,7 @@ impl ApiError {
             Self::NotYourVideo => {
                 (S::FORBIDDEN, "Forbidden: this video does not belong to you".into(), "not_owner")
             }
+            Self::OperatorsOnly => (S::FORBIDDEN, "Solo para operadores".into(), "operators_only"),
             Self::ArtistUnknown => (S::NOT_FOUND, "Artista no encontrado".into(), "artist_unknown"),
             Self::NotRanked => {
                 (S::NOT_FOUND, "Aún no tienes videos publicados".into(), "not_ranked")
@@ -258,6 +260,8 @@ pub(crate) fn of_rejection(rejection: Rejection, status: StatusCode) -> Refusal 
         Rejection::EmailTaken => "El email ya está registrado".into(),
         Rejection::AccountUnknown => "User not found".into(),
         Rejection::AccountErased => "La cuenta ha sido eliminada".into(),
+        Rejection::AlreadyOperator => "The person is an operator already".into(),
+        Rejection::NotOperator => "The person is no operator".into(),
         Rejection::VideoExists => "The video exists already".into(),
         Rejection::VideoUnknown | Rejection::VideoDeleted => "Video not found".into(),
         Rejection::NotOwner => "Forbidden: you don't have permission to delete this video".into(),

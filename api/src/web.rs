@@ -6,12 +6,14 @@
 mod account;
 mod assets;
 mod boards;
+mod chart;
 mod fields;
 mod gallery;
 mod kept;
 mod language;
 mod layout;
 mod my_videos;
+mod operations;
 mod paging;
 mod problems;
 mod ranking;
@@ -53,6 +55,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/me/videos", get(my_videos::list))
         .route("/me/videos/{id}/delete", get(my_videos::ask).post(my_videos::delete))
         .route("/me/upload", get(upload::form).post(upload::submit))
+        .route("/operations", get(operations::page))
         .route("/me/account", get(account::form).post(account::erase))
         .layer(from_fn(same_origin::guard))
         .layer(from_fn(problems::as_pages))

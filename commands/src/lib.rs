@@ -12,7 +12,9 @@ mod delete;
 mod erase;
 mod error;
 mod login;
+mod operators;
 mod original;
+mod outcomes;
 mod password;
 mod personal_data;
 mod register;
@@ -25,6 +27,7 @@ mod token;
 mod upload;
 mod vote;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +41,7 @@ use sqlx::PgPool;
 
 pub use context::Context;
 pub use error::{CommandError, StoreOriginalError};
+pub use operators::{Operators, RoleChange, RoleChanged};
 pub use original::StoredOriginal;
 pub use personal_data::{Invented, introduce};
 pub use register::Registration;
@@ -51,6 +55,7 @@ pub use token::CommandToken;
 pub use upload::{NewVideo, UploadedVideo};
 
 use claims::Claims;
+use outcomes::Outcomes;
 use password::Passwords;
 use secrets::EmailSecret;
 use token::TokenKey;
@@ -99,6 +104,7 @@ struct Inner {
     tokens: TokenKey,
     ballots: Ballots,
     claims: Claims,
+    outcomes: Outcomes,
 }
 
 /// How a command ended, as far as its request can tell.
@@ -139,6 +145,7 @@ impl Commands {
             tokens: TokenKey::derive(&settings.secret_key),
             ballots: Ballots::default(),
             claims: Claims::default(),
+            outcomes: Outcomes::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -155,6 +162,7 @@ impl Commands {
             tokens: self.inner.tokens.clone(),
             ballots: Ballots::default(),
             claims: Claims::default(),
+            outcomes: Outcomes::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -176,9 +184,23 @@ impl Commands {
             }
             Err(error) => ("unavailable", Err(error)),
         };
-        metrics::counter!("anb_command_verdicts_total", "command" => kind, "verdict" => outcome)
-            .increment(1);
+        self.inner.outcomes.count(kind, outcome);
         answer
+    }
+
+    /// How often each command of this process has ended in each way: `accepted`, `pending`,
+    /// `unavailable`, or why it was rejected.
+    pub fn outcomes(&self) -> BTreeMap<(&'static str, &'static str), u64> {
+        self.inner.outcomes.all()
+    }
+
+    /// Where each partition of the log ends: how far it can be folded.
+    ///
+    /// # Errors
+    /// [`CommandError::Unavailable`] if the log gives no answer.
+    pub async fn ends_of_the_log(&self) -> Result<Vec<u64>, CommandError> {
+        let ends = self.inner.parts.log.end_offsets().await;
+        ends.map_err(|error| CommandError::Unavailable(error.to_string()))
     }
 }
 
@@ -194,6 +216,9 @@ fn envelope_kind(envelope: &Envelope) -> &'static str {
     match &envelope.event {
         Event::Account(_, AccountEvent::Registered(_)) => "register",
         Event::Account(_, AccountEvent::Erased(_)) => "erase",
+        Event::Account(_, AccountEvent::OperatorGranted(_) | AccountEvent::OperatorRevoked(_)) => {
+            "operator"
+        }
         Event::Video(_, VideoEvent::Uploaded(_)) => "upload",
         Event::Video(_, VideoEvent::Deleted(_)) => "delete",
         Event::Video(_, VideoEvent::Withdrawn(_)) => "withdraw",

@@ -32,6 +32,17 @@ pub struct ErasedAccount {
     pub by: EventId,
 }
 
+/// A time in which somebody is, or was, an operator. The event that began it is its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// Who.
+    pub account: AccountId,
+    /// When it began.
+    pub since: Timestamp,
+    /// When it ended, and the event that did it: the role was revoked, or the account erased.
+    pub end: Option<(Timestamp, EventId)>,
+}
+
 /// An uploaded video, deleted ones included: a deleted video remains as its own tombstone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Video {
@@ -159,6 +170,8 @@ pub struct Contest {
     pub accounts: HashMap<EmailKey, Account>,
     /// Erased accounts, by the email that they held: it is free again, or another account's.
     pub erased: HashMap<(EmailKey, AccountId), ErasedAccount>,
+    /// Terms of operators, by the events that began them.
+    pub terms: HashMap<EventId, Term>,
     /// Videos by id.
     pub videos: HashMap<VideoId, Video>,
     /// Votes by video and voter.
@@ -181,6 +194,8 @@ pub struct Keys {
     pub accounts: BTreeSet<EmailKey>,
     /// Accounts that may have been erased.
     pub erased: BTreeSet<(EmailKey, AccountId)>,
+    /// Accounts whose terms as operators matter, all of them.
+    pub terms: BTreeSet<AccountId>,
     /// Videos.
     pub videos: BTreeSet<VideoId>,
     /// Votes.
@@ -197,6 +212,8 @@ pub struct Changes {
     /// Accounts that were erased, perhaps new ones. They let go of their addresses before new
     /// accounts take them.
     pub erased: BTreeSet<(EmailKey, AccountId)>,
+    /// Terms of operators that have begun or ended, by the events that began them.
+    pub terms: BTreeSet<EventId>,
     /// New or changed videos.
     pub videos: BTreeSet<VideoId>,
     /// Those of them that are new or have come to another stage: of the others, only the count of

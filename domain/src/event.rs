@@ -35,6 +35,10 @@ pub enum AccountEvent {
     Registered(Registered),
     /// The person left for good: whatever told who they are is gone.
     Erased(Erased),
+    /// The person may see how the installation fares from now on.
+    OperatorGranted(OperatorGranted),
+    /// The person may no longer.
+    OperatorRevoked(OperatorRevoked),
 }
 
 impl AccountEvent {
@@ -43,6 +47,8 @@ impl AccountEvent {
         match self {
             Self::Registered(registered) => registered.account_id,
             Self::Erased(erased) => erased.account_id,
+            Self::OperatorGranted(granted) => granted.account_id,
+            Self::OperatorRevoked(revoked) => revoked.account_id,
         }
     }
 }
@@ -81,6 +87,20 @@ pub struct Registered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erased {
     /// The account that is no more.
+    pub account_id: AccountId,
+}
+
+/// Payload of `anb.operator.granted`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorGranted {
+    /// Whose account it is.
+    pub account_id: AccountId,
+}
+
+/// Payload of `anb.operator.revoked`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorRevoked {
+    /// Whose account it is.
     pub account_id: AccountId,
 }
 

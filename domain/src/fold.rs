@@ -5,11 +5,14 @@
 //! (and its own rejection), so that partitions may be folded in any interleaving.
 
 mod account;
+mod operator;
 mod video;
 mod vote;
 
 use crate::contest::Keys;
-use crate::{Changes, Contest, Event, Outcome, Recorded, Rejection, Verdict, VideoEvent};
+use crate::{
+    AccountEvent, Changes, Contest, Event, Outcome, Recorded, Rejection, Verdict, VideoEvent,
+};
 
 /// Which fold this is. Whoever changes what it makes of the log, or what the read models keep of it,
 /// raises the number: read models that an earlier one has made are then rebuilt.
@@ -42,6 +45,9 @@ pub fn keys<'a>(records: impl IntoIterator<Item = &'a Recorded>) -> Keys {
         match &record.event {
             Event::Account(email, event) => {
                 keys.accounts.insert(email.clone());
+                if !matches!(event, AccountEvent::Registered(_)) {
+                    keys.terms.insert(event.account());
+                }
                 keys.erased.insert((email.clone(), event.account()));
             }
             Event::Video(video, event) => {

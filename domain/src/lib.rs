@@ -17,7 +17,7 @@ pub mod rejection;
 pub mod text;
 pub mod verdict;
 
-pub use contest::{Account, Changes, Contest, ErasedAccount, Video, VideoStatus, Vote};
+pub use contest::{Account, Changes, Contest, ErasedAccount, Term, Video, VideoStatus, Vote};
 pub use event::{AccountEvent, Event, Recorded, VideoEvent};
 pub use id::{AccountId, EmailKey, EventId, StreamId, VideoId};
 pub use position::Position;

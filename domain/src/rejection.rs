@@ -12,6 +12,10 @@ pub enum Rejection {
     AccountUnknown,
     /// The account was erased earlier in the log.
     AccountErased,
+    /// The person is an operator already.
+    AlreadyOperator,
+    /// The person is no operator.
+    NotOperator,
     /// A video with this id was uploaded earlier in the log.
     VideoExists,
     /// No such video has been uploaded.
@@ -40,6 +44,8 @@ impl Rejection {
             Self::EmailTaken => "email_taken",
             Self::AccountUnknown => "account_unknown",
             Self::AccountErased => "account_erased",
+            Self::AlreadyOperator => "already_operator",
+            Self::NotOperator => "not_operator",
             Self::VideoExists => "video_exists",
             Self::VideoUnknown => "video_unknown",
             Self::VideoDeleted => "video_deleted",
@@ -65,6 +71,8 @@ impl Rejection {
             "email_taken" => Self::EmailTaken,
             "account_unknown" => Self::AccountUnknown,
             "account_erased" => Self::AccountErased,
+            "already_operator" => Self::AlreadyOperator,
+            "not_operator" => Self::NotOperator,
             "video_exists" => Self::VideoExists,
             "video_unknown" => Self::VideoUnknown,
             "video_deleted" => Self::VideoDeleted,

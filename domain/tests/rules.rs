@@ -6,6 +6,7 @@ mod rules {
     mod dsl;
     mod erasure;
     mod golden;
+    mod operators;
     mod processing;
     mod properties;
     mod ranking;

@@ -19,10 +19,11 @@ const fn whole(name: &'static str) -> Table {
     Table { name, columns: "t.*", rows: "true" }
 }
 
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 9] = [
     // A partition without an event has a row once somebody has owned it.
     Table { name: "checkpoints", columns: "partition, next_offset", rows: "next_offset > 0" },
     whole("accounts"),
+    whole("operator_terms"),
     whole("videos"),
     whole("votes"),
     whole("rejections"),

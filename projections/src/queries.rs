@@ -5,7 +5,10 @@
 
 mod accounts;
 mod dead_letters;
+mod history;
+mod installation;
 mod names;
+mod operators;
 mod ranking;
 mod videos;
 
@@ -18,6 +21,9 @@ use crate::rankings::Rankings;
 
 pub use accounts::{NEUTRAL_NAME, display_name};
 pub use dead_letters::{DeadLetter, dead_letters};
+pub use history::{Climb, VoteHistory};
+pub use installation::{Installation, Rebuild, TranscodeQueue};
+pub use operators::{Operator, operators};
 pub use ranking::{ArtistStanding, RankedArtist, RankingChanges, RankingPage};
 pub use videos::{Direction, OrderBy, OwnVideo, PublicVideo, PublicVideos};
 

@@ -1,8 +1,10 @@
 //! The contest in a real browser: headless Chromium.
 
 mod barriers;
+mod budgets;
 mod live;
 mod story;
+mod tour;
 mod uploading;
 
 use super::harness::chromium::{Browser, Look};
@@ -43,6 +45,11 @@ impl Stage {
         })
         .await;
         Self { world, server, artists, videos }
+    }
+
+    async fn make_operator(&self, person: &super::harness::Person) {
+        let granted = self.world.anb(&["operator", "grant", &person.email]).output().await.unwrap();
+        assert!(granted.status.success(), "{granted:?}");
     }
 
     async fn browser(&self, look: Look) -> Browser {

@@ -39,6 +39,7 @@ async fn pages() {
         the_language_is_the_browser_s_until_one_is_chosen,
         the_ranking_is_searched_and_paged,
         a_vote_has_an_honest_state,
+        the_leaders_votes_are_drawn,
         a_link_shows_a_preview,
         an_unknown_page_is_a_page_for_people_and_json_for_programs,
         assets_are_kept_for_ever,
@@ -104,6 +105,8 @@ async fn what_is_wrong_stands_beside_its_field(scene: &Scene) {
         assert!(page.contains(&format!("href=\"#{field}\"")), "{field}");
     }
     assert!(page.contains(">Apellido: Completa este campo</a>"), "{page}");
+    let place = |field: &str| page.find(&format!("href=\"#{field}\"")).unwrap();
+    assert!(place("last_name") < place("email") && place("email") < place("password2"));
     assert!(!page.contains("city-error") && page.contains("Zoé &quot;x&quot;"));
     assert!(!page.contains("secreto"), "no password comes back");
 
@@ -193,6 +196,19 @@ async fn a_vote_has_an_honest_state(scene: &Scene) {
     let unknown = "/videos/00000000-0000-0000-0000-000000000000";
     assert_eq!(voter.open(unknown).await.status, 404);
     assert_eq!(voter.send(&format!("{unknown}/vote"), &[]).await.status, 404);
+}
+
+/// After the votes of the scene before: Béto has one, Ana another.
+async fn the_leaders_votes_are_drawn(scene: &Scene) {
+    let visitor = Visitor::new(&scene.server.api);
+    // A board that nobody has looked at: its chart is drawn now, and kept.
+    let page = visitor.read("/?country=per%C3%BA").await;
+    let chart = page.split("<figure").nth(1).unwrap_or_default();
+    let line = chart.split("points=\"").nth(1).unwrap_or_default();
+    assert!(line.starts_with("0,200 12.5,"), "{page}");
+    assert!(line.split('"').next().unwrap().ends_with(" 600.0,0.0"), "{page}");
+    assert!(chart.contains("Béto Rincón") && chart.contains("<strong>1</strong>"), "{chart}");
+    assert!(!visitor.read("/?city=Cali").await.contains("<figure"), "there is nothing to be seen");
 }
 
 async fn a_link_shows_a_preview(scene: &Scene) {

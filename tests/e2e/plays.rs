@@ -1,14 +1,10 @@
 //! What comes out plays in a browser: headless Chromium, driven through WebDriver.
 
-use std::process::Stdio;
 use std::time::Duration;
 
-use fantoccini::{Client, ClientBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
 
-use super::harness::server::free_port;
+use super::harness::chromium::{Browser, Look};
 use super::harness::{Roles, Server, Upload, World, clip, eventually};
 
 /// Plays the video of this page to its end, and says what it was like.
@@ -46,41 +42,12 @@ const PLAY_THE_STREAM: &str = "
         buffer.appendBuffer(await (await fetch(url)).arrayBuffer());
     };";
 
-/// A browser; closed when it is dropped.
-struct Browser {
-    client: Client,
-    _driver: Child,
-}
-
-impl Browser {
-    async fn start() -> Self {
-        let port = free_port();
-        let driver = Command::new("chromedriver")
-            .arg(format!("--port={port}"))
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("chromedriver (scripts/setup.sh test)");
-        let options = json!({"args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage",
-            "--autoplay-policy=no-user-gesture-required"]});
-        let wanted = [("goog:chromeOptions".to_owned(), options)].into_iter().collect();
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(wanted);
-        let url = format!("http://127.0.0.1:{port}");
-        let client = eventually("there is a browser", async || builder.connect(&url).await.ok());
-        Self { client: client.await, _driver: driver }
-    }
-
-    async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
-        self.client.execute_async(script, arguments).await.unwrap()
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_finished_video_plays_in_a_browser_as_a_file_and_as_a_stream() {
     let world = World::embedded().await;
     let server = Server::start(&world, Roles::All).await;
-    let (api, browser) = (&server.api, Browser::start().await);
+    let api = &server.api;
+    let browser = Browser::open(api, Look::DESKTOP).await;
     let ana = api.somebody("Ana").await;
     let uploaded = api.upload(&ana, Upload::of(clip::real())).await.ok(201);
     let id = uploaded["video_id"].as_str().unwrap().parse().unwrap();
@@ -90,8 +57,8 @@ async fn a_finished_video_plays_in_a_browser_as_a_file_and_as_a_stream() {
     })
     .await;
 
-    browser.client.goto(video["processed_url"].as_str().unwrap()).await.unwrap();
-    let played = browser.run(PLAY_THE_PAGE, vec![]).await;
+    browser.go(video["processed_url"].as_str().unwrap()).await;
+    let played = browser.run_to_its_end(PLAY_THE_PAGE, vec![]).await;
     assert_eq!(played["what"], "ended", "{played}");
     assert_eq!((&played["width"], &played["height"]), (&json!(640), &json!(360)));
     assert!(near(&played["duration"], 2.0), "{played}");
@@ -103,11 +70,11 @@ async fn a_finished_video_plays_in_a_browser_as_a_file_and_as_a_stream() {
     let list = video["hls_url"].as_str().unwrap().replace("master", "360p");
     let list = api.fetch(&list).await.text();
     let file = list.lines().find(|line| line.starts_with("http")).unwrap();
-    let played = browser.run(PLAY_THE_STREAM, vec![json!(codecs), json!(file)]).await;
+    let played = browser.run_to_its_end(PLAY_THE_STREAM, vec![json!(codecs), json!(file)]).await;
     assert_eq!(played["what"], "canplaythrough", "{played}");
     assert_eq!((&played["ranges"], &played["width"]), (&json!(1), &json!(640)), "{played}");
     assert!(near(&played["start"], 0.0) && near(&played["end"], 2.0), "{played}");
-    browser.client.clone().close().await.unwrap();
+    browser.close().await;
 }
 
 fn near(number: &Value, expected: f64) -> bool {

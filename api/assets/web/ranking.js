@@ -107,6 +107,8 @@ function take(page, fresh) {
     return known;
   }));
   document.getElementById('total').textContent = page.getElementById('total').textContent;
+  const chart = page.getElementById('chart');
+  if (chart) document.getElementById('chart')?.replaceWith(chart);
   document.querySelector('.empty')?.remove();
 }
 

@@ -9,35 +9,32 @@ use super::fields::{Draft, Field};
 use super::layout::Page;
 use super::session;
 use super::sign_in::{then, with_cookie};
-use super::visit::Visit;
+use super::visit::{SignedIn, Visit};
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Circumstances, WebForm};
 use crate::routes::me::erase::parse;
 use crate::routes::pending::failed;
 
-pub(super) async fn form(visit: Visit) -> Response {
-    match visit.somebody() {
-        Ok(_) => show(&visit, &Draft::default(), StatusCode::OK),
-        Err(sign_in) => *sign_in,
-    }
+pub(super) async fn form(
+    State(state): State<Shared>,
+    SignedIn { visit, person }: SignedIn,
+) -> Result<Response, ApiError> {
+    let operator = state.app.queries.is_operator(person).await?;
+    Ok(show(&visit, &Draft::default(), StatusCode::OK, operator))
 }
 
 pub(super) async fn erase(
     State(state): State<Shared>,
-    visit: Visit,
+    SignedIn { visit, person }: SignedIn,
     Circumstances(context): Circumstances,
     form: WebForm,
 ) -> Result<Response, ApiError> {
-    let person = match visit.somebody() {
-        Ok(person) => person,
-        Err(sign_in) => return Ok(*sign_in),
-    };
     let password = match parse(form.object()) {
         Ok(password) => password,
         Err(ApiError::Validation(problems)) => {
             let draft = Draft::refused(form, &visit, &problems);
-            return Ok(show(&visit, &draft, StatusCode::UNPROCESSABLE_ENTITY));
+            return Ok(show(&visit, &draft, StatusCode::UNPROCESSABLE_ENTITY, false));
         }
         Err(error) => return Err(error),
     };
@@ -49,17 +46,19 @@ pub(super) async fn erase(
         }
         Err(ApiError::WrongPassword) => {
             let draft = Draft::wrong(form, "password", visit.words().wrong_password);
-            Ok(show(&visit, &draft, StatusCode::FORBIDDEN))
+            Ok(show(&visit, &draft, StatusCode::FORBIDDEN, false))
         }
         Err(error) => Err(error),
     }
 }
 
-fn show(visit: &Visit, draft: &Draft, status: StatusCode) -> Response {
+/// Operators find the way to their page here.
+fn show(visit: &Visit, draft: &Draft, status: StatusCode, operator: bool) -> Response {
     let words = visit.words();
     Page::new(visit, words.account).status(status).show(&html! {
         div.narrow {
             h1 { (words.account) }
+            @if operator { p { a.button href="/operations" { (words.operations) } } }
             (draft.summary(words))
             form.card method="post" action="/me/account" novalidate {
                 h2 { (words.delete_account) }

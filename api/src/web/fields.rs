@@ -1,7 +1,5 @@
 //! Forms: a field with its label, hint and error; and what stands above a form that has errors.
 
-use std::collections::BTreeMap;
-
 use maud::{Markup, html};
 
 use super::problems;
@@ -14,7 +12,8 @@ use crate::extract::WebForm;
 #[derive(Default)]
 pub(super) struct Draft {
     pub(super) form: WebForm,
-    errors: BTreeMap<String, String>,
+    /// Fields and what is wrong with them, in the order of the form.
+    errors: Vec<(String, String)>,
 }
 
 /// A field of a form.
@@ -42,17 +41,24 @@ impl Field<'_> {
 impl Draft {
     /// With problems as the API names them.
     pub(super) fn refused(form: WebForm, visit: &Visit, problems: &[Problem]) -> Self {
-        let mut draft = Self { form, errors: BTreeMap::new() };
+        let mut draft = Self { form, errors: Vec::new() };
         for problem in problems {
             let (field, text) = problems::explain(visit.words(), problem);
-            draft.errors.entry(field).or_insert(text);
+            if draft.error(&field).is_none() {
+                draft.errors.push((field, text));
+            }
         }
         draft
     }
 
     /// With one error, of a field.
     pub(super) fn wrong(form: WebForm, field: &str, text: &str) -> Self {
-        Self { form, errors: BTreeMap::from([(field.to_owned(), text.to_owned())]) }
+        Self { form, errors: vec![(field.to_owned(), text.to_owned())] }
+    }
+
+    fn error(&self, field: &str) -> Option<&str> {
+        let found = self.errors.iter().find(|(name, _)| name == field);
+        found.map(|(_, text)| text.as_str())
     }
 
     /// All errors, each leading to its field.
@@ -81,7 +87,7 @@ impl Draft {
                 (self.notes(name, hint))
                 input #(name) name=(name) type=(kind) value=(value) autocomplete=(autocomplete) required
                     aria-describedby=[self.described(name, hint)]
-                    aria-invalid=[self.errors.contains_key(name).then_some("true")];
+                    aria-invalid=[self.error(name).map(|_| "true")];
             }
         }
     }
@@ -90,7 +96,7 @@ impl Draft {
     pub(super) fn notes(&self, name: &str, hint: Option<&str>) -> Markup {
         html! {
             @if let Some(hint) = hint { p.hint id={ (name) "-hint" } { (hint) } }
-            @if let Some(error) = self.errors.get(name) {
+            @if let Some(error) = self.error(name) {
                 p.error id={ (name) "-error" } { (error) }
             }
         }
@@ -99,7 +105,7 @@ impl Draft {
     /// For `aria-describedby`.
     pub(super) fn described(&self, name: &str, hint: Option<&str>) -> Option<String> {
         let hint = hint.map(|_| format!("{name}-hint"));
-        let error = self.errors.contains_key(name).then(|| format!("{name}-error"));
+        let error = self.error(name).map(|_| format!("{name}-error"));
         let ids: Vec<String> = hint.into_iter().chain(error).collect();
         (!ids.is_empty()).then(|| ids.join(" "))
     }

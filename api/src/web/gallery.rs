@@ -8,6 +8,7 @@ use projections::queries::{Direction, OrderBy, PublicVideo, PublicVideos};
 
 use super::boards::Choice;
 use super::layout::Page;
+use super::paging::{self, Extent};
 use super::visit::Visit;
 use crate::app::Shared;
 use crate::error::ApiError;
@@ -37,7 +38,7 @@ pub(super) async fn page(
         limit: CARDS + 1,
     };
     let mut videos = state.app.queries.public_videos(&wanted).await?;
-    let more = videos.len() > CARDS as usize;
+    let extent = if videos.len() > CARDS as usize { Extent::More } else { Extent::NoMore };
     videos.truncate(CARDS as usize);
     let storage = state.app.storage.as_ref();
     let mut cards = Vec::with_capacity(videos.len());
@@ -57,7 +58,9 @@ pub(super) async fn page(
         ul.gallery {
             @for (video, poster) in &cards { li { (card(&visit, video, poster.as_deref())) } }
         }
-        (links(&visit, &choice, order_by, page, more))
+        (paging::links(&visit, page, extent, |page| {
+            choice.link(&[("order_by", name(order_by)), ("page", page)])
+        }))
     }))
 }
 
@@ -106,20 +109,5 @@ fn name(order: OrderBy) -> &'static str {
     match order {
         OrderBy::UploadedAt => "uploaded_at",
         OrderBy::Votes => "votes",
-    }
-}
-
-fn links(visit: &Visit, choice: &Choice, order: OrderBy, page: u64, more: bool) -> Markup {
-    let words = visit.words();
-    let to =
-        |page: u64| choice.link(&[("order_by", name(order)), ("page", page.to_string().as_str())]);
-    html! {
-        @if more || page > 1 {
-            nav.paging aria-label=(words.pages) {
-                @if page > 1 { a.button rel="prev" href=(to(page - 1)) { (words.previous) } }
-                span { (words.page) " " (visit.language.number(page)) }
-                @if more { a.button rel="next" href=(to(page + 1)) { (words.next) } }
-            }
-        }
     }
 }

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::AccountId;
 use moka::future::Cache as FutureCache;
 use moka::sync::Cache;
 use projections::Erasures;
 use projections::boards::{Board, BoardSize};
-use projections::queries::{Queries, RankingPage};
+use projections::queries::{Queries, RankedArtist, RankingPage};
 
+use super::chart::{Chart, LEADERS};
 use crate::error::ApiError;
 use crate::extract::Paging;
 
@@ -20,12 +22,18 @@ const PAGE_TTL: Duration = Duration::from_secs(1);
 /// New boards are linked to after this time.
 const BOARDS_TTL: Duration = Duration::from_secs(5);
 
+/// Charts at most.
+const CHARTS: u64 = 500;
+/// A chart reads every vote of the leaders, and shows days.
+const CHART_TTL: Duration = Duration::from_secs(30);
+
 /// The count of erasures, the edition of the boards, and the page.
 type Key = (u64, u64, Board, Paging);
 
-/// Ranking pages and the list of boards.
+/// Ranking pages, charts, and the list of boards.
 pub(crate) struct Kept {
     pages: FutureCache<Key, Arc<RankingPage>>,
+    charts: FutureCache<(u64, Board), Option<Arc<Chart>>>,
     boards: Cache<(), Arc<Vec<BoardSize>>>,
     erasures: Erasures,
 }
@@ -34,6 +42,7 @@ impl Kept {
     pub(crate) fn new(erasures: Erasures) -> Self {
         Self {
             pages: FutureCache::builder().max_capacity(PAGES).time_to_live(PAGE_TTL).build(),
+            charts: FutureCache::builder().max_capacity(CHARTS).time_to_live(CHART_TTL).build(),
             boards: Cache::builder().max_capacity(1).time_to_live(BOARDS_TTL).build(),
             erasures,
         }
@@ -53,6 +62,29 @@ impl Kept {
         };
         let found = self.pages.try_get_with(key, look).await;
         found.map_err(|error| error.shared())
+    }
+
+    /// How the leaders of a board came to their votes, if there is something to be seen. A page does
+    /// not fail for want of it.
+    pub(super) async fn chart(
+        &self,
+        queries: &Queries,
+        board: &Board,
+        artists: &[RankedArtist],
+    ) -> Option<Arc<Chart>> {
+        let leaders = &artists[..artists.len().min(LEADERS)];
+        let draw = async {
+            let ids: Vec<AccountId> =
+                leaders.iter().map(|row| row.ranked.standing.artist).collect();
+            match queries.vote_history(&ids).await {
+                Ok(history) => Chart::of(history?, leaders).map(Arc::new),
+                Err(error) => {
+                    tracing::warn!(%error, "a page goes without its chart");
+                    None
+                }
+            }
+        };
+        self.charts.get_with((self.erasures.count(), board.clone()), draw).await
     }
 
     /// The list of boards.

@@ -14,7 +14,7 @@ use super::gallery::votes;
 use super::language::Language;
 use super::layout::Page;
 use super::sign_in::then;
-use super::visit::Visit;
+use super::visit::{SignedIn, Visit};
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Circumstances, QueryFields, VideoPath};
@@ -24,13 +24,9 @@ use crate::routes::videos::own::reason_text;
 
 pub(super) async fn list(
     State(state): State<Shared>,
-    visit: Visit,
+    SignedIn { visit, person }: SignedIn,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let owner = match visit.somebody() {
-        Ok(owner) => owner,
-        Err(sign_in) => return Ok(*sign_in),
-    };
     let query = QueryFields::of(&uri);
     let words = visit.words();
     let notice = if query.has("uploaded") {
@@ -41,7 +37,7 @@ pub(super) async fn list(
         None
     };
     let mut videos = Vec::new();
-    for video in state.app.queries.videos_of(owner).await? {
+    for video in state.app.queries.videos_of(person).await? {
         let key = video.poster_key.as_deref();
         let poster = signed_url_if_any(state.app.storage.as_ref(), key, URL_VALID_FOR).await?;
         videos.push((video, poster));
@@ -121,14 +117,10 @@ fn status(visit: &Visit, stage: Stage) -> &'static str {
 
 pub(super) async fn ask(
     State(state): State<Shared>,
-    visit: Visit,
+    SignedIn { visit, person }: SignedIn,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
-    let owner = match visit.somebody() {
-        Ok(owner) => owner,
-        Err(sign_in) => return Ok(*sign_in),
-    };
-    let video = own(&state, owner, path.or(ApiError::VideoNotFound)?).await?;
+    let video = own(&state, person, path.or(ApiError::VideoNotFound)?).await?;
     let words = visit.words();
     Ok(Page::new(&visit, words.delete_question).show(&html! {
         div.narrow {
@@ -154,16 +146,12 @@ async fn own(
 
 pub(super) async fn delete(
     State(state): State<Shared>,
-    visit: Visit,
+    SignedIn { person, .. }: SignedIn,
     Circumstances(context): Circumstances,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
-    let owner = match visit.somebody() {
-        Ok(owner) => owner,
-        Err(sign_in) => return Ok(*sign_in),
-    };
     let video = path.or(ApiError::VideoNotFound)?;
-    let answer = state.app.commands.delete(&context, owner, video).await;
+    let answer = state.app.commands.delete(&context, person, video).await;
     match answer.map_err(failed(ApiError::DeletionRejected))? {
         Answer::Done(()) => Ok(then("/me/videos?deleted=1")),
         Answer::Pending(_) => Ok(then("/me/videos")),

@@ -41,6 +41,7 @@ pub(super) fn explain(words: &Words, problem: &Problem) -> (String, String) {
 /// A sentence for the code of an error, if there is a better one than its status has.
 fn sentence(words: &Words, code: &str) -> Option<&'static str> {
     Some(match code {
+        "operators_only" => words.operators_only,
         "already_voted" => words.already_voted,
         "not_votable" => words.not_available,
         "has_votes" => words.cannot_delete,

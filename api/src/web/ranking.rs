@@ -10,7 +10,7 @@ use projections::queries::{RankedArtist, RankingPage};
 use super::assets;
 use super::boards::Choice;
 use super::layout::Page;
-use super::paging;
+use super::paging::{self, Extent};
 use super::visit::Visit;
 use super::words::Words;
 use crate::app::Shared;
@@ -49,10 +49,22 @@ pub(super) async fn page(
     let view = view(&mut query, artist);
     query.finish()?;
     let board = choice.board();
+    let searched = match &view {
+        View::Search(name) => name.clone(),
+        View::Page(_) | View::Around(_) => String::new(),
+    };
     let (content, live) = match view {
         View::Page(paging) => {
             let page = state.web.page(&state.app.queries, &board, paging).await?;
-            (rows_of(&visit, &choice, paging, &page), Some(page.edition))
+            let chart = match paging.page {
+                1 => state.web.chart(&state.app.queries, &board, &page.artists).await,
+                _ => None,
+            };
+            let content = html! {
+                (rows_of(&visit, &choice, paging, &page))
+                @if let Some(chart) = chart { (chart.show(&visit)) }
+            };
+            (content, Some(page.edition))
         }
         View::Around(artist) => (around(&state, &visit, &choice, artist).await?, None),
         View::Search(name) => (search(&state, &visit, &choice, &name).await?, None),
@@ -75,7 +87,7 @@ pub(super) async fn page(
             }
         }
         (choice.bar(&visit, &boards))
-        (search_form(&visit, &choice))
+        (search_form(&visit, &choice, &searched))
         (content)
     }))
 }
@@ -93,14 +105,15 @@ fn view(query: &mut QueryFields, artist: Option<AccountId>) -> View {
     View::Page(Paging { page, page_size: ROWS })
 }
 
-fn search_form(visit: &Visit, choice: &Choice) -> Markup {
+fn search_form(visit: &Visit, choice: &Choice, searched: &str) -> Markup {
     let words = visit.words();
     html! {
         form.search method="get" action="/" role="search" {
             (choice.hidden())
             label.unseen for="q" { (words.search) }
             div.row {
-                input #q type="search" name="q" maxlength="100" aria-describedby="q-hint" autocomplete="off";
+                input #q type="search" name="q" value=(searched) maxlength="100" autocomplete="off"
+                    aria-describedby="q-hint";
                 button { (words.search) }
                 @if visit.person.is_some() {
                     a.button href=(choice.link(&[("artist", "me")])) { (words.find_me) }
@@ -114,14 +127,14 @@ fn search_form(visit: &Visit, choice: &Choice) -> Markup {
 /// A page of the board. The first one follows what happens.
 fn rows_of(visit: &Visit, choice: &Choice, paging: Paging, page: &RankingPage) -> Markup {
     let words = visit.words();
-    let pages = paging.total_pages(page.total);
+    let extent = Extent::Pages(paging.total_pages(page.total));
     html! {
         p.count { strong #total { (visit.language.number(page.total)) } " " (words.artists) }
         @if page.total == 0 {
             p.empty { (words.nobody_ranks) }
         }
         (table(visit, &page.artists, None, paging.page))
-        (paging::links(visit, paging.page, pages, |page| choice.link(&[("page", page)])))
+        (paging::links(visit, paging.page, extent, |page| choice.link(&[("page", page)])))
     }
 }
 
@@ -212,5 +225,5 @@ async fn search(
 }
 
 fn back(words: &Words, choice: &Choice) -> Markup {
-    html! { p { a.button href=(choice.link(&[])) { (words.back_to_ranking) } } }
+    html! { p.back { a.button href=(choice.link(&[])) { (words.back_to_ranking) } } }
 }

@@ -18,6 +18,7 @@ use crate::error::ApiError;
 use crate::extract::{Circumstances, QueryFields, VideoPath};
 use crate::routes::media::{URL_VALID_FOR, signed_url, signed_url_if_any};
 use crate::routes::pending::failed;
+use crate::routes::public::hls::hls_url;
 
 /// Where a visitor stands with a video.
 enum Ballot {
@@ -50,7 +51,12 @@ pub(super) async fn page(
     Ok(page.show(&html! {
         article.player {
             div.screen {
-                video controls playsinline preload="metadata" poster=[poster] {
+                // Nothing of the film is loaded, and nothing in its frame moves, until somebody plays it.
+                video controls playsinline preload="none" poster=[poster] {
+                    // A browser takes the first that it can play.
+                    @if video.hls_key.is_some() {
+                        source src=(hls_url("", id)) type="application/vnd.apple.mpegurl";
+                    }
                     source src=(film) type="video/mp4";
                     p { (words.no_video_support) " " a href=(film) { (video.title) } }
                 }

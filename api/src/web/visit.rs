@@ -28,7 +28,7 @@ impl Visit {
         self.language.words()
     }
 
-    /// Whoever is signed in; everybody else is asked to sign in, and then comes back.
+    /// Whoever is signed in, on a page that others see, too.
     pub(super) fn somebody(&self) -> Result<AccountId, Box<Response>> {
         self.person.ok_or_else(|| Box::new(self.sign_in(&self.here)))
     }
@@ -37,6 +37,23 @@ impl Visit {
     pub(super) fn sign_in(&self, next: &str) -> Response {
         let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
         Redirect::to(&format!("/sign-in?next={next}")).into_response()
+    }
+}
+
+/// A visit of somebody who has signed in. Everybody else is asked to sign in, and then comes back.
+pub(super) struct SignedIn {
+    pub(super) visit: Visit,
+    pub(super) person: AccountId,
+}
+
+impl FromRequestParts<Shared> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Response> {
+        let visit = Visit::from_request_parts(parts, state).await;
+        let visit = visit.map_err(IntoResponse::into_response)?;
+        let person = visit.somebody().map_err(|sign_in| *sign_in)?;
+        Ok(Self { visit, person })
     }
 }
 

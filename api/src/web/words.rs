@@ -36,5 +36,9 @@ words! {
     delete_account, delete_account_explained, delete_account_yes, wrong_password, account_deleted,
     page_not_found, page_not_found_hint, forbidden, unavailable, unavailable_hint, went_wrong,
     already_voted, field_missing, field_too_short, field_too_long, field_email, field_control,
+    chart, now, operations, as_of, lag, lag_hint, queue, queue_empty, in_work, oldest, dead_letters, dead_letters_hint,
+    dead_letters_how, newest_dead_letters, generation, rebuilding, no_rebuild, parts, this_process,
+    partitions, partition, records, folded, behind, log_is_silent, rejections, rejections_hint, reason,
+    outcomes, outcomes_hint, outcome, count, nothing, operators_only,
     api,
 }

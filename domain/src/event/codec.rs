@@ -9,9 +9,11 @@ use serde_json::Value;
 use crate::{AccountEvent, Event, StreamId, VideoEvent};
 
 /// The types of event, with their newest schema version, in the order of the design's table.
-pub const TYPES: [(&str, u32); 9] = [
+pub const TYPES: [(&str, u32); 11] = [
     (ACCOUNT_REGISTERED, 1),
     (ACCOUNT_ERASED, 1),
+    (OPERATOR_GRANTED, 1),
+    (OPERATOR_REVOKED, 1),
     (VIDEO_UPLOADED, 1),
     (VIDEO_PROCESSING_STARTED, 1),
     (VIDEO_PROCESSED, 2),
@@ -23,6 +25,8 @@ pub const TYPES: [(&str, u32); 9] = [
 
 const ACCOUNT_REGISTERED: &str = "anb.account.registered";
 const ACCOUNT_ERASED: &str = "anb.account.erased";
+const OPERATOR_GRANTED: &str = "anb.operator.granted";
+const OPERATOR_REVOKED: &str = "anb.operator.revoked";
 const VIDEO_UPLOADED: &str = "anb.video.uploaded";
 const VIDEO_PROCESSING_STARTED: &str = "anb.video.processing_started";
 const VIDEO_PROCESSED: &str = "anb.video.processed";
@@ -79,6 +83,8 @@ pub fn encode(event: &Event) -> Result<Encoded, serde_json::Error> {
         Event::Account(_, account) => match account {
             AccountEvent::Registered(e) => (ACCOUNT_REGISTERED, to_value(e)?),
             AccountEvent::Erased(e) => (ACCOUNT_ERASED, to_value(e)?),
+            AccountEvent::OperatorGranted(e) => (OPERATOR_GRANTED, to_value(e)?),
+            AccountEvent::OperatorRevoked(e) => (OPERATOR_REVOKED, to_value(e)?),
         },
         Event::Video(_, video) => match video {
             VideoEvent::Uploaded(e) => (VIDEO_UPLOADED, to_value(e)?),
@@ -120,6 +126,8 @@ pub fn decode(
             let event = match event_type {
                 ACCOUNT_REGISTERED => AccountEvent::Registered(parse(data)?),
                 ACCOUNT_ERASED => AccountEvent::Erased(parse(data)?),
+                OPERATOR_GRANTED => AccountEvent::OperatorGranted(parse(data)?),
+                OPERATOR_REVOKED => AccountEvent::OperatorRevoked(parse(data)?),
                 _ => return Err(wrong_stream()),
             };
             Ok(Event::Account(email.clone(), event))

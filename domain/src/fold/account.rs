@@ -3,7 +3,7 @@
 
 use std::collections::hash_map::Entry;
 
-use super::{accepted, rejected, seen_before};
+use super::{accepted, operator, rejected, seen_before};
 use crate::event::{Erased, Registered};
 use crate::{
     Account, AccountEvent, Changes, Contest, EmailKey, ErasedAccount, Outcome, Recorded, Rejection,
@@ -19,6 +19,12 @@ pub(super) fn fold(
     match event {
         AccountEvent::Registered(event) => register(contest, changes, record, email, event),
         AccountEvent::Erased(event) => erase(contest, changes, record, email, *event),
+        AccountEvent::OperatorGranted(event) => {
+            operator::grant(contest, changes, record, email, *event)
+        }
+        AccountEvent::OperatorRevoked(event) => {
+            operator::revoke(contest, changes, record, email, *event)
+        }
     }
 }
 
@@ -75,6 +81,7 @@ fn erase(
         Entry::Occupied(holder) if holder.get().id == event.account_id => holder.remove(),
         Entry::Occupied(_) | Entry::Vacant(_) => return rejected(Rejection::AccountUnknown),
     };
+    operator::end_term(contest, changes, record, account.id);
     changes.accounts.remove(email);
     changes.erased.insert(key.clone());
     contest.erased.insert(key, ErasedAccount { account, at: record.at, by: record.event_id });

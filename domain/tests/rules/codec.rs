@@ -62,7 +62,9 @@ fn an_event_in_a_stream_of_another_kind_is_refused() {
         })
     };
     for (event_type, newest) in TYPES {
-        let stream = if event_type.starts_with("anb.account.") { of_clip() } else { of_ana() };
+        let of_account = ["anb.account.", "anb.operator."];
+        let of_account = of_account.iter().any(|kind| event_type.starts_with(kind));
+        let stream = if of_account { of_clip() } else { of_ana() };
         assert_eq!(decode(&stream, event_type, newest, json!({})), wrong(&stream, event_type));
     }
 }
@@ -171,6 +173,8 @@ fn rejections_keep_their_codes() {
         (R::EmailTaken, "email_taken"),
         (R::AccountUnknown, "account_unknown"),
         (R::AccountErased, "account_erased"),
+        (R::AlreadyOperator, "already_operator"),
+        (R::NotOperator, "not_operator"),
         (R::VideoExists, "video_exists"),
         (R::VideoUnknown, "video_unknown"),
         (R::VideoDeleted, "video_deleted"),

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use domain::contest::{Failure, Published};
 use domain::event::{
-    Deleted, Erased, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered,
-    Uploaded, VoteCast, Withdrawn,
+    Deleted, Erased, FailureReason, OperatorGranted, OperatorRevoked, Processed, ProcessingFailed,
+    ProcessingStarted, Registered, Uploaded, VoteCast, Withdrawn,
 };
 use domain::fold::fold;
 use domain::{
@@ -82,6 +82,16 @@ pub(super) fn registers(name: &str, address: &str) -> Step {
 pub(super) fn erases(name: &str, address: &str) -> Step {
     let erased = Erased { account_id: person(name) };
     step(Event::Account(email(address), AccountEvent::Erased(erased)))
+}
+
+pub(super) fn becomes_operator(name: &str, address: &str) -> Step {
+    let granted = OperatorGranted { account_id: person(name) };
+    step(Event::Account(email(address), AccountEvent::OperatorGranted(granted)))
+}
+
+pub(super) fn is_operator_no_more(name: &str, address: &str) -> Step {
+    let revoked = OperatorRevoked { account_id: person(name) };
+    step(Event::Account(email(address), AccountEvent::OperatorRevoked(revoked)))
 }
 
 pub(super) fn uploads(owner: &str, name: &str) -> Step {

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use domain::event::codec::{self, TYPES};
 use domain::event::{
-    Deleted, Erased, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered,
-    Uploaded, VoteCast, Withdrawn,
+    Deleted, Erased, FailureReason, OperatorGranted, OperatorRevoked, Processed, ProcessingFailed,
+    ProcessingStarted, Registered, Uploaded, VoteCast, Withdrawn,
 };
 use domain::{AccountEvent, AccountId, EmailKey, Event, StreamId, VideoEvent, VideoId};
 use serde::Deserialize;
@@ -18,7 +18,15 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// Each golden file and the SHA-256 of its bytes.
-const DIGESTS: [(&str, &str); 11] = [
+const DIGESTS: [(&str, &str); 13] = [
+    (
+        "anb.operator.granted.v1.json",
+        "3e9399136895907d1d02d49c59add957dc82f8db582c41a4f8b0f20d544e052c",
+    ),
+    (
+        "anb.operator.revoked.v1.json",
+        "bd5c391c4dd043498b3b69045d4357eb5852df5930bbf51f38a7c834f396637e",
+    ),
     (
         "anb.video.withdrawn.v1.json",
         "e208819c95e417e97c3c9a32cd2dad3635461633e76e5a4c45b3f71519a30dc8",
@@ -123,6 +131,20 @@ fn meanings() -> BTreeMap<&'static str, Event> {
             Event::Account(
                 EmailKey::parse(EMAIL).unwrap(),
                 AccountEvent::Erased(Erased { account_id: ARTIST }),
+            ),
+        ),
+        (
+            "anb.operator.granted.v1.json",
+            Event::Account(
+                EmailKey::parse(EMAIL).unwrap(),
+                AccountEvent::OperatorGranted(OperatorGranted { account_id: ARTIST }),
+            ),
+        ),
+        (
+            "anb.operator.revoked.v1.json",
+            Event::Account(
+                EmailKey::parse(EMAIL).unwrap(),
+                AccountEvent::OperatorRevoked(OperatorRevoked { account_id: ARTIST }),
             ),
         ),
         (

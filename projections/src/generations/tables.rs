@@ -7,9 +7,10 @@ use sqlx::{AssertSqlSafe, Connection};
 use super::{Generation, State, in_state, migrations, schema_of};
 
 /// Every table that belongs to a generation. What is not listed here no rebuild ever touches.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "checkpoints",
     "accounts",
+    "operator_terms",
     "videos",
     "votes",
     "rejections",

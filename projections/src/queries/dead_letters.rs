@@ -1,6 +1,7 @@
 //! Records that are no event this version can read.
 
 use domain::{Position, Timestamp};
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{PgPool, Row};
 
 use super::QueryError;
@@ -26,17 +27,34 @@ pub async fn dead_letters(pool: &PgPool) -> Result<Vec<DeadLetter>, QueryError> 
     )
     .fetch_all(pool)
     .await?;
-    let letter = |row: &sqlx::postgres::PgRow| {
-        let number = |error: std::num::TryFromIntError| sqlx::Error::Decode(error.into());
-        Ok(DeadLetter {
-            position: Position {
-                partition: row.try_get::<i32, _>("partition")?.try_into().map_err(number)?,
-                offset: row.try_get::<i64, _>("offset")?.try_into().map_err(number)?,
-            },
-            at: row.try_get("at")?,
-            reason: row.try_get("reason")?,
-        })
-    };
     let letters: Result<_, sqlx::Error> = rows.iter().map(letter).collect();
     Ok(letters?)
+}
+
+/// The newest dead letters, at most so many.
+pub(super) async fn newest_dead_letters(
+    connection: &mut PgConnection,
+    most: u32,
+) -> Result<Vec<DeadLetter>, QueryError> {
+    let rows = sqlx::query(
+        r#"select partition, "offset", at, reason from dead_letters
+           order by at desc, partition, "offset" desc limit $1"#,
+    )
+    .bind(i64::from(most))
+    .fetch_all(connection)
+    .await?;
+    let letters: Result<_, sqlx::Error> = rows.iter().map(letter).collect();
+    Ok(letters?)
+}
+
+fn letter(row: &PgRow) -> Result<DeadLetter, sqlx::Error> {
+    let number = |error: std::num::TryFromIntError| sqlx::Error::Decode(error.into());
+    Ok(DeadLetter {
+        position: Position {
+            partition: row.try_get::<i32, _>("partition")?.try_into().map_err(number)?,
+            offset: row.try_get::<i64, _>("offset")?.try_into().map_err(number)?,
+        },
+        at: row.try_get("at")?,
+        reason: row.try_get("reason")?,
+    })
 }

@@ -51,8 +51,13 @@ async fn story(look: Look) {
     artist.read("h1", "Mi canción").await;
     let video = artist.place().await;
     if look.scripts {
-        let ready = "return document.querySelector('.screen video').readyState >= 1";
-        artist.until("the film is there", ready).await;
+        let plays = "const film = document.querySelector('.screen video');
+            if (film.paused) { film.muted = true; film.play(); }
+            return film.currentTime > 0";
+        artist.until("the film plays", plays).await;
+        let kinds = "return [...document.querySelectorAll('.screen source')].map((s) => s.type)";
+        let stream = "application/vnd.apple.mpegurl";
+        assert_eq!(artist.run(kinds).await, serde_json::json!([stream, "video/mp4"]));
     }
 
     let voter = Browser::open(&server.api, look).await;

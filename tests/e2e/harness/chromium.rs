@@ -3,11 +3,15 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use fantoccini::elements::Element;
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
+use url::{ParseError, Url};
 
 use super::client::PASSWORD;
 use super::server::free_port;
@@ -23,7 +27,9 @@ pub(crate) struct Look {
 
 impl Look {
     pub(crate) const DESKTOP: Self = Self { width: 1280, dark: false, scripts: true };
+    pub(crate) const DESKTOP_DARK: Self = Self { dark: true, ..Self::DESKTOP };
     pub(crate) const PHONE: Self = Self { width: 360, dark: true, scripts: true };
+    pub(crate) const PHONE_LIGHT: Self = Self { dark: false, ..Self::PHONE };
     pub(crate) const WITHOUT_SCRIPTS: Self = Self { scripts: false, ..Self::DESKTOP };
 }
 
@@ -58,8 +64,10 @@ impl Browser {
         Self { client, driver, base: api.base.clone(), _profile: profile }
     }
 
-    pub(crate) async fn go(&self, path: &str) {
-        self.client.goto(&format!("{}{path}", self.base)).await.unwrap();
+    /// Goes to a page of ours, or to any address.
+    pub(crate) async fn go(&self, place: &str) {
+        let ours = place.starts_with('/').then(|| format!("{}{place}", self.base));
+        self.client.goto(ours.as_deref().unwrap_or(place)).await.unwrap();
     }
 
     /// The path and query of the page that is shown.
@@ -110,6 +118,11 @@ impl Browser {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
+    /// Runs a script until it calls the function that is its last argument.
+    pub(crate) async fn run_to_its_end(&self, script: &str, arguments: Vec<Value>) -> Value {
+        self.client.execute_async(script, arguments).await.unwrap()
+    }
+
     /// Waits until a script says `true`.
     pub(crate) async fn until(&self, what: &str, script: &str) {
         eventually(what, async || {
@@ -127,15 +140,29 @@ impl Browser {
         let script = "const done = arguments[arguments.length - 1];
             axe.run().then((found) => done(found.violations.map((rule) =>
                 `${rule.id}: ${rule.nodes.map((node) => node.html).join(' ')}`)));";
-        let found = self.client.execute_async(script, Vec::new()).await.unwrap();
+        let found = self.run_to_its_end(script, Vec::new()).await;
         found.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
     }
 
-    /// Keeps a picture, if `SCREENSHOTS` names a folder for them.
-    pub(crate) async fn picture(&self, name: &str) {
-        let Some(folder) = std::env::var_os("SCREENSHOTS") else { return };
-        let png = self.client.screenshot().await.unwrap();
-        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), png).unwrap();
+    /// A command of the DevTools protocol.
+    pub(crate) async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
+        self.client.issue_cmd(DevTools { command, parameters }).await.unwrap()
+    }
+
+    /// A picture of the whole page, in WebP; of a long one, its beginning.
+    pub(crate) async fn picture(&self) -> Vec<u8> {
+        let size = self
+            .run("const root = document.documentElement; return [root.clientWidth, root.scrollHeight]")
+            .await;
+        let (width, height) = (size[0].as_f64().unwrap(), size[1].as_f64().unwrap());
+        let most = if width < 500.0 { 1_200.0 } else { 1_800.0 };
+        let clip =
+            json!({ "x": 0, "y": 0, "width": width, "height": height.min(most), "scale": 1 });
+        let wanted = json!({
+            "format": "webp", "quality": 60, "captureBeyondViewport": true, "clip": clip,
+        });
+        let picture = self.devtools("Page.captureScreenshot", wanted).await;
+        BASE64_STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
     }
 
     pub(crate) async fn close(self) {
@@ -151,6 +178,7 @@ impl Look {
             "args": [
                 "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
                 "--no-first-run", "--lang=es-CO", "--mute-audio",
+                "--autoplay-policy=no-user-gesture-required",
                 format!("--window-size={width},900"),
                 format!("--blink-settings=preferredColorScheme={scheme}"),
                 format!("--user-data-dir={}", profile.display()),
@@ -166,6 +194,24 @@ impl Look {
             options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
         }
         json!({ "browserName": "chrome", "goog:chromeOptions": options })
+    }
+}
+
+/// Chromium takes commands of its own protocol through WebDriver.
+#[derive(Debug)]
+struct DevTools {
+    command: &'static str,
+    parameters: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        let body = json!({ "cmd": self.command, "params": self.parameters });
+        (Method::POST, Some(body.to_string()))
     }
 }
 

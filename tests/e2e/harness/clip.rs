@@ -33,6 +33,27 @@ fn made_of(picture: &str) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
+/// A poster: lights on a stage, other ones for each number.
+pub(crate) fn poster(number: usize) -> Vec<u8> {
+    const COLOURS: [(&str, &str); 6] = [
+        ("0x2b1055", "0xd53369"),
+        ("0x0b1f4d", "0xffb020"),
+        ("0x134e5e", "0x71b280"),
+        ("0x42275a", "0xb35d8c"),
+        ("0x0f2027", "0x2c7744"),
+        ("0x8e0e00", "0xd9822b"),
+    ];
+    let (dark, bright) = COLOURS[number % COLOURS.len()];
+    let lights = format!("gradients=s=640x360:c0={dark}:c1={bright}:n=2:seed={number}:d=1:r=1");
+    let drawn = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", &lights, "-frames:v", "1", "-q:v", "6"])
+        .args(["-f", "mjpeg", "-"])
+        .output()
+        .unwrap();
+    assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));
+    drawn.stdout
+}
+
 /// The real clip, grown to exactly `size` bytes by a box that players skip (ISO/IEC 14496-12,
 /// 8.1.2).
 pub(crate) fn of_size(size: usize) -> Vec<u8> {

@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use test_services::{KafkaTopic, S3Bucket};
 use tokio::process::Command;
 
-use super::eventually;
 use super::server::ANB;
+use super::{clip, eventually};
 
 pub(crate) const SECRET_KEY: &str = "a secret key for tests, 32 bytes or more";
 const PARTITIONS: u32 = 8;
@@ -97,6 +97,27 @@ impl World {
                 .env("AWS_SECRET_ACCESS_KEY", &s3.secret_key);
         }
         command
+    }
+
+    /// Gives published videos the files that their events speak of, in the local store.
+    pub(crate) async fn furnish(&self) {
+        let files: Vec<(String, String)> = sqlx::query_as(
+            "select poster_key, processed_key from videos where status = 'processed'
+             order by video_id",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .unwrap();
+        let objects = self.folder().join("data/media/objects");
+        let put = |key: &str, bytes: &[u8]| {
+            let path = objects.join(key);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        };
+        for (number, (poster, film)) in files.iter().enumerate() {
+            put(poster, &clip::poster(number));
+            put(film, &clip::real());
+        }
     }
 
     /// A checksum of every read model, a line each.

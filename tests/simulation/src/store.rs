@@ -197,6 +197,8 @@ impl Store for SimStore {
         for key in &keys.erased {
             contest.erased.extend(rows.erased.get(key).map(|row| (key.clone(), row.clone())));
         }
+        let of_interest = |term: &domain::Term| keys.terms.contains(&term.account);
+        contest.terms.extend(rows.terms.iter().filter(|(_, term)| of_interest(term)));
         for key in &keys.videos {
             contest.videos.extend(rows.videos.get(key).map(|row| (*key, row.clone())));
         }

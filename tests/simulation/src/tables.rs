@@ -131,7 +131,7 @@ impl Tables {
     pub(crate) fn write(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
         self.stale_rejections = self.rows.rejections.clone().into_iter().collect();
         let twice = |what: String| StoreError::Broken(format!("duplicate key: {what}"));
-        let Changes { accounts, erased, videos, votes, rejections, .. } = batch.changes;
+        let Changes { accounts, erased, terms, videos, votes, rejections, .. } = batch.changes;
         for letter in batch.dead_letters {
             self.dead_letters.entry(letter.record.position).or_insert(letter.reason.clone());
         }
@@ -149,6 +149,9 @@ impl Tables {
             if self.rows.accounts.insert(key.clone(), row).is_some() {
                 return Err(twice(format!("account {}", key.as_str())));
             }
+        }
+        for key in terms {
+            self.rows.terms.insert(*key, batch.contest.terms[key]);
         }
         for key in videos {
             self.rows.videos.insert(*key, batch.contest.videos[key].clone());

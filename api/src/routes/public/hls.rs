@@ -23,7 +23,7 @@ const CACHED: &str = "public, max-age=60";
 /// Ours have two thousand bytes.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// Where players find the stream of a video.
+/// Where players find the stream of a video. A page of ours needs no `public_url` before it.
 pub(crate) fn hls_url(public_url: &str, video: VideoId) -> String {
     format!("{public_url}/api/public/videos/{video}/hls/master.m3u8")
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use domain::event::{
-    Deleted, Erased, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered,
-    Uploaded, VoteCast, Withdrawn,
+    Deleted, Erased, FailureReason, OperatorGranted, OperatorRevoked, Processed, ProcessingFailed,
+    ProcessingStarted, Registered, Uploaded, VoteCast, Withdrawn,
 };
 use domain::{AccountEvent, AccountId, Event, EventId, Position, Recorded, VideoEvent, VideoId};
 use proptest::prelude::*;
@@ -49,6 +49,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         3 => any_registration(),
         2 => any_erasure(),
+        3 => any_change_of_role(),
         4 => (any_video(), any_person()).prop_map(|(id, owner)| upload(id, owner)),
         3 => of_video((1..4_u32).prop_map(started).boxed()),
         4 => of_video((0..9_u64).prop_map(processed).boxed()),
@@ -80,6 +81,17 @@ fn any_registration() -> impl Strategy<Value = Event> {
 fn any_erasure() -> impl Strategy<Value = Event> {
     any_account().prop_map(|(address, account_id)| {
         Event::Account(email(address), AccountEvent::Erased(Erased { account_id }))
+    })
+}
+
+fn any_change_of_role() -> impl Strategy<Value = Event> {
+    (any_account(), any::<bool>()).prop_map(|((address, account_id), granted)| {
+        let event = if granted {
+            AccountEvent::OperatorGranted(OperatorGranted { account_id })
+        } else {
+            AccountEvent::OperatorRevoked(OperatorRevoked { account_id })
+        };
+        Event::Account(email(address), event)
     })
 }
 

@@ -39,6 +39,8 @@ impl Store {
         for key in &keys.erased {
             contest.erased.extend(rows.erased.get(key).map(|row| (key.clone(), row.clone())));
         }
+        let of_interest = |term: &domain::Term| keys.terms.contains(&term.account);
+        contest.terms.extend(rows.terms.iter().filter(|(_, term)| of_interest(term)));
         for key in &keys.videos {
             contest.videos.extend(rows.videos.get(key).map(|row| (*key, row.clone())));
         }
@@ -64,6 +66,9 @@ impl Store {
         for key in &changes.accounts {
             let row = from.accounts[key].clone();
             assert!(self.rows.accounts.insert(key.clone(), row).is_none(), "account {key:?}");
+        }
+        for key in &changes.terms {
+            self.rows.terms.insert(*key, from.terms[key]);
         }
         for key in &changes.videos {
             self.rows.videos.insert(*key, from.videos[key].clone());

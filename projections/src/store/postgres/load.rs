@@ -2,7 +2,7 @@
 
 use domain::contest::Keys;
 use domain::{
-    Account, AccountId, Contest, EmailKey, ErasedAccount, EventId, Rejection, VideoId, Vote,
+    Account, AccountId, Contest, EmailKey, ErasedAccount, EventId, Rejection, Term, VideoId, Vote,
 };
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -18,6 +18,7 @@ pub(super) async fn working_set(
 ) -> Result<Contest, sqlx::Error> {
     let mut contest = Contest::default();
     accounts(connection, keys, &mut contest).await?;
+    terms(connection, keys, &mut contest).await?;
     videos(connection, recent, keys, &mut contest).await?;
     verdicts(connection, keys, &mut contest).await?;
     Ok(contest)
@@ -62,6 +63,36 @@ async fn accounts(
                 contest.erased.insert((email, erased.account.id), erased);
             }
         }
+    }
+    Ok(())
+}
+
+/// All terms of some accounts: a few, since people make them by hand.
+async fn terms(
+    connection: &mut PgConnection,
+    keys: &Keys,
+    contest: &mut Contest,
+) -> Result<(), sqlx::Error> {
+    if keys.terms.is_empty() {
+        return Ok(());
+    }
+    let accounts: Vec<Uuid> = keys.terms.iter().map(|account| account.0).collect();
+    let rows = sqlx::query(
+        "select granted_by, account_id, granted_at, ended_at, ended_by
+         from operator_terms where account_id = any($1)",
+    )
+    .bind(accounts)
+    .fetch_all(connection)
+    .await?;
+    for row in &rows {
+        let ended_by: Option<Uuid> = row.try_get("ended_by")?;
+        let end = match ended_by.map(EventId) {
+            Some(by) => Some((row.try_get("ended_at")?, by)),
+            None => None,
+        };
+        let account = AccountId(row.try_get("account_id")?);
+        let term = Term { account, since: row.try_get("granted_at")?, end };
+        contest.terms.insert(EventId(row.try_get("granted_by")?), term);
     }
     Ok(())
 }

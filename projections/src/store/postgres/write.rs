@@ -19,6 +19,7 @@ pub(super) async fn all(
     dead_letters(connection, batch.dead_letters).await?;
     erased_accounts(connection, batch).await?;
     accounts(connection, batch).await?;
+    operator_terms(connection, batch).await?;
     videos(connection, batch).await?;
     rejections(connection, batch).await?;
     transcode_jobs(connection, batch).await
@@ -82,6 +83,34 @@ async fn insert_accounts(
         .bind(rows.iter().map(|(.., erased)| erased.map(|e| e.by.0)).collect::<Vec<_>>())
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Terms of operators that have begun or ended.
+async fn operator_terms(
+    connection: &mut PgConnection,
+    batch: &Batch<'_>,
+) -> Result<(), sqlx::Error> {
+    let changed = batch.changes.terms.iter();
+    let terms: Vec<_> =
+        changed.filter_map(|granted_by| batch.contest.terms.get_key_value(granted_by)).collect();
+    if terms.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into operator_terms (granted_by, account_id, granted_at, ended_at, ended_by)
+         select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[],
+                              $5::uuid[])
+         on conflict (granted_by) do update
+             set ended_at = excluded.ended_at, ended_by = excluded.ended_by",
+    )
+    .bind(terms.iter().map(|(granted_by, _)| granted_by.0).collect::<Vec<_>>())
+    .bind(terms.iter().map(|(_, term)| term.account.0).collect::<Vec<_>>())
+    .bind(terms.iter().map(|(_, term)| term.since).collect::<Vec<_>>())
+    .bind(terms.iter().map(|(_, term)| term.end.map(|(at, _)| at)).collect::<Vec<_>>())
+    .bind(terms.iter().map(|(_, term)| term.end.map(|(_, by)| by.0)).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

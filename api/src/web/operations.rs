@@ -1,0 +1,229 @@
+//! `GET /operations`: how the installation fares, for operators.
+
+mod lag;
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Response;
+use chrono::Utc;
+use maud::{Markup, html};
+use projections::queries::{DeadLetter, Installation};
+
+use super::assets;
+use super::layout::Page;
+use super::visit::{SignedIn, Visit};
+use crate::app::Shared;
+use crate::error::ApiError;
+use crate::health::Check;
+use lag::Lag;
+
+pub(super) async fn page(
+    State(state): State<Shared>,
+    SignedIn { visit, person }: SignedIn,
+) -> Result<Response, ApiError> {
+    if !state.app.queries.is_operator(person).await? {
+        return Err(ApiError::OperatorsOnly);
+    }
+    // The log is asked first: what is folded meanwhile then counts as folded.
+    let ends = state.app.commands.ends_of_the_log().await;
+    let installation = state.app.queries.installation().await?;
+    let lag = ends.ok().map(|ends| Lag::of(&ends, &installation.checkpoints));
+    let checks = state.app.health.checks().await;
+    let outcomes = state.app.commands.outcomes();
+    let words = visit.words();
+    Ok(Page::new(&visit, words.operations).script(&assets::REFRESH).show(&html! {
+        div.heading {
+            h1 { (words.operations) }
+            a.button href="/operations" { (words.refresh) }
+        }
+        div #operations data-refresh {
+            p.hint {
+                (words.as_of) " "
+                time datetime=(Utc::now().to_rfc3339()) { (Utc::now().format("%H:%M:%S")) " UTC" }
+            }
+            (figures(&visit, &installation, lag.as_ref()))
+            div.panels {
+                (parts(&visit, &checks))
+                (partitions(&visit, lag.as_ref()))
+                (table(&visit, words.rejections, words.rejections_hint, [words.reason, words.count],
+                    installation.rejections.iter().map(|(reason, n)| (reason.clone(), *n))))
+                (table(&visit, words.outcomes, words.outcomes_hint, [words.outcome, words.count],
+                    outcomes.iter().map(|((command, verdict), n)| (format!("{command}: {verdict}"), *n))))
+                (dead_letters(&visit, &installation.newest_dead_letters))
+            }
+        }
+    }))
+}
+
+/// What one looks at first.
+fn figures(visit: &Visit, installation: &Installation, lag: Option<&Lag>) -> Markup {
+    let words = visit.words();
+    let number = |n: u64| visit.language.number(n);
+    let queue = &installation.queue;
+    let behind = lag.map_or_else(|| "–".to_owned(), |lag| number(lag.total()));
+    let rebuild = installation.rebuild.as_ref();
+    html! {
+        dl.figures {
+            (figure(words.lag, &behind, words.lag_hint, lag.is_none()))
+            (figure(words.queue, &number(queue.videos), &match queue.oldest {
+                Some(oldest) => format!(
+                    "{} {} · {} {}", number(queue.in_work), words.in_work, words.oldest, age(oldest)
+                ),
+                None => words.queue_empty.to_owned(),
+            }, false))
+            (figure(words.dead_letters, &number(installation.dead_letters), words.dead_letters_hint,
+                installation.dead_letters > 0))
+            (figure(words.generation, &number(installation.generation.unsigned_abs()), &match rebuild {
+                Some(rebuild) => format!(
+                    "{} {}: {} {} {}", words.rebuilding, rebuild.generation, number(rebuild.folded),
+                    words.of, number(rebuild.target)
+                ),
+                None => words.no_rebuild.to_owned(),
+            }, false))
+        }
+        @if let Some(rebuild) = rebuild {
+            progress.wide max=(rebuild.target.max(1)) value=(rebuild.folded.min(rebuild.target))
+                aria-label={ (words.rebuilding) " " (rebuild.generation) } {}
+        }
+    }
+}
+
+fn figure(name: &str, value: &str, hint: &str, bad: bool) -> Markup {
+    html! {
+        div.card.bad[bad] {
+            dt { (name) }
+            dd { strong { (value) } span.hint { (hint) } }
+        }
+    }
+}
+
+/// The parts that this process depends on.
+fn parts(visit: &Visit, checks: &[Check]) -> Markup {
+    let words = visit.words();
+    html! {
+        section.card {
+            h2 { (words.parts) }
+            p.hint { (words.this_process) }
+            ul.checks {
+                @for check in checks {
+                    li {
+                        @match &check.problem {
+                            None => span.done { "✓ " (check.name) },
+                            Some(problem) => span.error { "✗ " (check.name) ": " (problem) },
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn partitions(visit: &Visit, lag: Option<&Lag>) -> Markup {
+    let words = visit.words();
+    let number = |n: u64| visit.language.number(n);
+    html! {
+        section.card {
+            h2 { (words.partitions) }
+            @if let Some(lag) = lag {
+                table.numbers {
+                    thead {
+                        tr {
+                            th scope="col" { (words.partition) }
+                            th scope="col" { (words.records) }
+                            th scope="col" { (words.folded) }
+                            th scope="col" { (words.behind) }
+                        }
+                    }
+                    tbody {
+                        @for row in lag.rows() {
+                            tr {
+                                th scope="row" { (row.partition) }
+                                td { (number(row.end)) }
+                                td { (number(row.folded)) }
+                                td.bad[row.behind() > 0] { (number(row.behind())) }
+                            }
+                        }
+                    }
+                }
+            } @else {
+                p.error { (words.log_is_silent) }
+            }
+        }
+    }
+}
+
+/// Names and how often each of them was.
+fn table(
+    visit: &Visit,
+    title: &str,
+    hint: &str,
+    head: [&str; 2],
+    rows: impl Iterator<Item = (String, u64)>,
+) -> Markup {
+    let rows: Vec<(String, u64)> = rows.collect();
+    html! {
+        section.card {
+            h2 { (title) }
+            p.hint { (hint) }
+            @if rows.is_empty() {
+                p { (visit.words().nothing) }
+            } @else {
+                table.numbers {
+                    thead { tr { @for name in head { th scope="col" { (name) } } } }
+                    tbody {
+                        @for (name, count) in &rows {
+                            tr {
+                                th scope="row" { code { (name) } }
+                                td { (visit.language.number(*count)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn dead_letters(visit: &Visit, letters: &[DeadLetter]) -> Markup {
+    let words = visit.words();
+    html! {
+        @if !letters.is_empty() {
+            section.card.wide {
+                h2 { (words.newest_dead_letters) }
+                p.hint { (words.dead_letters_how) " " code { "anb dead-letters" } }
+                ul.letters {
+                    @for letter in letters {
+                        li {
+                            code { (letter.position) } " · "
+                            time datetime=(letter.at.to_rfc3339()) { (letter.at.format("%Y-%m-%d %H:%M")) } " · "
+                            (letter.reason)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A length of time, as short as one reads it at a glance.
+fn age(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3_600 => format!("{} min", seconds / 60),
+        seconds @ 3_600..86_400 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_read_at_a_glance() {
+        let read = |seconds| age(Duration::from_secs(seconds));
+        assert_eq!([read(0), read(59), read(60)], ["0 s", "59 s", "1 min"]);
+        assert_eq!([read(3_599), read(86_399), read(200_000)], ["59 min", "23 h", "2 d"]);
+    }
+}

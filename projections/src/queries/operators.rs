@@ -1,0 +1,61 @@
+//! Operators.
+
+use domain::{AccountId, Timestamp};
+use sqlx::PgPool;
+
+use super::{Queries, QueryError, display_name};
+
+/// Somebody who may see how the installation fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// Their account.
+    pub account: AccountId,
+    /// Their name.
+    pub name: String,
+    /// Their address, unless it has just been forgotten.
+    pub email: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+type Row = (uuid::Uuid, Option<String>, Option<String>, Option<String>, Timestamp);
+
+/// All operators, the longest-serving first.
+///
+/// # Errors
+/// [`QueryError`] if the database gives no answer.
+pub async fn operators(pool: &PgPool) -> Result<Vec<Operator>, QueryError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select account_id, first_name, last_name, email, granted_at
+         from operator_terms left join people using (account_id)
+         where ended_by is null order by granted_at, account_id",
+    )
+    .fetch_all(pool)
+    .await?;
+    let operator = |(account, first, last, email, since)| Operator {
+        account: AccountId(account),
+        name: display_name(first, last),
+        email,
+        since,
+    };
+    Ok(rows.into_iter().map(operator).collect())
+}
+
+impl Queries {
+    /// Whether an account is an operator's right now. Nobody remembers the answer: there are few
+    /// operators, and the role must be gone the moment it is revoked.
+    ///
+    /// # Errors
+    /// [`QueryError`] if the database gives no answer.
+    pub async fn is_operator(&self, account: AccountId) -> Result<bool, QueryError> {
+        let is = sqlx::query_scalar(
+            "select exists (
+                 select from operator_terms where account_id = $1 and ended_by is null
+             )",
+        )
+        .bind(account.0)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(is)
+    }
+}

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Draws the pictures in docs/screenshots anew, each page on a desktop and a phone, light and dark.
+set -eu
+cd "$(dirname "$0")/.."
+mkdir -p docs/screenshots
+SCREENSHOTS="$PWD/docs/screenshots" exec cargo run --quiet -p test-services -- run \
+    cargo test --quiet -p anb --test e2e -- --ignored draw_every_page

@@ -1,0 +1,96 @@
+//! `anb operator`: who may see how the installation fares. The role is given here and nowhere else;
+//! like everything, it goes through the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::Subcommand;
+use commands::{CommandError, Operators, RoleChange, RoleChanged};
+use domain::Rejection;
+use infra::config::{DatabaseArgs, EventLogArgs};
+use projections::queries::operators;
+use tokio::task::JoinSet;
+
+use crate::output::say;
+use crate::serve::Common;
+use crate::world::World;
+
+/// How long a projector may take before we go without its verdict.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Flags of `operator`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct OperatorArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+
+    #[command(flatten)]
+    event_log: EventLogArgs,
+
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Action {
+    /// Make somebody an operator who has signed up
+    Grant {
+        /// The address that they have signed up with
+        email: String,
+    },
+    /// Take the role from somebody; it ends at once
+    Revoke {
+        /// The address that they have signed up with
+        email: String,
+    },
+    /// Print who is an operator, and since when
+    List,
+}
+
+pub(crate) async fn run(args: &OperatorArgs) -> Result<()> {
+    let world = World::open(&args.database.parse()?, &args.event_log.parse()?).await?;
+    let done = match &args.action {
+        Action::Grant { email } => change(&world, email, RoleChange::Grant).await,
+        Action::Revoke { email } => change(&world, email, RoleChange::Revoke).await,
+        Action::List => list(&world).await,
+    };
+    world.close().await;
+    done
+}
+
+async fn list(world: &World) -> Result<()> {
+    let operators = operators(world.pool()).await?;
+    for operator in &operators {
+        let since = operator.since.format("%Y-%m-%dT%H:%M:%SZ");
+        let email = operator.email.as_deref().unwrap_or("-");
+        say(format_args!("{since}  {}  {email}  {}", operator.account, operator.name))?;
+    }
+    say(format_args!("{} operators", operators.len())).map_err(Into::into)
+}
+
+async fn change(world: &World, email: &str, change: RoleChange) -> Result<()> {
+    // A schema that knows no operators belongs to projectors that would not know the event.
+    operators(world.pool()).await?;
+    let common = Common::of(world);
+    let mut background = JoinSet::new();
+    common.spawn_into(&mut background, world, Duration::ZERO);
+    let lookup = Arc::clone(&common.lookup) as _;
+    let known = Operators::new(world.pool(), common.decisions, lookup, PATIENCE).await?;
+    let (now, before, soon) = match change {
+        RoleChange::Grant => ("is an operator now", "is an operator already", "will be one"),
+        RoleChange::Revoke => ("is no operator any more", "was no operator", "will be none"),
+    };
+    match known.change(email, change).await {
+        Ok(RoleChanged::Now) => say(format_args!("{email} {now}"))?,
+        Ok(RoleChanged::Before) => say(format_args!("{email} {before}"))?,
+        Ok(RoleChanged::Soon) => say(format_args!(
+            "{email} {soon} once a projector has come to it: it stands in the log"
+        ))?,
+        Err(CommandError::Rejected(Rejection::AccountUnknown)) => {
+            bail!("nobody has signed up with {email}")
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}

@@ -19,7 +19,7 @@ help:
 	@echo 'make test       set up what is missing, and run every test, Kafka and S3 included'
 	@echo 'make soak       faults on real parts (ROUNDS, 6), simulated faults (MINUTES, 30), planted bugs (ONLY=faults|simulation|plant)'
 	@echo 'make fuzz       feed FILES (2000) damaged and hostile files to the transcoder'
-	@echo 'make bench      measure it against bare handlers (ONLY=votes|visible|pages|boards|rebuild|memory|overload|transcode)'
+	@echo 'make bench      measure it against bare handlers (ONLY=votes|visible|pages|million|streams|boards|rebuild|memory|overload|transcode)'
 	@echo 'make lint       formatting, clippy, licences and advisories'
 	@echo 'make build      build the release binary: target/release/anb'
 	@echo 'make clean-dev  delete the data of make run ($(DATA_DIR))'

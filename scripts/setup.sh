@@ -16,10 +16,18 @@ packages=(
   libswscale-dev libswresample-dev libavutil-dev
   postgresql
 )
+tools=(cc pkg-config cmake clang curl)
 case $purpose in
   run) ;;
-  test) packages+=(ffmpeg openjdk-17-jdk-headless maven chromium chromium-driver) ;;
-  bench) packages+=(ffmpeg openjdk-17-jdk-headless maven python3-venv) ;;
+  test)
+    packages+=(ffmpeg openjdk-17-jdk-headless maven chromium chromium-driver)
+    tools+=(ffmpeg java mvn chromium chromedriver)
+    ;;
+  bench)
+    # The last three are what ours is measured against, and with.
+    packages+=(ffmpeg openjdk-17-jdk-headless maven python3-venv nginx-light redis-server wrk)
+    tools+=(ffmpeg java mvn nginx redis-server wrk)
+    ;;
   *) stop "usage: scripts/setup.sh [run|test|bench]" ;;
 esac
 
@@ -60,7 +68,7 @@ install_with_apt() {
 # What has to be there on a system whose packages we do not know, by what we can see of it.
 name_what_is_missing() {
   local missing=() tool library
-  for tool in cc pkg-config cmake clang curl; do
+  for tool in "${tools[@]}"; do
     command -v "$tool" >/dev/null || missing+=("$tool")
   done
   for library in libavcodec libavformat libavfilter libavdevice libswscale libswresample libavutil \
@@ -69,14 +77,6 @@ name_what_is_missing() {
   done
   command -v initdb >/dev/null || command -v pg_config >/dev/null ||
     missing+=("PostgreSQL 15 or newer (server)")
-  local more=()
-  case $purpose in
-    test) more=(ffmpeg java mvn chromium chromedriver) ;;
-    bench) more=(ffmpeg java mvn) ;;
-  esac
-  for tool in "${more[@]}"; do
-    command -v "$tool" >/dev/null || missing+=("$tool")
-  done
   [ ${#missing[@]} -gt 0 ] || return 0
   say "this is neither Debian nor Ubuntu. Please install, then try again:"
   printf '  %s\n' "${missing[@]}" >&2

@@ -2,6 +2,7 @@
 
 mod health;
 mod http;
+mod idle;
 mod limits;
 mod storage;
 mod transcoder;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use ::transcoder::worker::Worker;
 use anyhow::{Context, Result, anyhow, bail};
-use api::{Api, App};
+use api::{Api, App, Hangup};
 use commands::{CommandSettings, Commands, Sweeper};
 use infra::config::{Role, ServeArgs, Settings};
 use infra::telemetry;
@@ -143,8 +144,8 @@ impl Service {
                 stop: service.stop.clone(),
                 rankings: Arc::clone(&rankings),
             };
-            let router = common.router(settings, world, storage, metrics, health, rankings).await?;
-            service.http = Some((listener, router));
+            let api = common.api(settings, world, storage, metrics, health, rankings).await?;
+            service.http = Some((listener, api));
         }
         Ok(service)
     }
@@ -181,7 +182,10 @@ impl Service {
 /// Answers requests until `stop`; without the role, just waits for it.
 async fn serve_http(http: Option<(TcpListener, Api)>, stop: CancellationToken, grace: Duration) {
     match http {
-        Some((listener, router)) => http::serve(listener, router, stop, grace).await,
+        Some((listener, api)) => {
+            let answer = move |request, hangup: &Hangup| api.answer(request, hangup);
+            http::serve(listener, answer, stop, grace).await;
+        }
         None => stop.cancelled().await,
     }
 }
@@ -293,7 +297,7 @@ impl Common {
         }
     }
 
-    async fn router(
+    async fn api(
         self,
         settings: &Settings,
         world: &World,
@@ -336,6 +340,6 @@ impl Common {
                 docs: true,
             },
         };
-        Ok(api::router(app)?)
+        Ok(api::build(app)?)
     }
 }

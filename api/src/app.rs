@@ -4,7 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
+use bytes::Bytes;
 use commands::Commands;
+use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
+use http::Request;
+use http_body::Body as HttpBody;
 use infra::config::CorsOrigins;
 use infra::object_storage::ObjectStorage;
 use infra::object_storage::local::LocalStorage;
@@ -12,14 +18,15 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use projections::Erasures;
 use projections::queries::{PublicVideos, Queries};
 use tokio_util::sync::CancellationToken;
+use tower::Service;
 use tower_http::normalize_path::NormalizePath;
 
 use crate::error::ApiError;
 use crate::extract::People;
 use crate::health::Health;
-use crate::live::Live;
-use crate::middleware::{Doors, around, cors};
-use crate::pages::Pages;
+use crate::live::{Hangup, Live};
+use crate::middleware::{Doors, Hall, around, cors};
+use crate::pages::{Front, Pages};
 use crate::routes;
 use crate::routes::public::rankings::View;
 use crate::token::Tokens;
@@ -28,6 +35,7 @@ use crate::web;
 /// Bytes of finished pages that are kept, per kind.
 const RANKING_BYTES: u64 = 16 * 1024 * 1024;
 const VIDEOS_BYTES: u64 = 8 * 1024 * 1024;
+const FRONT_BYTES: u64 = 12 * 1024 * 1024;
 /// How long a page is kept. A new generation replaces it sooner.
 const RANKING_TTL: Duration = Duration::from_secs(5);
 /// How long a list may lack a video that was published without moving the ranking.
@@ -89,7 +97,6 @@ pub(crate) type Shared = Arc<AppState>;
 pub(crate) struct AppState {
     pub(crate) app: App,
     pub(crate) tokens: Tokens,
-    pub(crate) doors: Doors,
     pub(crate) people: People,
     pub(crate) rankings: Pages<View>,
     pub(crate) public_videos: Pages<PublicVideos>,
@@ -97,20 +104,56 @@ pub(crate) struct AppState {
     pub(crate) web: web::Kept,
 }
 
-/// The whole API as one service.
-pub type Api = NormalizePath<Router>;
+/// The whole API. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    front: Arc<Front>,
+    routes: NormalizePath<Router>,
+}
+
+impl Api {
+    /// Answers a request, at once if it is for a page that is ready. Whoever writes without end may
+    /// ask by `hangup` for the connection to be closed.
+    pub fn answer<B>(
+        &self,
+        mut request: Request<B>,
+        hangup: &Hangup,
+    ) -> impl Future<Output = Response> + Send + use<B>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        if let Some(response) = self.front.answer(&request) {
+            return Either::Left(ready(response));
+        }
+        request.extensions_mut().insert(hangup.clone());
+        let routed = self.routes.clone().call(request);
+        Either::Right(routed.map(|Ok(response)| response))
+    }
+}
 
 /// Puts the API together.
 ///
 /// # Errors
 /// [`StartError`] if a setting cannot work.
-pub fn router(app: App) -> Result<Api, StartError> {
+pub fn build(app: App) -> Result<Api, StartError> {
     let tokens = Tokens::new(&app.settings.secret_key, app.settings.token_lifetime);
     tokens.self_test().map_err(StartError::Tokens)?;
     let cors = cors(&app.settings.cors_origins)?;
     let docs = app.settings.docs;
-    let state = Arc::new(AppState {
+    let front = Arc::new(Front::new(
+        FRONT_BYTES,
+        RANKING_TTL,
+        app.settings.cors_origins == CorsOrigins::Any,
+        app.queries.clone(),
+        app.erasures.clone(),
+    ));
+    let hall = Arc::new(Hall {
         doors: Doors::default(),
+        front: Arc::clone(&front),
+        max_video_size: app.settings.max_video_size,
+    });
+    let state = Arc::new(AppState {
         people: People::new(app.erasures.clone()),
         live: Live::new(app.queries.clone(), app.stop.clone()),
         tokens,
@@ -127,8 +170,8 @@ pub fn router(app: App) -> Result<Api, StartError> {
         .merge(web::routes())
         .fallback(web::unknown)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
-        .layer((axum::middleware::from_fn_with_state(Arc::clone(&state), around), cors))
+        .layer((axum::middleware::from_fn_with_state(hall, around), cors))
         .with_state(state);
     // Outside the router, because it changes the path that routes are chosen by.
-    Ok(NormalizePath::trim_trailing_slash(routes))
+    Ok(Api { front, routes: NormalizePath::trim_trailing_slash(routes) })
 }

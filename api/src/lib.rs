@@ -19,7 +19,7 @@ mod text;
 mod token;
 mod web;
 
-pub use app::{Api, App, Settings, StartError, router};
+pub use app::{Api, App, Settings, StartError, build};
 pub use health::{Check, Health};
 pub use live::Hangup;
 pub use openapi::document as openapi_document;

@@ -7,6 +7,7 @@
 //! part of a page's key, so that nobody meets an older page, nor one that was being rendered meanwhile.
 
 pub(crate) mod encoding;
+mod front;
 mod page;
 
 use std::future::Future;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use axum::response::Response;
+use http::HeaderMap;
 use metrics::Counter;
 use moka::future::Cache;
 use projections::Erasures;
@@ -22,6 +25,8 @@ use projections::rankings::Edition;
 
 use crate::error::ApiError;
 
+pub(crate) use front::Front;
+use page::Form;
 pub(crate) use page::{Audience, Page};
 
 /// How long readers get a page that does not hold any more, while the next one is being rendered.
@@ -41,11 +46,22 @@ pub(crate) struct Pages<K> {
 /// A page, or why there is none; those who waited for one load share its error.
 type Entry = Result<Arc<Kept>, Arc<ApiError>>;
 
-struct Kept {
-    page: Arc<Page>,
+/// A page, and how long it holds.
+pub(crate) struct Kept {
+    page: Page,
     rendered: Instant,
+    ttl: Duration,
+    /// The count of erasures that it is kept under.
+    erasures: u64,
     /// Whether somebody renders the next one.
     renewing: AtomicBool,
+}
+
+/// Goes with an answer that is a public page.
+#[derive(Clone)]
+struct Finished {
+    kept: Arc<Kept>,
+    form: Form,
 }
 
 #[derive(Clone)]
@@ -88,7 +104,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
         edition: Edition,
         key: K,
         load: L,
-    ) -> Result<Arc<Page>, ApiError>
+    ) -> Result<Arc<Kept>, ApiError>
     where
         L: FnOnce() -> F + Send + 'static,
         F: Future<Output = Result<Page, ApiError>> + Send + 'static,
@@ -97,11 +113,11 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
         let Some(Ok(kept)) = self.cache.get(&key).await else {
             return self.load(edition, key, load).await;
         };
-        if kept.holds(edition, self.ttl) {
+        if kept.holds(edition) {
             self.counters.hit.increment(1);
-            return Ok(Arc::clone(&kept.page));
+            return Ok(kept);
         }
-        if !kept.held_lately(edition, self.ttl) {
+        if !kept.held_lately(edition) {
             return self.load(edition, key, load).await;
         }
         self.counters.stale.increment(1);
@@ -110,7 +126,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
             // An error is met again by the next one who asks.
             tokio::spawn(async move { pages.load(edition, key, load).await.is_ok() });
         }
-        Ok(Arc::clone(&kept.page))
+        Ok(kept)
     }
 
     /// Renders the page, or waits for whoever does.
@@ -119,7 +135,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
         edition: Edition,
         key: (u64, K),
         load: L,
-    ) -> Result<Arc<Page>, ApiError>
+    ) -> Result<Arc<Kept>, ApiError>
     where
         L: FnOnce() -> F,
         F: Future<Output = Result<Page, ApiError>>,
@@ -127,16 +143,16 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
         let render = async {
             // Taken before the page's content: it is at least as new as this.
             let rendered = Instant::now();
-            let page = Arc::new(load().await.map_err(Arc::new)?);
-            Ok(Arc::new(Kept { page, rendered, renewing: AtomicBool::new(false) }))
+            let page = load().await.map_err(Arc::new)?;
+            let (ttl, erasures) = (self.ttl, key.0);
+            Ok(Arc::new(Kept { page, rendered, ttl, erasures, renewing: AtomicBool::new(false) }))
         };
-        let outlived =
-            |entry: &Entry| entry.as_ref().map_or(true, |kept| !kept.holds(edition, self.ttl));
+        let outlived = |entry: &Entry| entry.as_ref().map_or(true, |kept| !kept.holds(edition));
         let entry = self.cache.entry_by_ref(&key).or_insert_with_if(render, outlived).await;
         let rendered_here = entry.is_fresh();
         if rendered_here { &self.counters.loaded } else { &self.counters.waited }.increment(1);
         match entry.into_value() {
-            Ok(kept) => Ok(Arc::clone(&kept.page)),
+            Ok(kept) => Ok(kept),
             Err(error) => {
                 if rendered_here {
                     self.cache.invalidate(&key).await;
@@ -148,15 +164,26 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
 }
 
 impl Kept {
-    fn holds(&self, edition: Edition, ttl: Duration) -> bool {
-        self.page.edition >= edition.number && self.rendered.elapsed() < ttl
+    /// The page, or 304 if the client has it. A public one may go out again as it is: see [`Front`].
+    pub(crate) fn answer(self: Arc<Self>, request: &HeaderMap, audience: Audience) -> Response {
+        let form = self.page.form(request);
+        let mut response = self.page.answer(form, audience);
+        if audience == Audience::Public {
+            response.extensions_mut().insert(Finished { kept: self, form });
+        }
+        response
+    }
+
+    /// Whether it is the newest there can be, as far as the boards are concerned.
+    fn holds(&self, edition: Edition) -> bool {
+        self.page.edition >= edition.number && self.rendered.elapsed() < self.ttl
     }
 
     /// Whether it stopped to hold a moment ago.
-    fn held_lately(&self, edition: Edition, ttl: Duration) -> bool {
+    fn held_lately(&self, edition: Edition) -> bool {
         let superseded = self.page.edition < edition.number;
         let lately = self.page.edition + 1 == edition.number && edition.age() < GRACE;
-        (!superseded || lately) && self.rendered.elapsed() < ttl + GRACE
+        (!superseded || lately) && self.rendered.elapsed() < self.ttl + GRACE
     }
 }
 
@@ -198,7 +225,7 @@ mod tests {
         async fn get(&self, pages: &Pages<&'static str>, edition: Edition) -> u64 {
             let renderer = self.clone();
             let load = move || renderer.render(edition.number);
-            pages.get(edition, "board", load).await.unwrap().edition
+            pages.get(edition, "board", load).await.unwrap().page.edition
         }
 
         fn rendered(&self) -> usize {
@@ -259,7 +286,11 @@ mod tests {
             renderer.get(&pages, edition).await
         };
         let (old, new) = tokio::join!(old, new);
-        assert_eq!((old.unwrap().edition, new), (2, 1), "two pages, neither in place of the other");
+        assert_eq!(
+            (old.unwrap().page.edition, new),
+            (2, 1),
+            "two pages, neither in place of the other"
+        );
         assert_eq!(renderer.get(&pages, edition).await, 1);
         assert_eq!(renderer.rendered(), 2, "the old one is not found any more");
     }

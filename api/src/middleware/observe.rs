@@ -2,12 +2,12 @@
 //! carry personal data or signatures.
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
-use http::Method;
+use http::{HeaderValue, Method};
 use metrics::{Counter, Gauge, Histogram};
 use tracing::Span;
 
@@ -41,14 +41,17 @@ impl Observation {
         self.span.clone()
     }
 
-    pub(super) fn end(self, response: &mut Response) {
+    /// Returns what such answers are counted by.
+    pub(super) fn end(self, response: &mut Response) -> Arc<Tally> {
         let status = response.status().as_u16();
         let elapsed = self.started.elapsed();
-        TALLIES.add(self.method, label(self.route.as_ref()), status, elapsed);
+        let tally = TALLIES.of(self.method, label(self.route.as_ref()), status);
+        tally.add(elapsed);
         self.span.in_scope(|| tracing::debug!(status, ms = elapsed.as_millis() as u64, "answered"));
         if let Some(value) = self.id.header_value() {
             response.headers_mut().insert(HEADER, value);
         }
+        tally
     }
 }
 
@@ -77,33 +80,35 @@ impl Drop for InFlight {
 /// The counters of each kind of answer, looked up by their labels only once. There are as many as
 /// routes, methods and statuses that were met.
 #[derive(Default)]
-struct Tallies(RwLock<HashMap<String, Vec<Tally>>>);
+struct Tallies(RwLock<HashMap<String, Vec<Arc<Tally>>>>);
 
 static TALLIES: LazyLock<Tallies> = LazyLock::new(Tallies::default);
 
-struct Tally {
+/// What answers of one kind are counted by.
+pub(crate) struct Tally {
     method: &'static str,
+    route: String,
     status: u16,
     answers: Counter,
     seconds: Histogram,
 }
 
 impl Tallies {
-    fn add(&self, method: &'static str, route: &str, status: u16, elapsed: Duration) {
+    fn of(&self, method: &'static str, route: &str, status: u16) -> Arc<Tally> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let of_kind = |tally: &&Tally| tally.method == method && tally.status == status;
+        let of_kind = |tally: &&Arc<Tally>| tally.method == method && tally.status == status;
         if let Some(tally) = known.get(route).and_then(|all| all.iter().find(of_kind)) {
-            return tally.add(elapsed);
+            return Arc::clone(tally);
         }
         drop(known);
-        let new = Tally::new(method, route, status);
-        new.add(elapsed);
+        let new = Arc::new(Tally::new(method, route, status));
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let all = known.entry(route.to_owned()).or_default();
         // Two requests may be the first of their kind.
         if !all.iter().any(|tally| of_kind(&tally)) {
-            all.push(new);
+            all.push(Arc::clone(&new));
         }
+        new
     }
 }
 
@@ -112,6 +117,7 @@ impl Tally {
         let route = route.to_owned();
         Self {
             method,
+            route: route.clone(),
             status,
             answers: metrics::counter!(
                 "anb_http_requests_total",
@@ -123,9 +129,18 @@ impl Tally {
         }
     }
 
+    /// One more, which took so long.
     fn add(&self, elapsed: Duration) {
         self.answers.increment(1);
         self.seconds.record(elapsed.as_secs_f64());
+    }
+
+    /// One more of a request that is not observed otherwise.
+    pub(crate) fn note(&self, started: Instant, id: &HeaderValue) {
+        let elapsed = started.elapsed();
+        self.add(elapsed);
+        let Self { method, route, status, .. } = self;
+        tracing::debug!(method, route, status, request_id = ?id, ms = elapsed.as_millis() as u64, "answered");
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) enum Encoding {
 impl Encoding {
     /// The best one that the client takes, for so many bytes.
     pub(crate) fn choose(request: &HeaderMap, bytes: usize) -> Self {
-        if bytes < WORTH_IT {
+        if bytes < WORTH_IT || !request.contains_key(ACCEPT_ENCODING) {
             return Self::Identity;
         }
         // Of those wanted equally, the smallest.

@@ -43,6 +43,14 @@ pub(crate) struct Page {
     brotli: OnceLock<Variant>,
 }
 
+/// One of the ways in which a page goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    pub(super) encoding: Encoding,
+    /// Whether the client has these bytes already.
+    pub(super) known: bool,
+}
+
 #[derive(Clone, Debug)]
 struct Variant {
     body: Bytes,
@@ -64,18 +72,28 @@ impl Page {
         2 * self.plain.body.len()
     }
 
-    /// The page, or 304 if the client has it.
-    pub(crate) fn answer(&self, request: &HeaderMap, audience: Audience) -> Response {
+    /// In which form a request gets the page.
+    pub(super) fn form(&self, request: &HeaderMap) -> Form {
         let encoding = Encoding::choose(request, self.plain.body.len());
+        Form { encoding, known: matches(request, self.variant(encoding)) }
+    }
+
+    /// What goes out in this form.
+    pub(super) fn body(&self, form: Form) -> Bytes {
+        if form.known { Bytes::new() } else { self.variant(form.encoding).body.clone() }
+    }
+
+    /// The page in this form: 304 if the client has it.
+    pub(super) fn answer(&self, form: Form, audience: Audience) -> Response {
+        let Form { encoding, known } = form;
         let variant = self.variant(encoding);
-        let matched = self.matches(request, variant);
-        let body = if matched { Bytes::new() } else { variant.body.clone() };
+        let body = self.body(form);
         let mut response = body.into_response();
         let headers = response.headers_mut();
         headers.insert(ETAG, variant.etag.clone());
         headers.insert(CACHE_CONTROL, audience.cache_control());
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        if matched {
+        if known {
             headers.remove(CONTENT_TYPE);
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
@@ -98,17 +116,17 @@ impl Page {
             etag: etag(&self.plain.body, encoding),
         })
     }
+}
 
-    /// RFC 9110, section 13.1.2: weak comparison, any of a list, or `*`.
-    fn matches(&self, request: &HeaderMap, variant: &Variant) -> bool {
-        request
-            .get_all(IF_NONE_MATCH)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
-            .any(|tag| tag == "*" || variant.etag == tag.strip_prefix("W/").unwrap_or(tag))
-    }
+/// RFC 9110, section 13.1.2: weak comparison, any of a list, or `*`.
+fn matches(request: &HeaderMap, variant: &Variant) -> bool {
+    request
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || variant.etag == tag.strip_prefix("W/").unwrap_or(tag))
 }
 
 fn etag(plain: &[u8], encoding: Encoding) -> HeaderValue {
@@ -129,7 +147,7 @@ mod tests {
     }
 
     fn answer(page: &Page, request: &HeaderMap) -> Response {
-        page.answer(request, Audience::Public)
+        page.answer(page.form(request), Audience::Public)
     }
 
     #[test]

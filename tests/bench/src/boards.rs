@@ -4,6 +4,7 @@
 //! countries. Both run in this process, one after the other, on the same artists.
 
 mod contenders;
+mod redis;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 use crate::memory::resident;
 use crate::report::{Figure, Floor, Report};
 use contenders::{Contender, Library};
+use redis::Redis;
 
 const ARTISTS: u64 = 1_000_000;
 const BOARDS: f64 = 4.0;
@@ -29,6 +31,9 @@ const CITIES: u64 = 1_000;
 const ASKED: u64 = 200_000;
 const BYTES: f64 = 50.0;
 const SECONDS: f64 = 3.0;
+/// Beside Redis.
+const AT_LEAST: Floor = Floor::Ratio(20.0);
+const MEMORY: Floor = Floor::RatioAtMost(0.5);
 
 pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Result<()> {
     report.section(
@@ -52,10 +57,36 @@ pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Resu
         ..Figure::alone("resident memory per artist and board", "bytes", ours.bytes)
     };
     report.figure(&memory.with_floor(Floor::AtMost(BYTES)))?;
+    beside_redis(&ours, report)?;
     let pool = database::connect(&postgres.database_url().await?, 2).await?;
     let seconds = load(&pool).await.context("loading from Postgres")?;
     let loaded = Figure::alone("loaded from Postgres", "s", seconds);
     report.figure(&loaded.with_floor(Floor::AtMost(SECONDS)))
+}
+
+/// The same beside Redis, which has one board, and is asked through a socket.
+fn beside_redis(ours: &Run, report: &mut Report) -> Result<()> {
+    let mut redis = Redis::start()?;
+    let empty = redis.memory()?;
+    redis.fill((0..ARTISTS).map(|n| (id(n).0, standing(n, n).votes)))?;
+    ensure!(redis.members()? == ARTISTS, "Redis does not have all artists");
+    let bytes = (redis.memory()? - empty) / ARTISTS as f64;
+    let asked = || (0..ASKED).map(|n| id(scattered(n)).0);
+    let started = Instant::now();
+    redis.positions(asked())?;
+    let positions = ASKED as f64 / started.elapsed().as_secs_f64();
+    let started = Instant::now();
+    redis.votes(asked())?;
+    let votes = ASKED as f64 / started.elapsed().as_secs_f64();
+    for (what, unit, ours, theirs, floor) in [
+        ("an artist's position (Redis: ZREVRANK)", "per s", ours.positions, positions, AT_LEAST),
+        ("a vote, our 4 boards (Redis: ZINCRBY on one)", "per s", ours.changes, votes, AT_LEAST),
+        ("memory per artist and board (Redis)", "bytes", ours.bytes, bytes, MEMORY),
+    ] {
+        let figure = Figure { theirs: Some(theirs), ..Figure::alone(what, unit, ours) };
+        report.figure(&figure.with_floor(floor))?;
+    }
+    Ok(())
 }
 
 /// What a contender does per second, and what it takes.

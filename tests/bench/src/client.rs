@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, RETRY_AFTER};
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -42,6 +42,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// After which time it is worth while to come again.
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
@@ -58,13 +59,13 @@ impl Connection {
     pub(crate) async fn send(&mut self, request: Request) -> Result<Answer> {
         self.sender.ready().await.context("the connection is closed")?;
         let response = self.sender.send_request(request).await.context("no answer")?;
-        let status = response.status();
-        let retry_after = response
-            .headers()
+        let (parts, body) = response.into_parts();
+        let retry_after = parts
+            .headers
             .get(RETRY_AFTER)
             .and_then(|value| Some(Duration::from_secs(value.to_str().ok()?.parse().ok()?)));
-        let body = response.into_body().collect().await.context("half an answer")?.to_bytes();
-        Ok(Answer { status, retry_after, body })
+        let body = body.collect().await.context("half an answer")?.to_bytes();
+        Ok(Answer { status: parts.status, retry_after, headers: parts.headers, body })
     }
 }
 

@@ -13,20 +13,26 @@ mod boards;
 mod client;
 mod clip;
 mod contest;
+mod direct;
 mod load;
 mod memory;
+mod million;
+mod nginx;
 mod overload;
 mod pages;
 mod process;
 mod rebuild;
 mod report;
 mod statistics;
+mod streams;
 mod token;
 mod transcode;
 mod usage;
 mod visible;
+mod voters;
 mod votes;
 mod world;
+mod wrk;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -55,6 +61,10 @@ enum What {
     Visible,
     /// Pages of the ranking and of the public list per second
     Pages,
+    /// Pages at a million artists, deep ones too, and the time from a start to the first
+    Million,
+    /// Thousands who watch a board: what each costs, and how soon they see a vote
+    Streams,
     /// Boards of a million artists: positions, pages, changes, memory, time to load
     Boards,
     /// All read models from the log, a million votes
@@ -117,6 +127,12 @@ async fn measure(what: Option<What>) -> anyhow::Result<ExitCode> {
     }
     if all || matches!(what, Some(What::Pages)) {
         pages::measure(&postgres, &mut report).await.context("pages")?;
+    }
+    if all || matches!(what, Some(What::Million)) {
+        million::measure(&postgres, &mut report).await.context("million")?;
+    }
+    if all || matches!(what, Some(What::Streams)) {
+        streams::measure(&postgres, &mut report).await.context("streams")?;
     }
     if all || matches!(what, Some(What::Boards)) {
         boards::measure(&postgres, &mut report).await.context("boards")?;

@@ -1,68 +1,153 @@
-//! Pages per second, of the ranking and of the public list.
+//! Pages per second, of the ranking and of the public list, a thousand artists.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use http::{StatusCode, Uri};
+use bytes::Bytes;
+use http::header::{ETAG, IF_NONE_MATCH};
+use http::{HeaderValue, StatusCode, Uri};
 use test_services::OwnPostgres;
 
+use crate::ballots::Ballots;
 use crate::bare;
 use crate::client::{self, Connection};
 use crate::contest::Contest;
-use crate::load::Load;
+use crate::nginx;
 use crate::process::Process;
-use crate::report::{Figure, Report};
+use crate::report::{Figure, Floor, Report};
+use crate::statistics::median;
+use crate::voters::Voters;
 use crate::world::{Log, Storage, World};
+use crate::wrk::{Target, Wrk};
 
 const ARTISTS: usize = 1_000;
-const ROUNDS: usize = 3;
-const LOAD: Load =
-    Load { connections: 64, warm_up: Duration::from_millis(500), measured: Duration::from_secs(4) };
+const PEOPLE: usize = 5_000;
+pub(crate) const ROUNDS: usize = 3;
+pub(crate) const WRK: Wrk = Wrk { connections: 64, measured: Duration::from_secs(4) };
+pub(crate) const RANKING: &str = "/api/public/rankings?page=1&page_size=20";
+const LIST: &str = "/api/public/videos?limit=50";
+pub(crate) const VOTES: f64 = 2_000.0;
+const OF_THE_BEST: f64 = 0.95;
+const OF_NGINX_FOR_LISTS: f64 = 0.9;
+const OF_WHOLE: f64 = 1.1;
+const OF_IDLE: f64 = 0.8;
 
 pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Result<()> {
     report.section(
-        "Pages. Theirs: a bare handler that answers with the same bytes",
+        "Pages. Theirs: nginx with the same bytes in a file; a bare handler that answers with them",
         &format!(
-            "{} connections, {ARTISTS} artists; {ROUNDS} interleaved rounds of {} s each, medians",
-            LOAD.connections,
-            LOAD.measured.as_secs()
+            "{ARTISTS} artists; wrk, {} connections; {ROUNDS} interleaved rounds of {} s each after \
+             one that does not count, medians",
+            WRK.connections,
+            WRK.measured.as_secs()
         ),
     )?;
     let world = World::new(postgres, Log::Postgres, Storage::Folder).await?;
-    Contest::begin(&world, ARTISTS, ARTISTS).await?;
+    let contest = Contest::begin(&world, PEOPLE, ARTISTS).await?;
     let anb = world.serve().await?;
-    let ranking = Uri::from_static("/api/public/rankings?page=1&page_size=20");
-    compare("the ranking's first page, 20 artists", &ranking, &anb, &world, report).await?;
-    let list = Uri::from_static("/api/public/videos?limit=50");
-    compare("the public list, 50 videos", &list, &anb, &world, report).await
+    world.ranking_shows(&anb, ARTISTS).await?;
+    let floors = (OF_THE_BEST, Some(OF_THE_BEST));
+    compare("ranking, page 1 of 20", RANKING, floors, &anb, &world, report).await?;
+    let floors = (OF_NGINX_FOR_LISTS, None);
+    compare("list of 50 videos", LIST, floors, &anb, &world, report).await?;
+    unchanged(&anb, report).await?;
+    let ballots = Arc::new(Ballots::new(&contest.people, &contest.videos)?);
+    voting("ranking, page 1", &anb, &ballots, report).await
 }
 
-async fn compare(
+/// A page of ours beside nginx and the bare handler; the floors are for each.
+pub(crate) async fn compare(
     what: &str,
-    page: &Uri,
+    page: &str,
+    (of_nginx, of_bare): (f64, Option<f64>),
     anb: &Process,
     world: &World,
     report: &mut Report,
 ) -> Result<()> {
-    let bytes = Connection::open(anb.address).await?.send(client::get(page.clone())).await?;
-    let bytes = bytes.expect(StatusCode::OK)?;
-    let file = world.folder().join("page.json");
-    std::fs::write(&file, &bytes)?;
-    let file = file.to_str().context("a folder that is no UTF-8")?;
-    let bare = bare::start("bare-page", &["--page", file], world.folder()).await?;
-    let served = Connection::open(bare.address).await?.send(client::get(page.clone())).await?;
-    ensure!(served.body == bytes, "the bare handler does not serve the same bytes");
-
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        theirs.push(round(&bare, page).await.context("the bare page")?);
+    let bytes = fetch(anb, page).await?;
+    let nginx = nginx_with(&bytes, page, world.folder()).await?;
+    let bare = bare_with(&bytes, page, world.folder()).await?;
+    let (mut ours, mut theirs, mut bares) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..=ROUNDS {
+        theirs.push(round(&nginx, page).await.context("nginx")?);
+        bares.push(round(&bare, page).await.context("the bare page")?);
         ours.push(round(anb, page).await.context("anb")?);
     }
-    let what = format!("{what} ({} bytes)", bytes.len());
-    report.figure(&Figure::rate(&what, &ours, &theirs))
+    let what = format!("{what}, {} bytes", bytes.len());
+    let (beside_nginx, beside_bare) = (format!("{what} (nginx)"), format!("{what} (bare)"));
+    let nginx = Figure::rate(&beside_nginx, &ours[1..], &theirs[1..]);
+    report.figure(&nginx.with_floor(Floor::Ratio(of_nginx)))?;
+    let bare = Figure::rate(&beside_bare, &ours[1..], &bares[1..]);
+    report.figure(&match of_bare {
+        Some(floor) => bare.with_floor(Floor::Ratio(floor)),
+        None => bare,
+    })
 }
 
-async fn round(contender: &Process, page: &Uri) -> Result<f64> {
-    let page = page.clone();
-    LOAD.drive(contender.address, move || Ok(client::get(page.clone()))).await
+/// The same page when the client has it already.
+async fn unchanged(anb: &Process, report: &mut Report) -> Result<()> {
+    let whole = Connection::open(anb.address).await?.send(client::get(RANKING.parse()?)).await?;
+    let tag = whole.headers.get(ETAG).context("a page without a tag")?.clone();
+    ensure!(asked_with(anb, &tag).await? == StatusCode::NOT_MODIFIED, "the page is sent again");
+    let headers = [format!("If-None-Match: {}", tag.to_str()?)];
+    let unchanged = Target { headers: &headers, ..Target::page(RANKING) };
+    let (mut ours, mut whole) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        whole.push(round(anb, RANKING).await?);
+        ours.push(WRK.drive(anb.address, unchanged).await?);
+    }
+    let figure = Figure::rate("the same, 304 (theirs: our 200)", &ours, &whole);
+    report.figure(&figure.with_floor(Floor::Ratio(OF_WHOLE)))
+}
+
+async fn asked_with(anb: &Process, tag: &HeaderValue) -> Result<StatusCode> {
+    let mut request = client::get(RANKING.parse()?);
+    request.headers_mut().insert(IF_NONE_MATCH, tag.clone());
+    Ok(Connection::open(anb.address).await?.send(request).await?.status)
+}
+
+/// A page while votes arrive, beside the same page when nobody votes.
+pub(crate) async fn voting(
+    what: &str,
+    anb: &Process,
+    ballots: &Arc<Ballots>,
+    report: &mut Report,
+) -> Result<()> {
+    let (mut busy, mut idle, mut votes) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        idle.push(round(anb, RANKING).await?);
+        let voters = Voters::begin(anb, ballots, VOTES).await?;
+        busy.push(round(anb, RANKING).await?);
+        votes.push(voters.end().await?);
+    }
+    let what = format!("{what} at {:.0} votes/s (theirs: idle)", median(&votes));
+    let figure = Figure::rate(&what, &busy, &idle);
+    report.figure(&figure.with_floor(Floor::Ratio(OF_IDLE)))
+}
+
+pub(crate) async fn round(contender: &Process, page: &str) -> Result<f64> {
+    WRK.drive(contender.address, Target::page(page)).await
+}
+
+async fn fetch(server: &Process, page: &str) -> Result<Bytes> {
+    let page: Uri = page.parse()?;
+    Connection::open(server.address).await?.send(client::get(page)).await?.expect(StatusCode::OK)
+}
+
+async fn nginx_with(bytes: &Bytes, page: &str, folder: &Path) -> Result<Process> {
+    let uri: Uri = page.parse()?;
+    let nginx = nginx::serve(folder, uri.path(), bytes).await?;
+    ensure!(fetch(&nginx, page).await? == bytes, "nginx does not serve the same bytes");
+    Ok(nginx)
+}
+
+async fn bare_with(bytes: &Bytes, page: &str, folder: &Path) -> Result<Process> {
+    let file = folder.join("page.json");
+    std::fs::write(&file, bytes)?;
+    let file = file.to_str().context("a folder that is no UTF-8")?;
+    let bare = bare::start("bare-page", &["--page", file], folder).await?;
+    ensure!(fetch(&bare, page).await? == bytes, "the bare handler does not serve the same bytes");
+    Ok(bare)
 }

@@ -18,9 +18,18 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// A program with an environment of its own, that dies with us.
 pub(crate) fn command(program: &Path) -> Command {
+    dying_of("KILL", program)
+}
+
+/// One that sees to its own children first, as long as it is asked to end.
+pub(crate) fn parent_command(program: &Path) -> Command {
+    dying_of("TERM", program)
+}
+
+fn dying_of(signal: &str, program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command
-        .args(["--pdeathsig", "KILL", "--"])
+        .args(["--pdeathsig", signal, "--"])
         .arg(program)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -41,25 +50,49 @@ pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// A running contender. It is killed when this is dropped.
+/// A running contender. It is killed when this is dropped; one with children is asked to end.
 pub(crate) struct Process {
     child: Child,
+    has_children: bool,
     pub(crate) address: SocketAddr,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let pid = self.pid().ok().and_then(Pid::from_raw).filter(|_| self.has_children);
+        // If it has ended already, so much the better.
+        let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
+    }
 }
 
 impl Process {
     /// Runs a command that listens on `port`, and waits until it is ready. What it prints goes to
     /// `log`.
-    pub(crate) async fn start(mut command: Command, port: u16, log: &Path) -> Result<Self> {
+    pub(crate) async fn start(command: Command, port: u16, log: &Path) -> Result<Self> {
+        Self::spawn(command, port, log, false).await
+    }
+
+    /// Runs one that starts children.
+    pub(crate) async fn start_parent(command: Command, port: u16, log: &Path) -> Result<Self> {
+        Self::spawn(command, port, log, true).await
+    }
+
+    async fn spawn(
+        mut command: Command,
+        port: u16,
+        log: &Path,
+        has_children: bool,
+    ) -> Result<Self> {
         let output = File::create(log)?;
         let child = command
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
-            .kill_on_drop(true)
+            .kill_on_drop(!has_children)
             .spawn()
             .context("`setpriv` (util-linux) cannot be run")?;
-        let mut process = Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)) };
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let mut process = Self { child, has_children, address };
         process.wait_until_ready(log).await?;
         Ok(process)
     }

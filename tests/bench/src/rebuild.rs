@@ -8,31 +8,37 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use projections::Projector;
+use futures_util::FutureExt;
 use projections::checksum::checksums;
 use projections::rebuild::{self, Options, Rebuilt};
-use projections::store::postgres::PostgresStore;
 use test_services::OwnPostgres;
-use tokio::sync::watch;
-use tokio::time::{interval, timeout};
+use tokio::time::{interval, sleep, timeout};
 
+use crate::ballots::Ballots;
+use crate::direct::{self, Size};
 use crate::memory::resident;
+use crate::process::Process;
 use crate::report::{Figure, Floor, Report};
+use crate::voters::Voters;
 use crate::world::{Log, Storage, World};
 
-/// Artists, fans and votes.
-const LARGE: [&str; 3] = ["2000", "30000", "1000000"];
+const LARGE: Size = Size { artists: 2_000, fans: 30_000, votes: 1_000_000 };
 /// One record at a time takes too long for all of that.
-const SMALL: [&str; 3] = ["100", "200", "5000"];
+const SMALL: Size = Size { artists: 100, fans: 200, votes: 5_000 };
 const ROUNDS: usize = 3;
 const SAMPLE: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(600);
 const OF_COPY: f64 = 0.6;
 const OF_ONE_BY_ONE: f64 = 50.0;
 const PEAK_MIB: f64 = 300.0;
+/// Votes per second that are asked for during a rebuild, and of how many people.
+const VOTES: f64 = 2_000.0;
+const VOTERS: usize = 10_000;
+const BEFORE: Duration = Duration::from_secs(5);
+const OF_BEFORE: f64 = 0.9;
 
 pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Result<()> {
-    let [artists, fans, votes] = LARGE;
+    let Size { artists, fans, votes } = LARGE;
     report.section(
         "Rebuild of all read models from Kafka. Theirs: COPY of the same rows",
         &format!(
@@ -41,8 +47,10 @@ pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Resu
         ),
     )?;
     let world = World::new(postgres, Log::Kafka, Storage::Folder).await?;
-    report.figure(&Figure::alone("demo --direct, events", "per s", fill(&world, LARGE).await?))?;
-    report.figure(&Figure::alone("first fold, live, records", "per s", fold(&world).await?))?;
+    let filling = direct::fill(&world, LARGE).await?;
+    report.figure(&Figure::alone("demo --direct, events", "per s", filling))?;
+    let folding = direct::fold(&world).await?;
+    report.figure(&Figure::alone("first fold, live, records", "per s", folding))?;
 
     let rows: u64 = checksums(&world.pool).await?.values().map(|sum| sum.rows).sum();
     let (mut folds, mut rates, mut wholes, mut copies) = (vec![], vec![], vec![], vec![]);
@@ -58,8 +66,8 @@ pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Resu
     report.figure(&Figure::rate("rows, with comparison and switch", &wholes, &copies))?;
 
     let small = World::new(postgres, Log::Kafka, Storage::Folder).await?;
-    fill(&small, SMALL).await?;
-    fold(&small).await?;
+    direct::fill(&small, SMALL).await?;
+    direct::fold(&small).await?;
     let (rebuilt, folding, _) =
         timed(&small, Options { max_batch: 1, ..Options::default() }).await?;
     let one_by_one = [rebuilt.records as f64 / folding.as_secs_f64()];
@@ -67,26 +75,39 @@ pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Resu
     report.figure(&batched.with_floor(Floor::Ratio(OF_ONE_BY_ONE)))?;
 
     let peak = Figure::alone("memory of `anb rebuild`, peak", "MiB", peak(&world).await?);
-    report.figure(&peak.with_floor(Floor::AtMost(PEAK_MIB)))
+    report.figure(&peak.with_floor(Floor::AtMost(PEAK_MIB)))?;
+    meanwhile(&world, report).await
 }
 
-/// Fills the log; says how many events a second that took.
-async fn fill(world: &World, [artists, fans, votes]: [&str; 3]) -> Result<f64> {
-    let sizes = ["demo", "--direct", "--artists", artists, "--fans", fans, "--votes", votes];
-    let started = Instant::now();
-    let status = world.anb(&sizes)?.stdout(Stdio::null()).status().await?;
-    ensure!(status.success(), "the log was not filled: {status}");
-    let events: u64 = world.log.end_offsets().await?.iter().sum();
-    Ok(events as f64 / started.elapsed().as_secs_f64())
+/// Votes per second while everything is rebuilt, beside votes just before.
+async fn meanwhile(world: &World, report: &mut Report) -> Result<()> {
+    let contest = direct::newcomers(world, VOTERS, LARGE.artists as usize).await?;
+    let server = world.serve().await?;
+    let ballots = Arc::new(Ballots::new(&contest.people, &contest.videos)?);
+    let (mut during, mut before) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        before.push(votes(&server, &ballots, sleep(BEFORE).map(Ok)).await?);
+        let rebuilding = rebuild::rebuild(&world.pool, Arc::clone(&world.log), Options::default());
+        let rebuilding = async {
+            let rebuilt = timeout(PATIENCE, rebuilding).await.context("it does not end")??;
+            ensure!(rebuilt.differences.is_empty(), "{:?}", rebuilt.differences);
+            Ok(())
+        };
+        during.push(votes(&server, &ballots, rebuilding).await?);
+    }
+    let what = format!("votes during a rebuild, {VOTES} asked for (theirs: before)");
+    report.figure(&Figure::rate(&what, &during, &before).with_floor(Floor::Ratio(OF_BEFORE)))
 }
 
-/// Folds everything into the live generation, as a projector that has fallen behind does.
-async fn fold(world: &World) -> Result<f64> {
-    let store = PostgresStore::new(world.pool.connect_options());
-    let mut projector = Projector::new(Arc::clone(&world.log), store, None, watch::Sender::new(0));
-    let started = Instant::now();
-    let records = projector.catch_up().await?;
-    Ok(records as f64 / started.elapsed().as_secs_f64())
+/// Votes per second that are accepted while something happens.
+async fn votes(
+    server: &Process,
+    ballots: &Arc<Ballots>,
+    meanwhile: impl Future<Output = Result<()>>,
+) -> Result<f64> {
+    let voters = Voters::begin(server, ballots, VOTES).await?;
+    meanwhile.await?;
+    voters.end().await
 }
 
 /// Rebuilds, and says how long it folded, and how long it took with everything else.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use http::{StatusCode, Uri};
 use infra::database;
 use infra::event_log::EventLog;
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 use test_services::OwnPostgres;
 use tokio::process::Command;
 
+use crate::client::{self, Connection};
 use crate::process::{self, Process};
 use crate::token::SECRET_KEY;
 
@@ -92,6 +94,24 @@ impl World {
         let server = Process::start(anb, port, &self.folder().join("anb.log")).await?;
         self.caught_up().await?;
         Ok(server)
+    }
+
+    /// Waits until the boards of a server have so many artists.
+    pub(crate) async fn ranking_shows(&self, server: &Process, artists: usize) -> Result<()> {
+        let mut connection = Connection::open(server.address).await?;
+        let started = Instant::now();
+        loop {
+            let ask = client::get(Uri::from_static("/api/public/rankings?page_size=1"));
+            let page = connection.send(ask).await?.expect(StatusCode::OK)?;
+            let page: serde_json::Value = serde_json::from_slice(&page)?;
+            if page["total"] == artists {
+                return Ok(());
+            }
+            if started.elapsed() > PATIENCE {
+                bail!("the ranking shows {} of {artists} artists", page["total"]);
+            }
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     async fn caught_up(&self) -> Result<()> {

@@ -39,6 +39,7 @@ async fn ranking(world: World) {
         a_page_is_sent_in_the_encoding_that_the_client_takes,
         an_unchanged_ranking_is_not_sent_again,
         a_ranking_that_changed_is_sent,
+        a_page_that_is_ready_counts_like_any_other,
     );
 }
 

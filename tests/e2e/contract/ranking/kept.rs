@@ -87,3 +87,28 @@ pub(super) async fn a_ranking_that_changed_is_sent(scene: &Scene) {
     let unchanged = scene.with(far, IF_NONE_MATCH, &far_tag).await;
     assert_eq!(unchanged.status, 304, "the same bytes keep their tag");
 }
+
+pub(super) async fn a_page_that_is_ready_counts_like_any_other(scene: &Scene) {
+    let asked =
+        r#"anb_http_requests_total{method="GET",route="/api/public/rankings",status="200"}"#;
+    let ready = r#"anb_pages_total{kind="front",result="hit"}"#;
+    let before = (scene.count(asked).await, scene.count(ready).await);
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        ids.push(scene.ask("?page_size=99").await.header("x-request-id").unwrap().to_owned());
+    }
+    assert!(scene.count(ready).await > before.1, "some came from the front");
+    assert!(scene.count(asked).await >= before.0 + 10, "all were counted");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 10, "each has its own id");
+}
+
+impl Scene {
+    /// What the server has counted under this name so far.
+    async fn count(&self, name: &str) -> u64 {
+        let metrics = self.stage.api().fetch("/metrics").await.text();
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name));
+        value.map_or(0, |value| value.trim().parse().unwrap())
+    }
+}

@@ -17,7 +17,7 @@ use super::View;
 use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::ArtistPath;
-use crate::pages::{Audience, Page};
+use crate::pages::{Audience, Kept, Page};
 
 /// An artist's score, and their place on each of their boards.
 #[derive(Serialize, ToSchema)]
@@ -92,7 +92,7 @@ pub(crate) async fn artist(
 }
 
 /// The page of an artist's standing.
-pub(crate) async fn page(state: Shared, artist: AccountId) -> Result<Arc<Page>, ApiError> {
+pub(crate) async fn page(state: Shared, artist: AccountId) -> Result<Arc<Kept>, ApiError> {
     let edition = state.app.queries.edition()?;
     let pages = state.rankings.clone();
     let load = move || async move {

@@ -82,7 +82,17 @@ async fn change(world: &World, email: &str, change: RoleChange) -> Result<()> {
         RoleChange::Revoke => ("is no operator any more", "was no operator", "will be none"),
     };
     match known.change(email, change).await {
-        Ok(RoleChanged::Now) => say(format_args!("{email} {now}"))?,
+        Ok(RoleChanged::Now(account)) => {
+            // A projector that does not know the event sets it aside, and goes on.
+            let is = operators(world.pool()).await?.iter().any(|known| known.account == account);
+            if is != (change == RoleChange::Grant) {
+                bail!(
+                    "it stands in the log, but nothing has come of it: is there a projector of an \
+                     older version? (see anb dead-letters list)"
+                );
+            }
+            say(format_args!("{email} {now}"))?;
+        }
         Ok(RoleChanged::Before) => say(format_args!("{email} {before}"))?,
         Ok(RoleChanged::Soon) => say(format_args!(
             "{email} {soon} once a projector has come to it: it stands in the log"

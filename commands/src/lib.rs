@@ -57,6 +57,7 @@ pub use upload::{NewVideo, UploadedVideo};
 use claims::Claims;
 use outcomes::Outcomes;
 use password::Passwords;
+use resumable::UploadPlaces;
 use secrets::EmailSecret;
 use token::TokenKey;
 use vote::Ballots;
@@ -99,6 +100,7 @@ struct Inner {
     parts: Parts,
     verdict_deadline: Duration,
     upload_expiry: Duration,
+    upload_places: UploadPlaces,
     email_secret: EmailSecret,
     passwords: Arc<Passwords>,
     tokens: TokenKey,
@@ -140,6 +142,7 @@ impl Commands {
             parts,
             verdict_deadline: settings.verdict_deadline,
             upload_expiry: settings.upload_expiry,
+            upload_places: UploadPlaces::default(),
             email_secret: EmailSecret(email_secret),
             passwords: Arc::new(Passwords::new(settings.hash_parallelism)?),
             tokens: TokenKey::derive(&settings.secret_key),
@@ -157,6 +160,7 @@ impl Commands {
             parts,
             verdict_deadline: self.inner.verdict_deadline,
             upload_expiry: self.inner.upload_expiry,
+            upload_places: UploadPlaces::default(),
             email_secret: self.inner.email_secret,
             passwords: Arc::clone(&self.inner.passwords),
             tokens: self.inner.tokens.clone(),

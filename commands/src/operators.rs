@@ -27,8 +27,8 @@ pub enum RoleChange {
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleChanged {
-    /// It is so now.
-    Now,
+    /// It is so now, of this account.
+    Now(AccountId),
     /// It was so already.
     Before,
     /// It stands in the log, and will be so as soon as a projector has come to it.
@@ -75,7 +75,9 @@ impl Operators {
         let envelope = Envelope::new(EventId(Uuid::now_v7()), event);
         match self.decisions.submit(envelope, self.verdict_deadline).await? {
             Decision::Pending { .. } => Ok(RoleChanged::Soon),
-            Decision::Decided { verdict: Verdict::Accepted { .. }, .. } => Ok(RoleChanged::Now),
+            Decision::Decided { verdict: Verdict::Accepted { .. }, .. } => {
+                Ok(RoleChanged::Now(account))
+            }
             Decision::Decided { verdict: Verdict::Rejected(rejection), .. } => match rejection {
                 Rejection::AlreadyOperator | Rejection::NotOperator => Ok(RoleChanged::Before),
                 other => Err(other.into()),

@@ -10,11 +10,14 @@ mod piece;
 mod rows;
 mod sweep;
 
+use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use domain::{AccountId, Timestamp, VideoId};
 use infra::object_storage::ObjectKey;
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -29,6 +32,24 @@ pub(crate) use sweep::{PREFIX, remove_erased, remove_expired, remove_orphans};
 const MOST_UNFINISHED: i64 = 16;
 /// Pieces of one upload.
 const MOST_PIECES: usize = 1_000;
+/// Uploads that are begun at the same time: each holds a connection to the database, perhaps to wait
+/// for another one of its owner.
+const BEGINNINGS: usize = 4;
+/// Pieces that are taken in at the same time.
+const PIECES: usize = 256;
+
+/// How many at a time, in this process.
+pub(crate) struct UploadPlaces {
+    beginnings: Semaphore,
+    pieces: Arc<Semaphore>,
+}
+
+impl Default for UploadPlaces {
+    fn default() -> Self {
+        let pieces = Arc::new(Semaphore::new(PIECES));
+        Self { beginnings: Semaphore::new(BEGINNINGS), pieces }
+    }
+}
 
 /// One resumable upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -126,9 +147,12 @@ impl Commands {
     ) -> Result<ResumableUpload, ResumableError> {
         let id = UploadId(context.event_id(actor.0, "begin upload", "").0);
         let (pool, expiry) = (&self.inner.parts.pool, self.inner.upload_expiry);
+        let closed = |_| CommandError::Internal("no place to begin an upload".to_owned());
+        let place = self.inner.upload_places.beginnings.acquire().await.map_err(closed)?;
         if let Some(begun) = rows::insert(pool, id, actor, new, expiry).await? {
             return Ok(begun);
         }
+        drop(place);
         match rows::find(pool, id).await? {
             None => Err(ResumableError::TooMany),
             Some(first) if first.expired => Err(ResumableError::Expired),
@@ -167,7 +191,14 @@ impl Commands {
         piece: Piece,
     ) -> Result<Appended, ResumableError> {
         let commands = self.clone();
-        let appending = async move { commands.append_piece(&context, actor, id, piece).await };
+        // Goes with the work, and not with the request, which may end before.
+        let place = Arc::clone(&self.inner.upload_places.pieces).try_acquire_owned();
+        let place = place.map_err(|_| CommandError::Overloaded)?;
+        let appending = async move {
+            let appended = commands.append_piece(&context, actor, id, piece).await;
+            drop(place);
+            appended
+        };
         let appended = tokio::spawn(appending.in_current_span()).await;
         appended.map_err(|error| CommandError::Internal(error.to_string()))?
     }
@@ -183,6 +214,18 @@ impl Commands {
     ) -> Result<(), ResumableError> {
         let upload = self.own_upload(actor, id).await?;
         self.forget_upload(&upload).await
+    }
+
+    /// Forgets an upload of which nothing has come.
+    ///
+    /// # Errors
+    /// [`CommandError`] if the database cannot be used.
+    pub async fn cancel_empty_upload(
+        &self,
+        actor: AccountId,
+        id: UploadId,
+    ) -> Result<(), CommandError> {
+        Ok(rows::delete_empty(&self.inner.parts.pool, id, actor).await?)
     }
 
     async fn append_piece(
@@ -202,16 +245,29 @@ impl Commands {
         if upload.pieces.len() >= MOST_PIECES {
             return Err(ResumableError::TooManyPieces);
         }
-        // It is alive: it will not expire while a slow piece is on its way.
         rows::touch(&self.inner.parts.pool, id, self.inner.upload_expiry).await?;
         let storage = self.inner.parts.storage.as_ref();
-        let stored = piece::store(storage, &upload, piece).await?;
+        let stored = tokio::select! {
+            stored = piece::store(storage, &upload, piece) => stored?,
+            never = self.keep_alive(id) => match never {},
+        };
         let upload = match stored.object {
             Some((key, bytes)) => self.add_piece(&upload, &key, bytes).await?,
             None => self.own_upload(actor, id).await?,
         };
         let upload = self.finish_if_whole(context, upload).await?;
         Ok(Appended { upload, cut: stored.cut })
+    }
+
+    /// An upload does not expire while a slow piece is on its way.
+    async fn keep_alive(&self, id: UploadId) -> Infallible {
+        let expiry = self.inner.upload_expiry;
+        loop {
+            tokio::time::sleep(expiry / 3).await;
+            if let Err(error) = rows::touch(&self.inner.parts.pool, id, expiry).await {
+                tracing::warn!(upload = %id, %error, "an upload may expire under way");
+            }
+        }
     }
 
     /// From here on the piece counts, unless another one was faster.

@@ -67,7 +67,7 @@ impl ProjectionError {
             self,
             Self::Log(ReadError::Unavailable(_))
                 | Self::Store(StoreError::Unavailable(_) | StoreError::LostOwnership(_))
-        )
+        ) || matches!(self, Self::Gap { next, found } if *found < next.offset)
     }
 }
 

@@ -5,6 +5,7 @@ mod projector {
     mod erasure;
     mod history;
     mod memory_log;
+    mod operators;
     mod ownership;
     mod rankings;
     mod read_models;

@@ -174,6 +174,8 @@ class Upload {
       request.addEventListener('loadend', () => {
         clearTimeout(patience);
         try {
+          // Gone since the last question: the next one finds out, and begins anew.
+          if (request.status === 404 || request.status === 410) throw new Error('it is gone');
           check(request.status, request.responseText);
           this.offset = Number(request.getResponseHeader('Upload-Offset'));
           resolve();
@@ -232,6 +234,9 @@ function recall(file) {
   say(form.dataset.goesOn);
 }
 
+/** One at a time: whoever presses Enter once more does not mean a second video. */
+let sending = false;
+
 async function send(file) {
   const show = (share) => {
     part('progress').value = 100 * share;
@@ -240,6 +245,8 @@ async function send(file) {
   const texts = { title: part('title').value.trim(), description: part('description').value.trim() };
   const upload = new Upload(file, texts, show);
   const busy = (yes) => {
+    sending = yes;
+    for (const id of ['file', 'title', 'description']) part(id).disabled = yes;
     part('sending').hidden = !yes;
     part('send').hidden = yes;
   };
@@ -272,7 +279,7 @@ part('file').addEventListener('change', () => {
 form.addEventListener('submit', (event) => {
   event.preventDefault();
   const [file] = part('file').files;
-  if (file && !fault(file)) send(file);
+  if (file && !sending && !fault(file)) send(file);
 });
 
 const target = form.querySelector('.drop');

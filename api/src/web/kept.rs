@@ -64,15 +64,25 @@ impl Kept {
         found.map_err(|error| error.shared())
     }
 
+    /// How many erasures have been heard of. What is made of names that were read after asking this
+    /// may be kept under it.
+    pub(super) fn erasures(&self) -> u64 {
+        self.erasures.count()
+    }
+
     /// How the leaders of a board came to their votes, if there is something to be seen. A page does
-    /// not fail for want of it.
+    /// not fail for want of it. `erasures` is from before the artists were read.
     pub(super) async fn chart(
         &self,
         queries: &Queries,
+        erasures: u64,
         board: &Board,
         artists: &[RankedArtist],
     ) -> Option<Arc<Chart>> {
         let leaders = &artists[..artists.len().min(LEADERS)];
+        if leaders.is_empty() {
+            return None;
+        }
         let draw = async {
             let ids: Vec<AccountId> =
                 leaders.iter().map(|row| row.ranked.standing.artist).collect();
@@ -84,7 +94,7 @@ impl Kept {
                 }
             }
         };
-        self.charts.get_with((self.erasures.count(), board.clone()), draw).await
+        self.charts.get_with((erasures, board.clone()), draw).await
     }
 
     /// The list of boards.

@@ -55,9 +55,10 @@ pub(super) async fn page(
     };
     let (content, live) = match view {
         View::Page(paging) => {
+            let erasures = state.web.erasures();
             let page = state.web.page(&state.app.queries, &board, paging).await?;
             let chart = match paging.page {
-                1 => state.web.chart(&state.app.queries, &board, &page.artists).await,
+                1 => state.web.chart(&state.app.queries, erasures, &board, &page.artists).await,
                 _ => None,
             };
             let content = html! {

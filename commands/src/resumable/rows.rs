@@ -162,6 +162,23 @@ pub(super) async fn delete(pool: &PgPool, id: UploadId) -> Result<Vec<ObjectKey>
     Ok(keys(&pieces))
 }
 
+/// Nothing has come of it, from nobody.
+pub(super) async fn delete_empty(
+    pool: &PgPool,
+    id: UploadId,
+    owner: AccountId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "delete from resumable_uploads
+         where upload_id = $1 and owner = $2 and received = 0 and video_id is null",
+    )
+    .bind(id.0)
+    .bind(owner.0)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
 /// Says which objects nobody needs any more.
 pub(super) async fn delete_of(
     pool: &PgPool,

@@ -65,6 +65,8 @@ impl Queries {
         sqlx::query("set transaction isolation level repeatable read, read only")
             .execute(&mut *tx)
             .await?;
+        // Whoever looks, looks again soon, and most of all when things are slow already.
+        sqlx::query("set local statement_timeout = '2s'").execute(&mut *tx).await?;
         let live = generations::in_state(&mut tx, State::Live).await?;
         let live = live.ok_or_else(|| QueryError::Broken("no generation is live".to_owned()))?;
         let installation = Installation {

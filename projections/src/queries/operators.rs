@@ -27,8 +27,8 @@ type Row = (uuid::Uuid, Option<String>, Option<String>, Option<String>, Timestam
 pub async fn operators(pool: &PgPool) -> Result<Vec<Operator>, QueryError> {
     let rows: Vec<Row> = sqlx::query_as(
         "select account_id, first_name, last_name, email, granted_at
-         from operator_terms left join people using (account_id)
-         where ended_by is null order by granted_at, account_id",
+         from operator_terms join accounts using (account_id) left join people using (account_id)
+         where ended_by is null and erased_by is null order by granted_at, account_id",
     )
     .fetch_all(pool)
     .await?;
@@ -50,7 +50,8 @@ impl Queries {
     pub async fn is_operator(&self, account: AccountId) -> Result<bool, QueryError> {
         let is = sqlx::query_scalar(
             "select exists (
-                 select from operator_terms where account_id = $1 and ended_by is null
+                 select from operator_terms join accounts using (account_id)
+                 where account_id = $1 and ended_by is null and erased_by is null
              )",
         )
         .bind(account.0)

@@ -23,7 +23,7 @@ fn event_id(n: u128) -> EventId {
 }
 
 /// Appends the events, the first one as number `first`, and folds them.
-async fn fold(pool: &PgPool, log: &Arc<MemoryLog>, first: u128, events: Vec<Event>) {
+pub(crate) async fn fold(pool: &PgPool, log: &Arc<MemoryLog>, first: u128, events: Vec<Event>) {
     let record = |(n, event)| Envelope::new(event_id(n), event).into_record().unwrap();
     for appended in log.append((first..).zip(events).map(record).collect()).await {
         appended.unwrap();

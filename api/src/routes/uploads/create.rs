@@ -67,6 +67,12 @@ pub(crate) async fn create(
     let begun = begun.map_err(refused)?;
     let location = HeaderValue::try_from(format!("{}/{}", uploader.folder, begun.id));
     let upload = match headers::text(request.headers(), &CONTENT_TYPE) {
+        // A retry: what its first try brought is kept already, and the client is told how much.
+        headers::PIECE if begun.received > 0 => {
+            let account = uploader.account;
+            let resumed = state.app.commands.resume_upload(&context, account, begun.id).await;
+            resumed.map_err(refused)?
+        }
         headers::PIECE => take_first(state, context, uploader, begun, request).await?,
         _ => begun,
     };
@@ -78,7 +84,8 @@ pub(crate) async fn create(
 }
 
 /// Takes the bytes that come with the beginning. If they do not come whole, the client never learns
-/// where its upload is, also because it hung up: then there shall be none.
+/// where its upload is, also because it hung up: then there shall be none, unless another try with the
+/// same key has brought something.
 async fn take_first(
     state: Shared,
     context: Context,
@@ -90,8 +97,8 @@ async fn take_first(
     let taking = async move {
         let account = uploader.account;
         let taken = append::take(&state, context, account, begun.id, 0, &headers, body).await;
-        if taken.is_err() && begun.received == 0 {
-            let cancelled = state.app.commands.cancel_upload(account, begun.id).await;
+        if taken.is_err() {
+            let cancelled = state.app.commands.cancel_empty_upload(account, begun.id).await;
             if let Err(error) = cancelled {
                 tracing::debug!(upload = %begun.id, %error, "left to expire");
             }

@@ -100,7 +100,9 @@ async fn operator_terms(
     sqlx::query(
         "insert into operator_terms (granted_by, account_id, granted_at, ended_at, ended_by)
          select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[],
-                              $5::uuid[])
+                              $5::uuid[]) as t (granted_by, account_id, granted_at, ended_at, ended_by)
+         -- A term that has ended makes room for the next one.
+         order by t.ended_by is null
          on conflict (granted_by) do update
              set ended_at = excluded.ended_at, ended_by = excluded.ended_by",
     )

@@ -112,6 +112,9 @@ pub(super) async fn a_beginning_can_be_repeated(stage: &Stage) {
     assert_eq!(tus.patch(upload, 0, &[1; 10]).await.status, 204);
     let again = create(100).await;
     assert_eq!((again.status, again.header("location"), offset(&again)), (201, Some(upload), 10));
+    let request = tus.create_request(100).header("idempotency-key", "una subida");
+    let again = request.header("content-type", PIECE).body(vec![1; 20]).answer().await;
+    assert_eq!((again.status, again.header("location"), offset(&again)), (201, Some(upload), 10));
     create(101).await.problem().is("value_error", "header.Idempotency-Key");
     assert_eq!(unfinished(stage, &ana).await, 1);
 }

@@ -234,9 +234,6 @@ function recall(file) {
   say(form.dataset.goesOn);
 }
 
-/** One at a time: whoever presses Enter once more does not mean a second video. */
-let sending = false;
-
 async function send(file) {
   const show = (share) => {
     part('progress').value = 100 * share;
@@ -245,7 +242,6 @@ async function send(file) {
   const texts = { title: part('title').value.trim(), description: part('description').value.trim() };
   const upload = new Upload(file, texts, show);
   const busy = (yes) => {
-    sending = yes;
     for (const id of ['file', 'title', 'description']) part(id).disabled = yes;
     part('sending').hidden = !yes;
     part('send').hidden = yes;
@@ -279,7 +275,9 @@ part('file').addEventListener('change', () => {
 form.addEventListener('submit', (event) => {
   event.preventDefault();
   const [file] = part('file').files;
-  if (file && !sending && !fault(file)) send(file);
+  // One at a time: whoever presses Enter once more does not mean a second video.
+  const idle = part('sending').hidden;
+  if (file && idle && !fault(file)) send(file);
 });
 
 const target = form.querySelector('.drop');

@@ -9,29 +9,25 @@ use super::assets;
 use super::fields::{Draft, Field};
 use super::layout::Page;
 use super::sign_in::then;
-use super::visit::Visit;
+use super::visit::{SignedIn, Visit};
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Circumstances, WebForm};
 use crate::routes::videos::upload::enter;
 
-pub(super) async fn form(State(state): State<Shared>, visit: Visit) -> Response {
-    match visit.somebody() {
-        Ok(_) => show(&state, &visit, &Draft::default(), StatusCode::OK),
-        Err(sign_in) => *sign_in,
-    }
+pub(super) async fn form(
+    State(state): State<Shared>,
+    SignedIn { visit, .. }: SignedIn,
+) -> Response {
+    show(&state, &visit, &Draft::default(), StatusCode::OK)
 }
 
 pub(super) async fn submit(
     State(state): State<Shared>,
-    visit: Visit,
+    SignedIn { visit, person: owner }: SignedIn,
     Circumstances(context): Circumstances,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let owner = match visit.somebody() {
-        Ok(owner) => owner,
-        Err(sign_in) => return Ok(*sign_in),
-    };
     let words = visit.words();
     let refused = |text: &str, status| {
         let draft = Draft::wrong(WebForm::default(), "file", text);

@@ -47,8 +47,7 @@ impl Commands {
         upload: &ResumableUpload,
     ) -> Result<ResumableUpload, ResumableError> {
         // Before the pieces are copied once more: clients ask again and again while the log is away.
-        let ends = self.inner.parts.log.end_offsets().await;
-        ends.map_err(|error| CommandError::Unavailable(error.to_string()))?;
+        self.ends_of_the_log().await?;
         let original = self.join_pieces(upload).await?;
         let new = NewVideo {
             title: upload.title.clone(),

@@ -17,12 +17,10 @@ use crate::contest::Contest;
 use crate::process::Process;
 use crate::report::{Figure, Floor, Report};
 use crate::token;
-use crate::world::{Log, Storage, World};
+use crate::world::{Log, SETTLING, Storage, World};
 
 const UPLOADS: usize = 100;
 const BYTES: usize = 10 * 1024 * 1024;
-/// What a new server does once, it has done by then.
-const SETTLING: Duration = Duration::from_secs(3);
 const SAMPLE: Duration = Duration::from_millis(10);
 const IDLE_MIB: f64 = 100.0;
 const RISE_MIB: f64 = 64.0;

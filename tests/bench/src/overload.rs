@@ -20,7 +20,7 @@ use crate::contest::Contest;
 use crate::process::Process;
 use crate::report::{Figure, Floor, Report};
 use crate::statistics::{median, percentile};
-use crate::world::{Log, Storage, World};
+use crate::world::{Log, SETTLING, Storage, World};
 use crowd::{Crowd, Manners, Outcome};
 use probe::Probe;
 
@@ -34,8 +34,6 @@ const WARM_UP: Duration = Duration::from_secs(2);
 const MEASURED: Duration = Duration::from_secs(5);
 /// Sign-ins at the same time; the server lets 65 wait for each of its processors.
 const STORM: usize = 512;
-/// What a new server does once, it has done by then.
-const SETTLING: Duration = Duration::from_secs(3);
 
 const FLOOR: f64 = 0.8;
 const HEALTH_MS: f64 = 50.0;

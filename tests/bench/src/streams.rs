@@ -20,7 +20,7 @@ use crate::memory::resident;
 use crate::process::Process;
 use crate::report::{Figure, Floor, Report};
 use crate::statistics::percentile;
-use crate::world::{Log, Storage, World};
+use crate::world::{Log, SETTLING, Storage, World};
 
 const WATCHERS: usize = 5_000;
 const PEOPLE: usize = 1_000;
@@ -29,8 +29,6 @@ const VOTES: usize = 20;
 /// One vote at a time, so that it is clear which one a message is about.
 const APART: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What a new server does once, it has done by then.
-const SETTLING: Duration = Duration::from_secs(3);
 const READ_AHEAD: usize = 1_024;
 const KIB_EACH: f64 = 20.0;
 const MS: f64 = 300.0;

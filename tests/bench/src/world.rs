@@ -21,6 +21,8 @@ use crate::token::SECRET_KEY;
 
 const PARTITIONS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What a new server does once, it has done by then.
+pub(crate) const SETTLING: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Where events are kept.

@@ -24,7 +24,7 @@ pub(crate) async fn current(connection: &mut PgConnection) -> Result<i64, sqlx::
 #[derive(Default)]
 pub(super) struct Touched {
     /// Their account or one of their videos has come to another stage: they are counted anew.
-    pub(super) recounted: BTreeSet<AccountId>,
+    recounted: BTreeSet<AccountId>,
     /// All that has happened to the others: so many votes, the last of them at that time.
     voted: BTreeMap<AccountId, (u64, Timestamp)>,
 }
@@ -48,6 +48,10 @@ impl Touched {
             *last = vote.at.max(*last);
         }
         Self { recounted, voted }
+    }
+
+    fn recounted(&self) -> Vec<Uuid> {
+        self.recounted.iter().map(|artist| artist.0).collect()
     }
 
     fn all(&self) -> Vec<Uuid> {
@@ -76,7 +80,7 @@ pub(super) async fn publish(
     let progress = Progress { generation: u64::try_from(generation).ok(), ..progress };
     sqlx::query(PUBLISH)
         .bind(generation)
-        .bind(touched.recounted.iter().map(|artist| artist.0).collect::<Vec<_>>())
+        .bind(touched.recounted())
         .bind(touched.voted.keys().map(|artist| artist.0).collect::<Vec<_>>())
         .bind(touched.voted.values().map(|(votes, _)| big(*votes)).collect::<Vec<_>>())
         .bind(touched.voted.values().map(|(_, last)| *last).collect::<Vec<_>>())
@@ -130,14 +134,13 @@ pub(super) async fn retire(
     generation: i64,
     touched: &Touched,
 ) -> Result<(), sqlx::Error> {
-    let artists: Vec<Uuid> = touched.recounted.iter().map(|artist| artist.0).collect();
     sqlx::query(
         "update ranking set votes = null, reached_at = null, generation = $2
          where artist_id = any($1) and votes is not null and not exists (
              select from videos v where v.owner = ranking.artist_id and v.status = 'processed'
          )",
     )
-    .bind(artists)
+    .bind(touched.recounted())
     .bind(generation)
     .execute(connection)
     .await?;

@@ -26,6 +26,11 @@ const POLL: Duration = Duration::from_millis(100);
 const CHUNK: usize = 1_024;
 const CHUNKS: usize = 4;
 
+/// The broker answers a fetch once it has so many bytes, or has waited so long. An answer costs it more
+/// than a record does, and the partitions' records arrive one partition at a time.
+const FETCH_BYTES: &str = "32768";
+const FETCH_WAIT_MS: &str = "10";
+
 type Chunk = Result<Vec<Record>, Fault>;
 
 /// What can happen to the polling thread.
@@ -139,7 +144,8 @@ fn assigned(
 ) -> Result<BaseConsumer<Quiet>, KafkaError> {
     let consumer: BaseConsumer<Quiet> = settings
         .consumer()
-        .set("fetch.wait.max.ms", "100")
+        .set("fetch.min.bytes", FETCH_BYTES)
+        .set("fetch.wait.max.ms", FETCH_WAIT_MS)
         .set("fetch.error.backoff.ms", "50")
         // What the library may keep in memory ahead of us.
         .set("queued.max.messages.kbytes", "16384")

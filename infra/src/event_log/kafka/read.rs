@@ -22,9 +22,9 @@ use crate::event_log::{LogReader, ReadError, Record};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How soon the polling thread notices that its reader is gone.
 const POLL: Duration = Duration::from_millis(100);
-/// Records in one chunk, and chunks between the thread and the reader.
+/// Records in one chunk, and chunks between the thread and the reader: together a batch of a rebuild.
 const CHUNK: usize = 1_024;
-const CHUNKS: usize = 4;
+const CHUNKS: usize = 16;
 
 /// The broker answers a fetch once it has so many bytes, or has waited so long. An answer costs it more
 /// than a record does, and the partitions' records arrive one partition at a time.

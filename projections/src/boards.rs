@@ -1,15 +1,17 @@
 //! The boards in memory: exact positions, pages and neighbours among a million artists.
 //!
-//! A score is kept once per artist; each board is a sorted list of four-byte slots that point to it.
-//! Everything is O(log n): an artist's position, the artist at a position, a page however deep, a
-//! change. Pure structure: what keeps it in step with the read models is [`crate::rankings`].
+//! A score is kept once per artist; each board is a sorted list of slots that point to it, each beside
+//! the score in eight bytes. Everything is O(log n): an artist's position, the artist at a position, a
+//! page however deep, a change. What it takes is the time in which memory answers: so whatever comes in
+//! numbers is done side by side. Pure structure: what keeps it in step with the read models is
+//! [`crate::rankings`].
 //!
 //! Names of artists are personal data, and never in here.
 
 mod artists;
 mod board;
-mod counts;
 mod directory;
+mod key;
 mod order;
 mod origins;
 
@@ -19,11 +21,16 @@ use domain::AccountId;
 use domain::ranking::Standing;
 
 use artists::{Artists, Slot};
-use order::Order;
+use key::{Entry, Key};
+use order::{Order, Spot};
 use origins::{OriginId, Origins};
 
 pub use board::Board;
 pub use directory::BoardSize;
+
+/// How many artists are looked up side by side. What is on its way for all of them fits into the
+/// caches that are nearest.
+const ABREAST: usize = 64;
 
 /// All boards, as of one generation of the ranking.
 #[derive(Debug, Default)]
@@ -49,6 +56,22 @@ pub enum Change {
     },
     /// They have no published video any more.
     Leaves(AccountId),
+}
+
+impl Change {
+    fn artist(&self) -> AccountId {
+        match self {
+            Self::Ranks { standing, .. } => standing.artist,
+            Self::Leaves(artist) => *artist,
+        }
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        match self {
+            Self::Ranks { standing, .. } => Some(*standing),
+            Self::Leaves(_) => None,
+        }
+    }
 }
 
 /// An artist on a board.
@@ -112,7 +135,7 @@ impl Gathering {
                 slots[board.index()].push(slot);
             }
         }
-        let order = |slots: Vec<Slot>| Order::of_sorted(&slots, artists.standings());
+        let order = |slots: Vec<Slot>| Order::of_sorted(&slots, &artists);
         let orders = slots.into_iter().map(order).collect();
         Boards { generation, artists, origins, orders }
     }
@@ -131,19 +154,47 @@ impl Boards {
 
     /// Moves on to a later generation: all that has changed since the one before.
     pub fn apply(&mut self, generation: u64, changes: impl IntoIterator<Item = Change>) {
-        for change in changes {
-            match change {
-                Change::Ranks { standing, city, country } => self.rank(standing, &city, &country),
-                Change::Leaves(artist) => self.leave(artist),
+        let mut changes = changes.into_iter();
+        loop {
+            let some: Vec<Change> = changes.by_ref().take(ABREAST).collect();
+            if some.is_empty() {
+                break;
             }
+            self.approach(&some);
+            some.into_iter().for_each(|change| self.change(change));
         }
         self.generation = generation;
     }
 
+    /// Looks at where changes will be made, at all of them side by side. Nothing depends on it but the
+    /// time that they take: some may be made elsewhere in the end, for what came before them.
+    fn approach(&self, changes: &[Change]) {
+        let slots = self.artists.slots_of(changes.iter().map(Change::artist));
+        let mut spots: Vec<Spot<'_>> = Vec::new();
+        for (change, slot) in changes.iter().zip(slots) {
+            let Some(slot) = slot else { continue };
+            let old = self.artists.entry(slot);
+            let new = change.standing().map(|standing| Entry { key: Key::of(&standing), slot });
+            for board in &self.origins.get(self.artists.origin(slot)).boards {
+                let order = &self.orders[board.index()];
+                spots.extend(order.seek(old, &self.artists));
+                spots.extend(new.and_then(|new| order.seek(new, &self.artists)));
+            }
+        }
+        spots.iter().for_each(Spot::approach_to_change);
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Ranks { standing, city, country } => self.rank(standing, &city, &country),
+            Change::Leaves(artist) => self.leave(artist),
+        }
+    }
+
     fn rank(&mut self, standing: Standing, city: &str, country: &str) {
-        let origin = self.origins.enter(city, country);
-        self.orders.resize_with(self.origins.boards_len(), Order::default);
-        let slot = match self.artists.slot(standing.artist) {
+        let known = self.artists.slot(standing.artist);
+        let origin = self.origin(known, city, country);
+        let slot = match known {
             Some(slot) => {
                 if (self.artists.standing(slot), self.artists.origin(slot)) == (standing, origin) {
                     return;
@@ -157,8 +208,20 @@ impl Boards {
         let origin = self.origins.get_mut(origin);
         origin.artists += 1;
         for board in &origin.boards {
-            self.orders[board.index()].insert(slot, self.artists.standings());
+            self.orders[board.index()].insert(slot, &self.artists);
         }
+    }
+
+    /// The origin with these names: most often the one that the artist has already.
+    fn origin(&mut self, of: Option<Slot>, city: &str, country: &str) -> OriginId {
+        if let Some(id) = of.map(|slot| self.artists.origin(slot))
+            && self.origins.get(id).is_spelled(city, country)
+        {
+            return id;
+        }
+        let id = self.origins.enter(city, country);
+        self.orders.resize_with(self.origins.boards_len(), Order::default);
+        id
     }
 
     fn leave(&mut self, artist: AccountId) {
@@ -173,7 +236,7 @@ impl Boards {
         let origin = self.origins.get_mut(self.artists.origin(slot));
         origin.artists -= 1;
         for board in &origin.boards {
-            self.orders[board.index()].remove(slot, self.artists.standings());
+            self.orders[board.index()].remove(slot, &self.artists);
         }
     }
 
@@ -189,16 +252,34 @@ impl Boards {
     /// An artist's position on a board, counted from 1; `None` if they are not on it.
     pub fn position(&self, board: &Board, artist: AccountId) -> Option<u64> {
         let slot = self.artists.slot(artist)?;
-        let before = self.order(board)?.position(slot, self.artists.standings())?;
-        Some(before as u64 + 1)
+        let spot = self.order(board)?.seek(self.artists.entry(slot), &self.artists)?;
+        Some(spot.position(slot)? as u64 + 1)
+    }
+
+    /// Many artists' positions on a board, in less time than one by one.
+    pub fn positions(&self, board: &Board, artists: &[AccountId]) -> Vec<Option<u64>> {
+        let Some(order) = self.order(board) else { return vec![None; artists.len()] };
+        let some = |artists| self.positions_on(order, artists);
+        artists.chunks(ABREAST).flat_map(some).collect()
+    }
+
+    fn positions_on(&self, order: &Order, artists: &[AccountId]) -> Vec<Option<u64>> {
+        let slots = self.artists.slots_of(artists.iter().copied());
+        let seek = |slot| Some((slot, order.seek(self.artists.entry(slot), &self.artists)?));
+        let spots: Vec<Option<(Slot, Spot<'_>)>> =
+            slots.into_iter().map(|slot| slot.and_then(seek)).collect();
+        spots.iter().flatten().for_each(|(_, spot)| spot.approach());
+        let position = |(slot, spot): (Slot, Spot<'_>)| Some(spot.position(slot)? as u64 + 1);
+        spots.into_iter().map(|spot| spot.and_then(position)).collect()
     }
 
     /// The rows of a board after the first `skip`, at most `limit`.
     pub fn page(&self, board: &Board, skip: u64, limit: u32) -> Page {
         let Some(order) = self.order(board) else { return Page { total: 0, artists: Vec::new() } };
         let from = usize::try_from(skip).unwrap_or(usize::MAX);
-        let slots = order.from(from).take(limit as usize).enumerate();
-        let artists = slots.map(|(n, slot)| self.ranked(skip + n as u64 + 1, slot)).collect();
+        let slots = order.slots(from, limit as usize);
+        let ranked = |(position, slot)| self.ranked(position, slot);
+        let artists = (skip.saturating_add(1)..).zip(slots).map(ranked).collect();
         Page { total: order.len() as u64, artists }
     }
 
@@ -248,7 +329,7 @@ impl Boards {
 
     /// Panics unless all holds that must, for tests.
     pub fn check(&self) {
-        self.orders.iter().for_each(|order| order.check(self.artists.standings()));
+        self.orders.iter().for_each(|order| order.check(&self.artists));
     }
 
     /// What all this takes, in bytes, by what is allocated.

@@ -103,11 +103,15 @@ impl Rankings {
             return None;
         }
         let touched = recent.since(known)?;
-        let find = |artist: &AccountId| boards.find(board, *artist);
-        let mut ranked: Vec<Ranked> = touched.artists.iter().filter_map(find).collect();
-        ranked.sort_unstable_by_key(|ranked| ranked.position);
-        let more = ranked.len() > limit;
-        ranked.truncate(limit);
+        let artists: Vec<AccountId> = touched.artists.into_iter().collect();
+        let positions = boards.positions(board, &artists);
+        let placed = positions.into_iter().zip(artists);
+        let mut placed: Vec<(u64, AccountId)> =
+            placed.filter_map(|(position, artist)| Some((position?, artist))).collect();
+        placed.sort_unstable();
+        let more = placed.len() > limit;
+        let listed = placed.into_iter().take(limit);
+        let ranked = listed.filter_map(|(_, artist)| boards.find(board, artist)).collect();
         let absent = |artist: &AccountId| boards.position(board, *artist).is_none();
         let gone = touched.left.into_iter().filter(absent).collect();
         Some(BoardChanges { edition: *number, total: boards.size(board), ranked, gone, more })

@@ -1,154 +1,140 @@
-//! One board's order: slots of artists, sorted by the standings that they stand for.
+//! One board's order: a counted tree of slots, sorted by the standings that they stand for.
 //!
-//! The slots lie in chunks of a few hundred, each a sorted run, and a Fenwick tree says how many
-//! slots lie before a chunk. A slot costs four bytes and the room left in its chunk. A slot is found
-//! by two binary searches, a position by the tree. See ADR 0011 for what it was measured against.
+//! Artists are asked for in no order, so that nearly every line of memory that is looked at has to be
+//! fetched first, and the lines are what an operation costs. A slot has its [`Key`](super::key::Key)
+//! in the same leaf, so that artists whose keys differ are told apart without a look at them. Above the
+//! leaves are one or two levels of branches. See ADR 0011 for what it was measured against.
 
-use domain::ranking::Standing;
+mod branch;
+mod leaf;
+mod run;
 
-use super::artists::Slot;
-use super::counts::Counts;
+use std::hint::black_box;
+use std::mem::take;
 
-/// The most slots in a chunk. Moving half of so many bytes takes less than finding their place.
-const CHUNK: usize = 512;
-/// How full chunks are when a board is made from scratch: room for some to come.
-const FILLED: usize = 384;
-/// By how much a full chunk grows.
-const GROWTH: usize = 64;
+use super::artists::{Artists, Slot};
+use super::key::Entry;
+use branch::Branch;
+use leaf::Leaf;
+use run::Run;
 
 /// A sorted list of slots with positions. What a slot stands for must not change while it is in.
 #[derive(Debug, Default)]
-pub(super) struct Order {
-    chunks: Vec<Chunk>,
-    counts: Counts,
+pub(super) struct Order(Tree);
+
+/// Most boards are small and looked at rarely, so that no cache holds them: a level less is time saved.
+#[derive(Debug)]
+enum Tree {
+    Small(Branch<Leaf>),
+    Large(Branch<Branch<Leaf>>),
 }
 
-#[derive(Debug)]
-struct Chunk {
-    /// Not after the first slot, and after every slot of the chunk before.
-    from: Standing,
-    slots: Vec<Slot>,
+impl Default for Tree {
+    fn default() -> Self {
+        Self::Small(Branch::default())
+    }
+}
+
+/// Where somebody is or would be: in that leaf, and so many are before it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot<'a> {
+    before: usize,
+    leaf: &'a Leaf,
+}
+
+impl Spot<'_> {
+    /// How many are before `slot`; `None` if it is not in.
+    pub(super) fn position(&self, slot: Slot) -> Option<usize> {
+        Some(self.before + self.leaf.place(slot)?)
+    }
+
+    /// Looks at what a position takes, and waits for none of it: the lines of many leaves are on
+    /// their way to the processor at once.
+    pub(super) fn approach(&self) {
+        black_box(self.leaf.glance_at_slots());
+    }
+
+    /// The same with what a change takes.
+    pub(super) fn approach_to_change(&self) {
+        black_box((self.leaf.glance_at_slots(), self.leaf.glance_at_keys()));
+    }
 }
 
 impl Order {
     /// From slots that are in order already.
-    pub(super) fn of_sorted(slots: &[Slot], standings: &[Standing]) -> Self {
-        let chunk =
-            |slots: &[Slot]| Chunk { from: standings[slots[0].index()], slots: slots.into() };
-        Self::of_chunks(slots.chunks(FILLED).map(chunk).collect())
-    }
-
-    fn of_chunks(chunks: Vec<Chunk>) -> Self {
-        let counts = Counts::of(chunks.iter().map(|chunk| chunk.slots.len()));
-        Self { chunks, counts }
+    pub(super) fn of_sorted(slots: &[Slot], artists: &Artists) -> Self {
+        let entries: Vec<Entry> = slots.iter().map(|slot| artists.entry(*slot)).collect();
+        Self(if entries.len() <= Branch::<Leaf>::FILLED {
+            Tree::Small(Branch::of_sorted(&entries))
+        } else {
+            Tree::Large(Branch::of_sorted(&entries))
+        })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.counts.before(self.chunks.len())
-    }
-
-    /// Where a standing is or would be: the chunk, and the place in it.
-    fn find(&self, of: &Standing, standings: &[Standing]) -> (usize, Result<usize, usize>) {
-        let chunk = self.chunks.partition_point(|chunk| chunk.from <= *of).saturating_sub(1);
-        let compare = |slot: &Slot| standings[slot.index()].cmp(of);
-        let within = match self.chunks.get(chunk) {
-            Some(chunk) => chunk.slots.binary_search_by(compare),
-            None => Err(0),
-        };
-        (chunk, within)
-    }
-
-    /// How many are before `slot`; `None` if it is not in.
-    pub(super) fn position(&self, slot: Slot, standings: &[Standing]) -> Option<usize> {
-        let (chunk, within) = self.find(&standings[slot.index()], standings);
-        Some(self.counts.before(chunk) + within.ok()?)
-    }
-
-    /// The slots from a position on.
-    pub(super) fn from(&self, position: usize) -> impl Iterator<Item = Slot> {
-        let (chunk, within) = self.counts.locate(position);
-        let first = self.chunks.get(chunk).and_then(|chunk| chunk.slots.get(within..));
-        let rest = self.chunks.get(chunk + 1..).unwrap_or_default();
-        let rest = rest.iter().flat_map(|chunk| &chunk.slots);
-        first.unwrap_or_default().iter().chain(rest).copied()
-    }
-
-    /// Puts a slot in its place; one that is in already stays.
-    pub(super) fn insert(&mut self, slot: Slot, standings: &[Standing]) {
-        let (index, Err(within)) = self.find(&standings[slot.index()], standings) else { return };
-        let Some(chunk) = self.chunks.get_mut(index) else {
-            *self = Self::of_sorted(&[slot], standings);
-            return;
-        };
-        if chunk.slots.len() == chunk.slots.capacity() {
-            chunk.slots.reserve_exact(GROWTH);
+        match &self.0 {
+            Tree::Small(branch) => branch.len(),
+            Tree::Large(branch) => branch.len(),
         }
-        chunk.slots.insert(within, slot);
-        if chunk.slots.len() <= CHUNK {
-            self.counts.increment(index);
-            return;
+    }
+
+    /// Where an artist is or would be; `None` if nobody is here.
+    pub(super) fn seek(&self, of: Entry, artists: &Artists) -> Option<Spot<'_>> {
+        let (before, leaf) = match &self.0 {
+            Tree::Small(branch) => branch.seek(of, artists),
+            Tree::Large(branch) => branch.seek(of, artists),
+        }?;
+        Some(Spot { before, leaf })
+    }
+
+    /// The slots from a position on, at most so many.
+    pub(super) fn slots(&self, from: usize, most: usize) -> Vec<Slot> {
+        let mut slots = Vec::new();
+        match &self.0 {
+            Tree::Small(branch) => branch.copy(from, most, &mut slots),
+            Tree::Large(branch) => branch.copy(from, most, &mut slots),
         }
-        let upper = chunk.slots.split_off(CHUNK / 2);
-        let from = standings[upper[0].index()];
-        chunk.slots.shrink_to(FILLED);
-        self.chunks.insert(index + 1, Chunk { from, slots: upper });
-        self.recount();
+        slots
     }
 
-    /// Takes a slot out.
-    pub(super) fn remove(&mut self, slot: Slot, standings: &[Standing]) {
-        let (index, Ok(within)) = self.find(&standings[slot.index()], standings) else { return };
-        self.chunks[index].slots.remove(within);
-        self.counts.decrement(index);
-        self.unite(index);
-    }
-
-    /// Keeps chunks from wasting away: one that fits in half a chunk with a neighbour joins it.
-    fn unite(&mut self, index: usize) {
-        let length = |index: usize| self.chunks.get(index).map(|chunk| chunk.slots.len());
-        let fits = |other: usize| {
-            let (one, other) = (length(index)?, length(other)?);
-            (one + other <= CHUNK / 2).then_some(())
-        };
-        let left = match (index.checked_sub(1).and_then(fits), fits(index + 1)) {
-            (Some(()), _) => index - 1,
-            (None, Some(())) => index,
-            (None, None) if length(index) == Some(0) => {
-                self.chunks.remove(index);
-                return self.recount();
+    /// Puts an artist who is not in where they belong.
+    pub(super) fn insert(&mut self, slot: Slot, artists: &Artists) {
+        let entry = artists.entry(slot);
+        match &mut self.0 {
+            Tree::Small(branch) => {
+                if let Some(upper) = branch.insert(entry, artists) {
+                    self.0 = Tree::Large(Branch::of_runs(vec![take(branch), upper]));
+                }
             }
-            (None, None) => return,
-        };
-        let right = self.chunks.remove(left + 1);
-        self.chunks[left].slots.extend(right.slots);
-        self.recount();
+            Tree::Large(branch) => branch.put(entry, artists),
+        }
     }
 
-    /// Chunks come and go once in some hundred changes, so this costs next to nothing.
-    fn recount(&mut self) {
-        self.counts = Counts::of(self.chunks.iter().map(|chunk| chunk.slots.len()));
+    /// Takes an artist who is in out.
+    pub(super) fn remove(&mut self, slot: Slot, artists: &Artists) {
+        let entry = artists.entry(slot);
+        match &mut self.0 {
+            Tree::Small(branch) => branch.remove(entry, artists),
+            Tree::Large(branch) => branch.remove(entry, artists),
+        }
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        let slots: usize = self.chunks.iter().map(|chunk| chunk.slots.capacity()).sum();
-        self.chunks.capacity() * size_of::<Chunk>()
-            + slots * size_of::<Slot>()
-            + self.counts.heap_bytes()
+        match &self.0 {
+            Tree::Small(branch) => branch.heap_bytes(),
+            Tree::Large(branch) => branch.heap_bytes(),
+        }
     }
 
     /// Panics unless all holds that must, for tests.
-    pub(super) fn check(&self, standings: &[Standing]) {
-        let mut before: Option<Standing> = None;
-        for (index, chunk) in self.chunks.iter().enumerate() {
-            assert!((1..=CHUNK).contains(&chunk.slots.len()), "a chunk of {}", chunk.slots.len());
-            for slot in &chunk.slots {
-                let standing = standings[slot.index()];
-                assert!(index == 0 || chunk.from <= standing, "a chunk begins too late");
-                assert!(before.is_none_or(|before| before < standing), "out of order");
-                before = Some(standing);
-            }
-            let next = self.chunks.get(index + 1);
-            assert!(next.is_none_or(|next| before < Some(next.from)), "a chunk begins too early");
+    pub(super) fn check(&self, artists: &Artists) {
+        match &self.0 {
+            Tree::Small(branch) => branch.check(artists),
+            Tree::Large(branch) => branch.check(artists),
         }
+        let slots = self.slots(0, usize::MAX);
+        assert_eq!(slots.len(), self.len());
+        let standings = slots.iter().map(|slot| artists.standing(*slot));
+        assert!(standings.is_sorted_by(|one, next| one < next), "out of order");
     }
 }

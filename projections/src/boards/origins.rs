@@ -33,6 +33,12 @@ pub(super) struct Origin {
     pub(super) artists: u32,
 }
 
+impl Origin {
+    pub(super) fn is_spelled(&self, city: &str, country: &str) -> bool {
+        (&*self.city, &*self.country) == (city, country)
+    }
+}
+
 /// All origins, and all boards that they mean.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
@@ -46,10 +52,7 @@ impl Origins {
     /// The number of an origin, which is made if it is new.
     pub(super) fn enter(&mut self, city: &str, country: &str) -> OriginId {
         let hash = self.hasher.hash_one((city, country));
-        let same = |id: &OriginId| {
-            let origin = &self.origins[id.0 as usize];
-            (&*origin.city, &*origin.country) == (city, country)
-        };
+        let same = |id: &OriginId| self.get(*id).is_spelled(city, country);
         if let Some(id) = self.index.find(hash, same) {
             return *id;
         }

@@ -104,6 +104,7 @@ impl Contest {
             assert_eq!((beyond.total, beyond.artists.len()), (expected.len() as u64, 0));
             let numbered: Vec<(u64, Standing)> = (1..).zip(expected.iter().copied()).collect();
             assert!(paged == numbered, "{board:?} is paged wrongly");
+            self.check_positions(boards, &board, &numbered);
             for (position, standing) in numbered.iter().step_by(every) {
                 assert_eq!(boards.position(&board, standing.artist), Some(*position), "{board:?}");
                 let around = boards.around(&board, standing.artist, 5).unwrap();
@@ -123,6 +124,17 @@ impl Contest {
                 assert_eq!(boards.size(&board), place.total);
             }
         }
+    }
+
+    /// Everybody's position on a board, asked for at once; also of those who are not on it.
+    fn check_positions(&self, boards: &Boards, board: &Board, numbered: &[(u64, Standing)]) {
+        let people: Vec<AccountId> =
+            (0..self.people).map(|person| AccountId(Uuid::from_u128(u128::from(person)))).collect();
+        let mut expected = vec![None; people.len()];
+        for (position, standing) in numbered {
+            expected[standing.artist.0.as_u128() as usize] = Some(*position);
+        }
+        assert!(boards.positions(board, &people) == expected, "{board:?}");
     }
 
     /// One artist's position among all, by counting.

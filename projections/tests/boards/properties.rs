@@ -58,3 +58,14 @@ fn boards_that_were_loaded_go_on_as_those_that_grew() {
         contest.check(&loaded, 7);
     }
 }
+
+#[test]
+fn more_votes_than_are_told_apart_at_a_glance_are_told_apart() {
+    let mut contest = Contest::new(9, 2_000, u64::MAX / 2);
+    let mut boards = Boards::default();
+    for leaving in [1, 4, 8, 2] {
+        run(&mut contest, &mut boards, 5_000, leaving);
+        contest.check(&boards, 7);
+        contest.check(&contest.loaded(), 7);
+    }
+}

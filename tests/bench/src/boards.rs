@@ -2,6 +2,10 @@
 //!
 //! Both keep four boards: everybody's, 20 countries', 1,000 cities', and those of cities in their
 //! countries. Both run in this process, one after the other, on the same artists.
+//!
+//! Redis answers many commands at once, and so the boards are asked for many positions at once, and a
+//! generation holds many votes. Nothing is written out while the clock runs: neither changes nor
+//! commands.
 
 mod contenders;
 mod redis;
@@ -13,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use domain::AccountId;
 use domain::ranking::Standing;
 use infra::database;
-use projections::boards::Boards;
+use projections::boards::{Boards, Change, Gathering};
 use projections::rankings::{Follower, Rankings};
 use sqlx::PgPool;
 use test_services::OwnPostgres;
@@ -21,8 +25,8 @@ use uuid::Uuid;
 
 use crate::memory::resident;
 use crate::report::{Figure, Floor, Report};
-use contenders::{Contender, Library};
-use redis::Redis;
+use contenders::{Contender, Library, Vote};
+use redis::{PIPELINE, Pipeline, Redis};
 
 const ARTISTS: u64 = 1_000_000;
 const BOARDS: f64 = 4.0;
@@ -38,12 +42,16 @@ const MEMORY: Floor = Floor::RatioAtMost(0.5);
 pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Result<()> {
     report.section(
         "Boards in memory. Theirs: a set of standings per board (indexset), and a hash map by id",
-        &format!("{ARTISTS} artists, {BOARDS} boards each; {ASKED} of each operation, one thread"),
+        &format!(
+            "{ARTISTS} artists, {BOARDS} boards each; {ASKED} of each operation, one thread; votes \
+             written out before, {PIPELINE} a generation"
+        ),
     )?;
     let ours = Run::of::<Boards>()?;
     let theirs = Run::of::<Library>()?;
     for (what, of) in [
         ("an artist's position", (|run| run.positions) as fn(&Run) -> f64),
+        ("positions, many at once", |run| run.at_once),
         ("a page of 20 at any depth", |run| run.pages),
         ("a vote, on all boards", |run| run.changes),
     ] {
@@ -64,34 +72,121 @@ pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Resu
     report.figure(&loaded.with_floor(Floor::AtMost(SECONDS)))
 }
 
-/// The same beside Redis, which has one board, and is asked through a socket.
+/// The same beside Redis, which is asked through a socket, by many commands at once.
 fn beside_redis(ours: &Run, report: &mut Report) -> Result<()> {
-    let mut redis = Redis::start()?;
-    let empty = redis.memory()?;
-    redis.fill((0..ARTISTS).map(|n| (id(n).0, standing(n, n).votes)))?;
-    ensure!(redis.members()? == ARTISTS, "Redis does not have all artists");
-    let bytes = (redis.memory()? - empty) / ARTISTS as f64;
-    let asked = || (0..ASKED).map(|n| id(scattered(n)).0);
-    let started = Instant::now();
-    redis.positions(asked())?;
-    let positions = ASKED as f64 / started.elapsed().as_secs_f64();
-    let started = Instant::now();
-    redis.votes(asked())?;
-    let votes = ASKED as f64 / started.elapsed().as_secs_f64();
+    let theirs = InRedis::measure()?;
+    let on_one = votes_on_one_board()?;
     for (what, unit, ours, theirs, floor) in [
-        ("an artist's position (Redis: ZREVRANK)", "per s", ours.positions, positions, AT_LEAST),
-        ("a vote, our 4 boards (Redis: ZINCRBY on one)", "per s", ours.changes, votes, AT_LEAST),
-        ("memory per artist and board (Redis)", "bytes", ours.bytes, bytes, MEMORY),
+        (
+            "positions, many at once (ZREVRANK)",
+            "per s",
+            ours.at_once,
+            theirs.positions,
+            Some(AT_LEAST),
+        ),
+        ("a position, alone (ZREVRANK, many)", "per s", ours.positions, theirs.positions, None),
+        ("a vote, on one board (ZINCRBY on one)", "per s", on_one, theirs.on_one, Some(AT_LEAST)),
+        ("a vote, on four (ZINCRBY on four)", "per s", ours.changes, theirs.on_four, None),
+        ("a vote, on four (ZINCRBY on one)", "per s", ours.changes, theirs.on_one, None),
+        ("memory per artist and board (Redis)", "bytes", ours.bytes, theirs.bytes, Some(MEMORY)),
     ] {
-        let figure = Figure { theirs: Some(theirs), ..Figure::alone(what, unit, ours) };
-        report.figure(&figure.with_floor(floor))?;
+        report.figure(&Figure {
+            theirs: Some(theirs),
+            floor,
+            ..Figure::alone(what, unit, ours)
+        })?;
     }
     Ok(())
+}
+
+/// What Redis does per second, with sorted sets, and what it takes.
+struct InRedis {
+    positions: f64,
+    on_one: f64,
+    on_four: f64,
+    bytes: f64,
+}
+
+impl InRedis {
+    fn measure() -> Result<Self> {
+        let mut redis = Redis::start()?;
+        let empty = redis.memory()?;
+        let put = |board: &str, n| redis::put(board, id(n).0, standing(n, n).votes);
+        redis.run(&Pipeline::of((0..ARTISTS).map(|n| put("everybody", n))))?;
+        ensure!(redis.members("everybody")? == ARTISTS, "Redis does not have all artists");
+        let bytes = (redis.memory()? - empty) / ARTISTS as f64;
+        let position = |n| redis::position("everybody", id(scattered(n)).0);
+        let positions = redis.per_second((0..ASKED).map(position))?;
+        let vote = |n| redis::vote("everybody", id(scattered(n)).0);
+        let on_one = redis.per_second((0..ASKED).map(vote))?;
+        let parts = |n| parts(n).into_iter().map(move |board| put(&board, n));
+        redis.run(&Pipeline::of((0..ARTISTS).flat_map(parts)))?;
+        let on_all = (0..ASKED).flat_map(|n| votes_on_all(scattered(n)));
+        let on_four = redis.per_second(on_all)? / BOARDS;
+        Ok(Self { positions, on_one, on_four, bytes })
+    }
+}
+
+impl Redis {
+    /// Commands per second, written out before.
+    fn per_second(&mut self, commands: impl Iterator<Item = Vec<u8>>) -> Result<f64> {
+        let commands: Vec<_> = commands.collect();
+        let count = commands.len() as f64;
+        let pipelines = Pipeline::of(commands.into_iter());
+        let started = Instant::now();
+        self.run(&pipelines)?;
+        Ok(count / started.elapsed().as_secs_f64())
+    }
+}
+
+/// An artist's boards beside that of everybody.
+fn parts(artist: u64) -> [String; 3] {
+    let (city, country) = (city(artist), country(artist));
+    [format!("country {country}"), format!("city {city}"), format!("city {city} in {country}")]
+}
+
+fn votes_on_all(artist: u64) -> impl Iterator<Item = Vec<u8>> {
+    let boards = std::iter::once("everybody".to_owned()).chain(parts(artist));
+    boards.map(move |board| redis::vote(&board, id(artist).0))
+}
+
+/// Votes per second in a contest whose artists are from nowhere, and only on the board of everybody.
+fn votes_on_one_board() -> Result<f64> {
+    let mut gathering = Gathering::default();
+    (0..ARTISTS).for_each(|n| gathering.add(standing(n, n), "", ""));
+    let mut boards = gathering.into_boards(0);
+    ensure!(boards.directory().len() == 1, "there are more boards than one");
+    let from_nowhere = |Vote { standing, .. }| Change::Ranks {
+        standing,
+        city: String::new(),
+        country: String::new(),
+    };
+    let generations = generations(|votes| votes.map(from_nowhere).collect());
+    Ok(applied_per_second(generations, |generation: Vec<Change>| boards.apply(0, generation)))
+}
+
+/// One vote more for each who is asked for, as many in a generation as Redis is sent at once.
+fn generations<G>(of: impl Fn(&mut dyn Iterator<Item = Vote>) -> G) -> Vec<G> {
+    let voted = |n| {
+        let artist = scattered(n);
+        let votes = standing(artist, 0).votes + 1;
+        Vote { standing: standing_of(artist, votes, n), ..vote(artist, n) }
+    };
+    let numbers: Vec<u64> = (0..ASKED).collect();
+    numbers.chunks(PIPELINE).map(|some| of(&mut some.iter().map(|n| voted(*n)))).collect()
+}
+
+fn applied_per_second<G>(generations: Vec<G>, apply: impl FnMut(G)) -> f64 {
+    let started = Instant::now();
+    generations.into_iter().for_each(apply);
+    ASKED as f64 / started.elapsed().as_secs_f64()
 }
 
 /// What a contender does per second, and what it takes.
 struct Run {
     positions: f64,
+    /// If as many are asked for at once as of Redis.
+    at_once: f64,
     pages: f64,
     changes: f64,
     bytes: f64,
@@ -100,20 +195,22 @@ struct Run {
 impl Run {
     fn of<C: Contender>() -> Result<Self> {
         let before = bytes()?;
-        let mut contender = C::load((0..ARTISTS).map(|n| (standing(n, n), city(n), country(n))));
+        let mut contender = C::load((0..ARTISTS).map(|n| vote(n, n)));
         let bytes = (bytes()? - before) / (ARTISTS as f64 * BOARDS);
         let mut found = 0;
         let positions = per_second(|n| found += contender.position(id(scattered(n))));
         ensure!(found > 0, "nobody was found");
+        let asked: Vec<AccountId> = (0..ASKED).map(|n| id(scattered(n))).collect();
+        let started = Instant::now();
+        let found: usize = asked.chunks(PIPELINE).map(|some| contender.positions(some)).sum();
+        let at_once = ASKED as f64 / started.elapsed().as_secs_f64();
+        ensure!(found as u64 == ASKED, "not everybody was found");
         let mut rows = 0;
         let pages = per_second(|n| rows += contender.page(scattered(n)));
         ensure!(rows > ASKED as usize, "pages without rows");
-        let changes = per_second(|n| {
-            let artist = scattered(n);
-            let votes = standing(artist, 0).votes + 1;
-            contender.change(standing_of(artist, votes, n), city(artist), country(artist));
-        });
-        Ok(Self { positions, pages, changes, bytes })
+        let generations = generations(|votes| C::generation(votes));
+        let changes = applied_per_second(generations, |generation| contender.apply(generation));
+        Ok(Self { positions, at_once, pages, changes, bytes })
     }
 }
 
@@ -135,6 +232,10 @@ fn id(artist: u64) -> AccountId {
 /// Many have few votes, few have many.
 fn standing(artist: u64, n: u64) -> Standing {
     standing_of(artist, 1_000_000 / (scattered(artist) + 1), n)
+}
+
+fn vote(artist: u64, n: u64) -> Vote {
+    Vote { standing: standing(artist, n), city: city(artist), country: country(artist) }
 }
 
 fn standing_of(artist: u64, votes: u64, n: u64) -> Standing {

@@ -7,14 +7,27 @@ use domain::ranking::Standing;
 use indexset::BTreeSet;
 use projections::boards::{Board, Boards, Change, Gathering};
 
-/// The operations that are measured. Places are numbers.
+/// An artist's new standing. Places are numbers.
+pub(super) struct Vote {
+    pub(super) standing: Standing,
+    pub(super) city: u64,
+    pub(super) country: u64,
+}
+
+/// The operations that are measured.
 pub(super) trait Contender {
-    fn load(artists: impl Iterator<Item = (Standing, u64, u64)>) -> Self;
+    /// Votes as they are handed over, with all that has to be written out.
+    type Generation;
+
+    fn load(artists: impl Iterator<Item = Vote>) -> Self;
     /// Among everybody.
     fn position(&self, artist: AccountId) -> u64;
+    /// How many of these are found among everybody, with their positions.
+    fn positions(&self, artists: &[AccountId]) -> usize;
     /// The rows of a page of everybody that begins at `skip`.
     fn page(&self, skip: u64) -> usize;
-    fn change(&mut self, standing: Standing, city: u64, country: u64);
+    fn generation(votes: impl Iterator<Item = Vote>) -> Self::Generation;
+    fn apply(&mut self, generation: Self::Generation);
 }
 
 fn names(city: u64, country: u64) -> (String, String) {
@@ -22,9 +35,11 @@ fn names(city: u64, country: u64) -> (String, String) {
 }
 
 impl Contender for Boards {
-    fn load(artists: impl Iterator<Item = (Standing, u64, u64)>) -> Self {
+    type Generation = Vec<Change>;
+
+    fn load(artists: impl Iterator<Item = Vote>) -> Self {
         let mut gathering = Gathering::default();
-        for (standing, city, country) in artists {
+        for Vote { standing, city, country } in artists {
             let (city, country) = names(city, country);
             gathering.add(standing, &city, &country);
         }
@@ -35,14 +50,24 @@ impl Contender for Boards {
         self.position(&Board::default(), artist).unwrap_or_default()
     }
 
+    fn positions(&self, artists: &[AccountId]) -> usize {
+        self.positions(&Board::default(), artists).into_iter().flatten().count()
+    }
+
     fn page(&self, skip: u64) -> usize {
         self.page(&Board::default(), skip, 20).artists.len()
     }
 
-    fn change(&mut self, standing: Standing, city: u64, country: u64) {
-        let (city, country) = names(city, country);
-        let generation = self.generation() + 1;
-        self.apply(generation, [Change::Ranks { standing, city, country }]);
+    fn generation(votes: impl Iterator<Item = Vote>) -> Vec<Change> {
+        let change = |Vote { standing, city, country }| {
+            let (city, country) = names(city, country);
+            Change::Ranks { standing, city, country }
+        };
+        votes.map(change).collect()
+    }
+
+    fn apply(&mut self, generation: Vec<Change>) {
+        self.apply(self.generation() + 1, generation);
     }
 }
 
@@ -58,28 +83,8 @@ impl Library {
     fn parts(city: u64, country: u64) -> [(Option<u64>, Option<u64>); 3] {
         [(None, Some(country)), (Some(city), None), (Some(city), Some(country))]
     }
-}
 
-impl Contender for Library {
-    fn load(artists: impl Iterator<Item = (Standing, u64, u64)>) -> Self {
-        let mut library = Self::default();
-        for (standing, city, country) in artists {
-            library.change(standing, city, country);
-        }
-        library
-    }
-
-    fn position(&self, artist: AccountId) -> u64 {
-        let standing = self.artists.get(&artist);
-        standing.map_or(0, |standing| self.everybody.rank(standing) as u64 + 1)
-    }
-
-    fn page(&self, skip: u64) -> usize {
-        let rows = (skip as usize..).take(20).map_while(|n| self.everybody.get_index(n).copied());
-        rows.collect::<Vec<_>>().len()
-    }
-
-    fn change(&mut self, standing: Standing, city: u64, country: u64) {
+    fn change(&mut self, Vote { standing, city, country }: Vote) {
         let old = self.artists.insert(standing.artist, standing);
         let parts = Self::parts(city, country);
         for set in std::iter::once(None).chain(parts.map(Some)) {
@@ -92,5 +97,37 @@ impl Contender for Library {
             }
             set.insert(standing);
         }
+    }
+}
+
+impl Contender for Library {
+    type Generation = Vec<Vote>;
+
+    fn load(artists: impl Iterator<Item = Vote>) -> Self {
+        let mut library = Self::default();
+        artists.for_each(|artist| library.change(artist));
+        library
+    }
+
+    fn position(&self, artist: AccountId) -> u64 {
+        let standing = self.artists.get(&artist);
+        standing.map_or(0, |standing| self.everybody.rank(standing) as u64 + 1)
+    }
+
+    fn positions(&self, artists: &[AccountId]) -> usize {
+        artists.iter().filter(|artist| self.position(**artist) > 0).count()
+    }
+
+    fn page(&self, skip: u64) -> usize {
+        let rows = (skip as usize..).take(20).map_while(|n| self.everybody.get_index(n).copied());
+        rows.collect::<Vec<_>>().len()
+    }
+
+    fn generation(votes: impl Iterator<Item = Vote>) -> Vec<Vote> {
+        votes.collect()
+    }
+
+    fn apply(&mut self, generation: Vec<Vote>) {
+        generation.into_iter().for_each(|vote| self.change(vote));
     }
 }

@@ -11,15 +11,44 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// Commands that are sent before their answers are read.
-const PIPELINE: usize = 100;
+pub(super) const PIPELINE: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(10);
-const BOARD: &[u8] = b"board";
 
 /// A server of our own, in memory only. It is killed when this is dropped.
 pub(super) struct Redis {
     server: Child,
     socket: BufReader<UnixStream>,
     _folder: TempDir,
+}
+
+/// Some commands as they are sent.
+pub(super) struct Pipeline {
+    bytes: Vec<u8>,
+    commands: usize,
+}
+
+impl Pipeline {
+    /// All commands, cut into pipelines.
+    pub(super) fn of(commands: impl Iterator<Item = Vec<u8>>) -> Vec<Self> {
+        let commands: Vec<_> = commands.collect();
+        let pipeline = |some: &[Vec<u8>]| Self { bytes: some.concat(), commands: some.len() };
+        commands.chunks(PIPELINE).map(pipeline).collect()
+    }
+}
+
+/// Puts a member onto a board.
+pub(super) fn put(board: &str, member: Uuid, score: u64) -> Vec<u8> {
+    command(&[b"ZADD", board.as_bytes(), score.to_string().as_bytes(), member.as_bytes()])
+}
+
+/// Asks for a member's position.
+pub(super) fn position(board: &str, member: Uuid) -> Vec<u8> {
+    command(&[b"ZREVRANK", board.as_bytes(), member.as_bytes()])
+}
+
+/// One vote more.
+pub(super) fn vote(board: &str, member: Uuid) -> Vec<u8> {
+    command(&[b"ZINCRBY", board.as_bytes(), b"1", member.as_bytes()])
 }
 
 impl Drop for Redis {
@@ -53,26 +82,9 @@ impl Redis {
         Ok(Self { server, socket, _folder: folder })
     }
 
-    /// Puts members into the board, each with a score.
-    pub(super) fn fill(&mut self, members: impl Iterator<Item = (Uuid, u64)>) -> Result<()> {
-        self.pipeline(members.map(|(member, score)| {
-            command(&[b"ZADD", BOARD, score.to_string().as_bytes(), member.as_bytes()])
-        }))
-    }
-
-    /// Asks for the positions of members, all of which are there.
-    pub(super) fn positions(&mut self, members: impl Iterator<Item = Uuid>) -> Result<()> {
-        self.pipeline(members.map(|member| command(&[b"ZREVRANK", BOARD, member.as_bytes()])))
-    }
-
-    /// One vote more for each.
-    pub(super) fn votes(&mut self, members: impl Iterator<Item = Uuid>) -> Result<()> {
-        self.pipeline(members.map(|member| command(&[b"ZINCRBY", BOARD, b"1", member.as_bytes()])))
-    }
-
-    /// Members of the board.
-    pub(super) fn members(&mut self) -> Result<u64> {
-        self.send(&command(&[b"ZCARD", BOARD]))?;
+    /// Members of a board.
+    pub(super) fn members(&mut self, board: &str) -> Result<u64> {
+        self.send(&command(&[b"ZCARD", board.as_bytes()]))?;
         let answer = self.line()?;
         Ok(answer.trim_start_matches(':').parse()?)
     }
@@ -85,12 +97,11 @@ impl Redis {
         Ok(used.context("no used_memory")?.trim().parse()?)
     }
 
-    fn pipeline(&mut self, commands: impl Iterator<Item = Vec<u8>>) -> Result<()> {
-        let mut commands = commands.peekable();
-        while commands.peek().is_some() {
-            let batch: Vec<_> = commands.by_ref().take(PIPELINE).collect();
-            self.send(&batch.concat())?;
-            for _ in &batch {
+    /// Has commands carried out. A member that is not there ends the run.
+    pub(super) fn run(&mut self, pipelines: &[Pipeline]) -> Result<()> {
+        for Pipeline { bytes, commands } in pipelines {
+            self.send(bytes)?;
+            for _ in 0..*commands {
                 self.answer()?;
             }
         }
@@ -101,7 +112,7 @@ impl Redis {
         Ok(self.socket.get_mut().write_all(bytes)?)
     }
 
-    /// Reads one answer. A member that is not there has none, and ends the run.
+    /// Reads one answer. A member that is not there has none.
     fn answer(&mut self) -> Result<()> {
         let line = self.line()?;
         match line.as_bytes() {

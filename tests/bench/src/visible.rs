@@ -27,6 +27,8 @@ const FAVOURITES: usize = 20;
 const OTHERS: f64 = 2_000.0;
 const P99_MS: f64 = 100.0;
 const MEASURED: Duration = Duration::from_secs(10);
+/// For the broker's just-in-time compiler, and everybody's caches.
+const WARM_UP: Duration = Duration::from_secs(10);
 /// So that probes meet batches of the projection at any point.
 const PAUSE: Duration = Duration::from_millis(7);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,6 +65,7 @@ async fn probe_all(postgres: &OwnPostgres, log: Log) -> Result<(Vec<f64>, f64)> 
     let server = world.serve().await?;
     let ballots = Arc::new(Ballots::new(&contest.people, &contest.videos[..FAVOURITES])?);
     let others = Voters::begin(&server, &ballots, OTHERS).await?;
+    sleep(WARM_UP).await;
     let end = Instant::now() + MEASURED;
     let mut probe = Probe::open(&server).await?;
     let mut delays = Vec::new();

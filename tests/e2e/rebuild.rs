@@ -15,7 +15,8 @@ use super::harness::ballot::{Ballot, check_the_board};
 use super::harness::client::Ask;
 use super::harness::{Api, Roles, Server, World, eventually};
 
-const VOTERS: usize = 32;
+/// Few: what is looked for is a request that fails, and one does when both cores are busy for seconds.
+const VOTERS: usize = 4;
 const VIDEOS: usize = 600;
 
 on_both!(
@@ -47,7 +48,7 @@ async fn votes_and_reads_go_on_while_generations_change_places(world: World) {
     for reader in readers {
         let (reads, failed) = reader.end().await;
         assert_eq!(failed, Vec::<String>::new());
-        assert!(reads > 100, "hardly anybody read: {reads}");
+        assert!(reads > 30, "hardly anybody read: {reads}");
     }
     assert_eq!(told.failed, Vec::<String>::new());
 

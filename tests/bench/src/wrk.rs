@@ -8,6 +8,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::process;
 
+/// After its 2 s some answers of a database that has just been filled count as errors.
+const PATIENCE: &str = "10s";
+
 /// So many connections, each with one request under way at all times.
 #[derive(Clone, Copy)]
 pub(crate) struct Wrk {
@@ -32,11 +35,13 @@ impl<'a> Target<'a> {
 }
 
 impl Wrk {
-    /// Answers per second. An error, or an answer that is no success, ends the run.
+    /// Answers per second. An error, an answer that is no success, or one that takes longer than
+    /// [`PATIENCE`] ends the run.
     pub(crate) async fn drive(self, address: SocketAddr, target: Target<'_>) -> Result<f64> {
         let mut wrk = process::command(Path::new("wrk"));
         wrk.args(["--threads", "1", "--connections", &self.connections.to_string()])
-            .args(["--duration", &format!("{}s", self.measured.as_secs())]);
+            .args(["--duration", &format!("{}s", self.measured.as_secs())])
+            .args(["--timeout", PATIENCE]);
         for header in target.headers {
             wrk.args(["--header", header]);
         }

@@ -20,7 +20,11 @@ async fn a_video_survives_the_death_of_its_worker_and_its_owner_sees_how_far_it_
     server.kill().await;
 
     let server = Server::start(&world, Roles::All).await;
-    let video = eventually("another worker has finished it", async || {
+    eventually("the dead worker's lease has run out, and another has taken over", async || {
+        (world.attempt_at(id).await? == 2).then_some(())
+    })
+    .await;
+    let video = eventually("the other worker has finished it", async || {
         let video = server.api.video(&ana, id).await.ok(200);
         (video["status"] == "processed").then_some(video)
     })

@@ -154,6 +154,15 @@ impl World {
         records
     }
 
+    /// Which attempt at processing a video is under way; none if nobody is at it.
+    pub(crate) async fn attempt_at(&self, video: VideoId) -> Option<i32> {
+        sqlx::query_scalar("select attempt from transcode_leases where video_id = $1")
+            .bind(video.0)
+            .fetch_optional(&self.pool)
+            .await
+            .unwrap()
+    }
+
     /// How many different reports of an end of this video the log holds.
     pub(crate) async fn ends_of(&self, video: VideoId) -> usize {
         let stream = format!("video-{video}");

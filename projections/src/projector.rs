@@ -15,7 +15,7 @@ use domain::Position;
 use infra::event_log::{EventLog, ReadError};
 use infra::verdicts::VerdictDesk;
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, sleep_until};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 pub use health::ProjectorState;
@@ -27,10 +27,6 @@ use step::Checkpoints;
 
 /// At most so many records are folded into one transaction.
 const MAX_BATCH: usize = 4096;
-/// A batch takes five round trips and a commit however few events it has. So after a small one the next
-/// begins no sooner than this: nobody notices so short a wait, and the first after a pause has none.
-const PACE: Duration = Duration::from_millis(10);
-const SMALL_BATCH: usize = 64;
 /// How often a projector shows that it lives and measures its lag, and one without all partitions
 /// tries to get the others.
 const TICK: Duration = Duration::from_secs(1);
@@ -165,12 +161,7 @@ impl<S: Store> Projector<S> {
             }
             tracing::info!(partitions = owned.len(), "projecting");
             let mut reader = self.log.read(&owned).await?;
-            let mut next_batch = Instant::now();
             loop {
-                let records = async {
-                    sleep_until(next_batch).await;
-                    reader.next(self.max_batch).await
-                };
                 tokio::select! {
                     biased;
                     () = shutdown.cancelled() => return Ok(()),
@@ -181,10 +172,8 @@ impl<S: Store> Projector<S> {
                             break; // Claim again: an owner may have gone.
                         }
                     }
-                    records = records => {
-                        let (records, begun) = (records?, Instant::now());
-                        next_batch = if records.len() < SMALL_BATCH { begun + PACE } else { begun };
-                        self.step(records).await?;
+                    records = reader.next(self.max_batch) => {
+                        self.step(records?).await?;
                     }
                 }
             }

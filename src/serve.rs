@@ -324,7 +324,7 @@ impl Common {
         };
         let app = App {
             commands: Commands::new(parts, behaviour).await?,
-            queries: Queries::new(pool, rankings),
+            queries: Queries::new(pool, rankings, self.erasures.clone()),
             storage: storage.objects,
             media: storage.media,
             health: Arc::new(health),

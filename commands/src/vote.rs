@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::event::VoteCast;
 use domain::{AccountId, Event, EventId, Rejection, Verdict, VideoEvent, VideoId};
 use infra::read_models::Stage;
+use hashbrown::DefaultHashBuilder;
 use moka::sync::Cache;
 
 use crate::{Answer, CommandError, Commands, Context};
@@ -15,21 +16,25 @@ const REMEMBERED_VIDEOS: u64 = 100_000;
 const VIDEO_TTL: Duration = Duration::from_secs(60);
 
 /// What this process knows about votes, so that most refusals and most votes need no query.
+///
+/// Looked at so often that the standard library's hasher showed in profiles.
 pub(crate) struct Ballots {
     /// Votes that were counted, with the event that cast them.
-    counted: Cache<(VideoId, AccountId), EventId>,
+    counted: Cache<(VideoId, AccountId), EventId, DefaultHashBuilder>,
     /// Videos that were published when last seen.
-    published: Cache<VideoId, ()>,
+    published: Cache<VideoId, (), DefaultHashBuilder>,
 }
 
 impl Default for Ballots {
     fn default() -> Self {
         Self {
-            counted: Cache::new(REMEMBERED_BALLOTS),
+            counted: Cache::builder()
+                .max_capacity(REMEMBERED_BALLOTS)
+                .build_with_hasher(DefaultHashBuilder::default()),
             published: Cache::builder()
                 .max_capacity(REMEMBERED_VIDEOS)
                 .time_to_live(VIDEO_TTL)
-                .build(),
+                .build_with_hasher(DefaultHashBuilder::default()),
         }
     }
 }

@@ -10,6 +10,7 @@ mod installation;
 mod names;
 mod operators;
 mod ranking;
+mod search;
 mod videos;
 
 use std::sync::Arc;
@@ -17,7 +18,10 @@ use std::sync::Arc;
 use infra::database::passes;
 use sqlx::PgPool;
 
+use crate::Erasures;
 use crate::rankings::Rankings;
+
+use names::Names;
 
 pub use accounts::{NEUTRAL_NAME, display_name};
 pub use dead_letters::{DeadLetter, dead_letters};
@@ -32,12 +36,14 @@ pub use videos::{Direction, OrderBy, OwnVideo, PublicVideo, PublicVideos};
 pub struct Queries {
     pool: PgPool,
     rankings: Arc<Rankings>,
+    names: Names,
 }
 
 impl Queries {
-    /// Asks through `pool`; positions come from `rankings`.
-    pub fn new(pool: PgPool, rankings: Arc<Rankings>) -> Self {
-        Self { pool, rankings }
+    /// Asks through `pool`; positions come from `rankings`. Names are remembered until `erasures` says
+    /// that somebody was erased.
+    pub fn new(pool: PgPool, rankings: Arc<Rankings>, erasures: Erasures) -> Self {
+        Self { names: Names::new(pool.clone(), erasures), pool, rankings }
     }
 }
 

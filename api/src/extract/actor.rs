@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use domain::AccountId;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use hashbrown::DefaultHashBuilder;
 use moka::sync::Cache;
 use projections::Erasures;
 
@@ -24,13 +25,16 @@ pub(crate) struct Actor(pub(crate) AccountId);
 /// People who were there when last looked for, and nobody had been erased since. Absent ones are looked
 /// for each time: they may have signed up in between.
 pub(crate) struct People {
-    present: Cache<(u64, AccountId), ()>,
+    present: Cache<(u64, AccountId), (), DefaultHashBuilder>,
     erasures: Erasures,
 }
 
 impl People {
     pub(crate) fn new(erasures: Erasures) -> Self {
-        let present = Cache::builder().max_capacity(REMEMBERED).time_to_live(TTL).build();
+        let present = Cache::builder()
+            .max_capacity(REMEMBERED)
+            .time_to_live(TTL)
+            .build_with_hasher(DefaultHashBuilder::default());
         Self { present, erasures }
     }
 

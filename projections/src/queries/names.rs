@@ -1,74 +1,151 @@
-//! Artists by their names.
+//! The names of artists. Pages come from the boards in memory, and those who lead them stand on every
+//! new page; without this each page would be a question to the database.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use domain::AccountId;
-use sqlx::Row;
+use hashbrown::{DefaultHashBuilder, HashMap};
+use metrics::Counter;
+use moka::sync::Cache;
+use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use super::{Queries, QueryError, RankedArtist, display_name};
-use crate::boards::Board;
+use super::{QueryError, display_name};
+use crate::Erasures;
 
-/// People of a name whose places are looked up at most.
-const LOOKED_AT: i64 = 1_000;
+/// Bytes that are remembered: some hundred thousand names.
+const BYTES: u64 = 16 * 1024 * 1024;
+/// What an entry weighs beyond its name: key and the cache's own records.
+const OVERHEAD: usize = 144;
+/// For a process that is cut off from the news of erasures, but not from the database.
+const TTL: Duration = Duration::from_secs(5);
 
-impl Queries {
-    /// Artists of `board` whose first or last name begins like this, the best placed first, at most
-    /// `limit`.
-    ///
-    /// # Errors
-    /// [`QueryError`] if the boards are not loaded, or the database gives no answer.
-    pub async fn ranked_by_name(
-        &self,
-        board: &Board,
-        name: &str,
-        limit: u32,
-    ) -> Result<Vec<RankedArtist>, QueryError> {
-        let rows = sqlx::query(
-            r"select account_id, first_name, last_name from people
-              where name_key(first_name || ' ' || last_name) like name_key($1) || '%'
-                 or name_key(last_name) like name_key($1) || '%'
-              limit $2",
-        )
-        .bind(literal(name))
-        .bind(LOOKED_AT)
-        // Planned each time: only a known name can be looked up in an index.
-        .persistent(false)
-        .fetch_all(&self.pool)
-        .await?;
-        let person = |row: &sqlx::postgres::PgRow| -> Result<(AccountId, String), sqlx::Error> {
-            let id: Uuid = row.try_get("account_id")?;
-            let name = display_name(row.try_get("first_name")?, row.try_get("last_name")?);
-            Ok((AccountId(id), name))
+/// Names that were asked for lately. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Names {
+    pool: PgPool,
+    known: Cache<(u64, AccountId), Arc<str>, DefaultHashBuilder>,
+    erasures: Erasures,
+    remembered: Counter,
+    asked: Counter,
+}
+
+impl Names {
+    pub(super) fn new(pool: PgPool, erasures: Erasures) -> Self {
+        let weigh = |_: &(u64, AccountId), name: &Arc<str>| {
+            u32::try_from(name.len() + OVERHEAD).unwrap_or(u32::MAX)
         };
-        let people: Vec<_> = rows.iter().map(person).collect::<Result<_, _>>()?;
-        let (_, mut found) = self.look(|boards| {
-            let place = |(id, name)| Some(RankedArtist { ranked: boards.find(board, id)?, name });
-            people.into_iter().filter_map(place).collect::<Vec<_>>()
-        })?;
-        found.sort_unstable_by_key(|artist| artist.ranked.position);
-        found.truncate(limit as usize);
-        Ok(found)
+        let known = Cache::builder()
+            .max_capacity(BYTES)
+            .weigher(weigh)
+            .time_to_live(TTL)
+            .build_with_hasher(DefaultHashBuilder::default());
+        let counter = |result| metrics::counter!("anb_names_total", "result" => result);
+        Self { pool, known, erasures, remembered: counter("hit"), asked: counter("asked") }
+    }
+
+    /// The names of those of these artists who have one.
+    pub(super) async fn of(
+        &self,
+        artists: impl IntoIterator<Item = AccountId>,
+    ) -> Result<HashMap<AccountId, Arc<str>>, QueryError> {
+        self.remember(artists, |unknown| ask(&self.pool, unknown)).await
+    }
+
+    async fn remember<F>(
+        &self,
+        artists: impl IntoIterator<Item = AccountId>,
+        ask: impl FnOnce(Vec<Uuid>) -> F,
+    ) -> Result<HashMap<AccountId, Arc<str>>, QueryError>
+    where
+        F: Future<Output = Result<Vec<(AccountId, Arc<str>)>, QueryError>>,
+    {
+        // Taken first, so that what was asked before an erasure is not found after it.
+        let erasures = self.erasures.count();
+        let (mut names, mut unknown) = (HashMap::new(), Vec::new());
+        for artist in artists {
+            match self.known.get(&(erasures, artist)) {
+                Some(name) => drop(names.insert(artist, name)),
+                None => unknown.push(artist.0),
+            }
+        }
+        self.remembered.increment(names.len() as u64);
+        if unknown.is_empty() {
+            return Ok(names);
+        }
+        self.asked.increment(unknown.len() as u64);
+        for (artist, name) in ask(unknown).await? {
+            self.known.insert((erasures, artist), Arc::clone(&name));
+            names.insert(artist, name);
+        }
+        Ok(names)
     }
 }
 
-/// The text in a pattern of `like`, as itself.
-fn literal(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len());
-    for character in text.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern
+async fn ask(pool: &PgPool, artists: Vec<Uuid>) -> Result<Vec<(AccountId, Arc<str>)>, QueryError> {
+    let rows = sqlx::query(
+        "select account_id, first_name, last_name from people where account_id = any($1)",
+    )
+    .bind(artists)
+    .fetch_all(pool)
+    .await?;
+    let named = |row: &sqlx::postgres::PgRow| {
+        let name = display_name(row.try_get("first_name")?, row.try_get("last_name")?);
+        Ok((AccountId(row.try_get("account_id")?), name.into()))
+    };
+    rows.iter().map(named).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_name_is_no_pattern() {
-        assert_eq!(literal("Ana"), "Ana");
-        assert_eq!(literal(r"100%_\"), r"100\%\_\\");
+    const ANA: AccountId = AccountId(Uuid::from_u128(1));
+    const BETO: AccountId = AccountId(Uuid::from_u128(2));
+
+    fn names() -> Names {
+        let pool = PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nothing").unwrap();
+        Names::new(pool, Erasures::default())
+    }
+
+    /// What is said of both while the database knows `known`, and whom it is asked for.
+    async fn look(names: &Names, known: &[AccountId]) -> (Vec<AccountId>, Vec<AccountId>) {
+        let mut asked = Vec::new();
+        let found = names.remember([ANA, BETO], async |unknown| {
+            asked = unknown.into_iter().map(AccountId).collect();
+            let found = asked.iter().filter(|artist| known.contains(artist));
+            Ok(found.map(|artist| (*artist, "a name".into())).collect())
+        });
+        let mut found: Vec<_> = found.await.unwrap().into_keys().collect();
+        found.sort_unstable();
+        (found, asked)
+    }
+
+    #[tokio::test]
+    async fn only_names_that_are_not_remembered_are_asked_for() {
+        let names = names();
+        assert_eq!(look(&names, &[ANA]).await, (vec![ANA], vec![ANA, BETO]));
+        assert_eq!(look(&names, &[ANA, BETO]).await, (vec![ANA, BETO], vec![BETO]));
+        assert_eq!(look(&names, &[]).await, (vec![ANA, BETO], vec![]));
+    }
+
+    #[tokio::test]
+    async fn no_name_is_remembered_beyond_an_erasure() {
+        let names = names();
+        look(&names, &[ANA, BETO]).await;
+        names.erasures.note();
+        assert_eq!(look(&names, &[BETO]).await, (vec![BETO], vec![ANA, BETO]));
+    }
+
+    #[tokio::test]
+    async fn an_answer_from_before_an_erasure_is_not_remembered() {
+        let names = names();
+        let asked = names.remember([ANA], async |_| {
+            names.erasures.note(); // Ana is erased while the old answer is on its way.
+            Ok(vec![(ANA, "Ana".into())])
+        });
+        assert!(asked.await.unwrap().contains_key(&ANA));
+        assert_eq!(look(&names, &[]).await, (vec![], vec![ANA, BETO]));
     }
 }

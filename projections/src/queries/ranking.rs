@@ -1,13 +1,10 @@
-//! Boards: pages of them, artists on them. Positions come from memory, names from the database.
-
-use std::collections::HashMap;
+//! Boards: pages of them, artists on them. Positions come from memory, names from the database, or from
+//! memory as well.
 
 use domain::AccountId;
-use sqlx::Row;
 use tokio::sync::watch;
-use uuid::Uuid;
 
-use super::{NEUTRAL_NAME, Queries, QueryError, display_name};
+use super::{NEUTRAL_NAME, Queries, QueryError};
 use crate::boards::{Board, BoardSize, Boards, Page, Place, Ranked};
 use crate::rankings::{BoardChanges, Edition};
 
@@ -147,27 +144,12 @@ impl Queries {
         Ok(RankingPage { edition, total: page.total, artists })
     }
 
-    /// Asks for the names of all artists at once.
+    /// Gives all artists their names at once.
     async fn name(&self, artists: Vec<Ranked>) -> Result<Vec<RankedArtist>, QueryError> {
-        if artists.is_empty() {
-            return Ok(Vec::new());
-        }
-        let ids: Vec<Uuid> = artists.iter().map(|ranked| ranked.standing.artist.0).collect();
-        let rows = sqlx::query(
-            "select account_id, first_name, last_name from people
-             where account_id = any($1)",
-        )
-        .bind(ids)
-        .fetch_all(&self.pool)
-        .await?;
-        let name = |row: &sqlx::postgres::PgRow| -> Result<(Uuid, String), sqlx::Error> {
-            let name = display_name(row.try_get("first_name")?, row.try_get("last_name")?);
-            Ok((row.try_get("account_id")?, name))
-        };
-        let mut names: HashMap<Uuid, String> = rows.iter().map(name).collect::<Result<_, _>>()?;
+        let names = self.names.of(artists.iter().map(|ranked| ranked.standing.artist)).await?;
         let named = |ranked: Ranked| {
-            let name = names.remove(&ranked.standing.artist.0);
-            RankedArtist { ranked, name: name.unwrap_or_else(|| NEUTRAL_NAME.to_owned()) }
+            let name = names.get(&ranked.standing.artist);
+            RankedArtist { ranked, name: name.map_or(NEUTRAL_NAME, |name| name).to_owned() }
         };
         Ok(artists.into_iter().map(named).collect())
     }

@@ -50,7 +50,7 @@ impl Scene {
         let (rankings, erasures) = (Arc::new(Rankings::default()), Erasures::default());
         rankings.replace(Gathering::default().into_boards(0));
         let pool = PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nothing").unwrap();
-        let queries = Queries::new(pool, Arc::clone(&rankings));
+        let queries = Queries::new(pool, Arc::clone(&rankings), erasures.clone());
         let any_origin = *origins == CorsOrigins::Any;
         let front = Front::new(BYTES, TTL, any_origin, queries.clone(), erasures.clone());
         let doors = Doors::default();

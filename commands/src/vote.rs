@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::event::VoteCast;
 use domain::{AccountId, Event, EventId, Rejection, Verdict, VideoEvent, VideoId};
-use infra::read_models::Stage;
 use hashbrown::DefaultHashBuilder;
+use infra::read_models::Stage;
 use moka::sync::Cache;
 
 use crate::{Answer, CommandError, Commands, Context};

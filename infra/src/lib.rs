@@ -11,6 +11,7 @@ pub mod config;
 pub mod database;
 pub mod event_log;
 pub mod object_storage;
+pub mod pace;
 pub mod private_postgres;
 pub mod read_models;
 pub mod telemetry;

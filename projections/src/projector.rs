@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use domain::Position;
 use infra::event_log::{EventLog, ReadError};
+use infra::pace::Pace;
 use infra::verdicts::VerdictDesk;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -161,7 +162,12 @@ impl<S: Store> Projector<S> {
             }
             tracing::info!(partitions = owned.len(), "projecting");
             let mut reader = self.log.read(&owned).await?;
+            let mut pace = Pace::default();
             loop {
+                let records = async {
+                    pace.wait().await;
+                    reader.next(self.max_batch).await
+                };
                 tokio::select! {
                     biased;
                     () = shutdown.cancelled() => return Ok(()),
@@ -172,8 +178,10 @@ impl<S: Store> Projector<S> {
                             break; // Claim again: an owner may have gone.
                         }
                     }
-                    records = reader.next(self.max_batch) => {
-                        self.step(records?).await?;
+                    records = records => {
+                        let records = records?;
+                        pace.begin(records.len());
+                        self.step(records).await?;
                     }
                 }
             }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use domain::AccountId;
+use hashbrown::DefaultHashBuilder;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use hashbrown::DefaultHashBuilder;
 use moka::sync::Cache;
 use projections::Erasures;
 

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{CHANNEL, offset_number, partition_number};
 use crate::event_log::partition::partition_of;
 use crate::event_log::{AppendError, NewRecord};
+use crate::pace::Pace;
 
 /// Records that may wait; further ones are refused.
 const QUEUE: usize = 16_384;
@@ -66,7 +67,13 @@ impl Appender {
 async fn run(options: Arc<PgConnectOptions>, mut queue: mpsc::Receiver<Pending>) {
     let mut writer = Writer { options, connection: None };
     let mut batch = Vec::new();
-    while queue.recv_many(&mut batch, MAX_BATCH).await > 0 {
+    let mut pace = Pace::default();
+    loop {
+        pace.wait().await;
+        if queue.recv_many(&mut batch, MAX_BATCH).await == 0 {
+            return;
+        }
+        pace.begin(batch.len());
         metrics::gauge!("anb_log_append_waiting").set(queue.len() as f64);
         metrics::histogram!("anb_log_append_batch_events").record(batch.len() as f64);
         let positions = writer.append(&batch).await;

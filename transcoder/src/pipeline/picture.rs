@@ -11,7 +11,7 @@ use super::graph::{Chain, Parts};
 use super::poster::Poster;
 use super::rendition::{Look, Rendition};
 use super::source::PictureStream;
-use super::{Failure, Product, or_not_yet, watermark};
+use super::{Failure, Product, or_not_yet, sys, watermark};
 
 /// At most so many frames are decoded: 30 s at 600 a second.
 const MAX_FRAMES: u64 = 18_000;
@@ -138,6 +138,7 @@ impl Picture {
         if self.decoded > MAX_FRAMES {
             return Err(Failure::new(FailureReason::TooManyFrames, "no end of frames"));
         }
+        sys::know_colours(frame);
         let base = self.stream.time_base;
         let time = frame.timestamp().map(|time| self.clock.ticks(time, base));
         let lasts = frame.packet().duration.max(0).rescale(base, TICK);

@@ -7,7 +7,7 @@ use std::ptr;
 
 use ffmpeg_next::format::context::{Input, Output, StreamIo};
 use ffmpeg_next::format::stream::Stream;
-use ffmpeg_next::{Dictionary, Error, Rational, ffi};
+use ffmpeg_next::{Dictionary, Error, Rational, ffi, frame};
 
 /// Opens a source with this demuxer and no other, whatever its bytes look like. It reads from the
 /// file that is given, and opens none.
@@ -94,4 +94,37 @@ pub(super) fn claimed_size(stream: &Stream<'_>) -> (i32, i32) {
     let parameters = stream.parameters();
     // SAFETY: the parameters are valid as long as the stream is.
     unsafe { ((*parameters.as_ptr()).width, (*parameters.as_ptr()).height) }
+}
+
+/// Makes what a frame says of its colours something that the standards know (ITU-T H.273), or leaves it
+/// unspecified. Some decoders pass on whatever a file says, and the bindings, whose enums these fields
+/// are, take it for one of their values.
+pub(super) fn know_colours(frame: &mut frame::Video) {
+    use ffi::{
+        AVChromaLocation, AVColorPrimaries, AVColorRange, AVColorSpace,
+        AVColorTransferCharacteristic,
+    };
+    // SAFETY: the frame is valid as long as `frame` is. Each field is read as the integer that it is in
+    // C, and only written as an enum.
+    unsafe {
+        let frame = frame.as_mut_ptr();
+        if !matches!(
+            (&raw const (*frame).color_primaries).cast::<u32>().read(),
+            1 | 2 | 4..=12 | 22
+        ) {
+            (*frame).color_primaries = AVColorPrimaries::AVCOL_PRI_UNSPECIFIED;
+        }
+        if !matches!((&raw const (*frame).color_trc).cast::<u32>().read(), 1 | 2 | 4..=18) {
+            (*frame).color_trc = AVColorTransferCharacteristic::AVCOL_TRC_UNSPECIFIED;
+        }
+        if !matches!((&raw const (*frame).colorspace).cast::<u32>().read(), 0..=2 | 4..=14) {
+            (*frame).colorspace = AVColorSpace::AVCOL_SPC_UNSPECIFIED;
+        }
+        if !matches!((&raw const (*frame).color_range).cast::<u32>().read(), 0..=2) {
+            (*frame).color_range = AVColorRange::AVCOL_RANGE_UNSPECIFIED;
+        }
+        if !matches!((&raw const (*frame).chroma_location).cast::<u32>().read(), 0..=6) {
+            (*frame).chroma_location = AVChromaLocation::AVCHROMA_LOC_UNSPECIFIED;
+        }
+    }
 }

@@ -44,6 +44,22 @@ fn a_high_dynamic_range_is_brought_into_the_usual_one() {
     }
 }
 
+/// ProRes says it in the header of each frame, where the decoder takes it from as it is.
+#[test]
+fn colours_that_no_standard_knows_are_as_good_as_unspecified() {
+    let source =
+        clip("clip.mov", "-f lavfi -i color=white:size=160x90:rate=25:duration=1 -c:v prores");
+    let mut bytes = source.bytes();
+    let frames: Vec<usize> =
+        (0..bytes.len()).filter(|&at| bytes[at..].starts_with(b"icpf")).collect();
+    assert_eq!(frames.len(), 25);
+    for frame in frames {
+        // Primaries, transfer characteristic, matrix: 14 bytes into the header.
+        bytes[frame + 18..frame + 21].fill(200);
+    }
+    made(&Clip::of_bytes(&bytes));
+}
+
 #[test]
 fn what_such_a_picture_does_not_say_about_itself_is_known_from_the_standard() {
     let arguments = "-f lavfi -i color=white:size=160x90:rate=25:duration=1 \

@@ -154,8 +154,13 @@ impl Fed {
         if !(1000..=384_000).contains(&rate) || !(1..=64).contains(&channels) {
             return None;
         }
-        if frame.channel_layout().channels() != i32::from(channels) {
-            frame.set_channel_layout(ChannelLayout::default(i32::from(channels)));
+        let count = i32::from(channels);
+        if frame.channel_layout().channels() != count {
+            let usual = ChannelLayout::default(count);
+            if usual.channels() != count {
+                return None; // Nobody knows where so many loudspeakers stand.
+            }
+            frame.set_channel_layout(usual);
         }
         Some(Self { rate, format: frame.format(), channels, layout: frame.channel_layout() })
     }

@@ -24,6 +24,14 @@ fn one_channel_stays_one_and_six_become_two() {
     }
 }
 
+/// FFmpeg itself refuses to mix them, so a damaged frame that claims so many must not reach it.
+#[test]
+fn more_channels_than_anybody_has_loudspeakers_for_are_not_heard() {
+    let arguments = format!("{} -af pan=20C|c0=c0 -c:a pcm_s16le", usual("160x120", "25", 1));
+    let made = made(&clip("clip.mkv", &arguments));
+    assert!(made.stream("audio").is_none() && made.stream("video").is_some());
+}
+
 #[test]
 fn the_sampling_rate_is_one_that_everything_plays() {
     for (rate, wanted) in

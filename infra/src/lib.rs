@@ -2,7 +2,8 @@
 //!
 //! A port is a small trait named for what it does ([`event_log::EventLog`],
 //! [`object_storage::ObjectStorage`], [`verdicts::VerdictLookup`]); its adapters lie in the folder
-//! of the same name. The Postgres pool, its migrations, configuration and telemetry are here too.
+//! of the same name. The Postgres pool, its migrations, configuration, telemetry and the pace of batches
+//! are here too.
 //!
 //! Never in here: a rule of the contest, an HTTP route, a read model. This room depends on `domain`
 //! alone.

@@ -8,6 +8,7 @@ use domain::AccountId;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use metrics::Counter;
 use moka::sync::Cache;
+use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
@@ -90,11 +91,13 @@ async fn ask(pool: &PgPool, artists: Vec<Uuid>) -> Result<Vec<(AccountId, Arc<st
     .bind(artists)
     .fetch_all(pool)
     .await?;
-    let named = |row: &sqlx::postgres::PgRow| {
-        let name = display_name(row.try_get("first_name")?, row.try_get("last_name")?);
-        Ok((AccountId(row.try_get("account_id")?), name.into()))
-    };
-    rows.iter().map(named).collect()
+    rows.iter().map(|row| named(row).map(|(artist, name)| (artist, name.into()))).collect()
+}
+
+/// Somebody of the view `people`, and their name.
+pub(super) fn named(row: &PgRow) -> Result<(AccountId, String), QueryError> {
+    let name = display_name(row.try_get("first_name")?, row.try_get("last_name")?);
+    Ok((AccountId(row.try_get("account_id")?), name))
 }
 
 #[cfg(test)]

@@ -1,10 +1,7 @@
 //! Artists, searched by their names.
 
-use domain::AccountId;
-use sqlx::Row;
-use uuid::Uuid;
-
-use super::{Queries, QueryError, RankedArtist, display_name};
+use super::names::named;
+use super::{Queries, QueryError, RankedArtist};
 use crate::boards::Board;
 
 /// People of a name whose places are looked up at most.
@@ -34,12 +31,7 @@ impl Queries {
         .persistent(false)
         .fetch_all(&self.pool)
         .await?;
-        let person = |row: &sqlx::postgres::PgRow| -> Result<(AccountId, String), sqlx::Error> {
-            let id: Uuid = row.try_get("account_id")?;
-            let name = display_name(row.try_get("first_name")?, row.try_get("last_name")?);
-            Ok((AccountId(id), name))
-        };
-        let people: Vec<_> = rows.iter().map(person).collect::<Result<_, _>>()?;
+        let people: Vec<_> = rows.iter().map(named).collect::<Result<_, _>>()?;
         let (_, mut found) = self.look(|boards| {
             let place = |(id, name)| Some(RankedArtist { ranked: boards.find(board, id)?, name });
             people.into_iter().filter_map(place).collect::<Vec<_>>()

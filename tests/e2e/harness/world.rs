@@ -154,7 +154,7 @@ impl World {
         records
     }
 
-    /// Which attempt at processing a video is under way; none if nobody is at it.
+    /// How many attempts at processing a video have begun; none before the first, and after its end.
     pub(crate) async fn attempt_at(&self, video: VideoId) -> Option<i32> {
         sqlx::query_scalar("select attempt from transcode_leases where video_id = $1")
             .bind(video.0)

@@ -100,31 +100,32 @@ pub(super) fn claimed_size(stream: &Stream<'_>) -> (i32, i32) {
 /// unspecified. Some decoders pass on whatever a file says, and the bindings, whose enums these fields
 /// are, take it for one of their values.
 pub(super) fn know_colours(frame: &mut frame::Video) {
-    use ffi::{
-        AVChromaLocation, AVColorPrimaries, AVColorRange, AVColorSpace,
-        AVColorTransferCharacteristic,
-    };
-    // SAFETY: the frame is valid as long as `frame` is. Each field is read as the integer that it is in
-    // C, and only written as an enum.
+    use ffi::AVChromaLocation::AVCHROMA_LOC_UNSPECIFIED;
+    use ffi::AVColorPrimaries::AVCOL_PRI_UNSPECIFIED;
+    use ffi::AVColorRange::AVCOL_RANGE_UNSPECIFIED;
+    use ffi::AVColorSpace::AVCOL_SPC_UNSPECIFIED;
+    use ffi::AVColorTransferCharacteristic::AVCOL_TRC_UNSPECIFIED;
+    // SAFETY: the frame is valid as long as `frame` is, and C has integers of 32 bits in these fields.
     unsafe {
         let frame = frame.as_mut_ptr();
-        if !matches!(
-            (&raw const (*frame).color_primaries).cast::<u32>().read(),
-            1 | 2 | 4..=12 | 22
-        ) {
-            (*frame).color_primaries = AVColorPrimaries::AVCOL_PRI_UNSPECIFIED;
-        }
-        if !matches!((&raw const (*frame).color_trc).cast::<u32>().read(), 1 | 2 | 4..=18) {
-            (*frame).color_trc = AVColorTransferCharacteristic::AVCOL_TRC_UNSPECIFIED;
-        }
-        if !matches!((&raw const (*frame).colorspace).cast::<u32>().read(), 0..=2 | 4..=14) {
-            (*frame).colorspace = AVColorSpace::AVCOL_SPC_UNSPECIFIED;
-        }
-        if !matches!((&raw const (*frame).color_range).cast::<u32>().read(), 0..=2) {
-            (*frame).color_range = AVColorRange::AVCOL_RANGE_UNSPECIFIED;
-        }
-        if !matches!((&raw const (*frame).chroma_location).cast::<u32>().read(), 0..=6) {
-            (*frame).chroma_location = AVChromaLocation::AVCHROMA_LOC_UNSPECIFIED;
+        let primaries = |value| matches!(value, 1 | 2 | 4..=12 | 22);
+        know(&raw mut (*frame).color_primaries, primaries, AVCOL_PRI_UNSPECIFIED);
+        let transfer = |value| matches!(value, 1 | 2 | 4..=18);
+        know(&raw mut (*frame).color_trc, transfer, AVCOL_TRC_UNSPECIFIED);
+        let matrix = |value| matches!(value, 0..=2 | 4..=14);
+        know(&raw mut (*frame).colorspace, matrix, AVCOL_SPC_UNSPECIFIED);
+        know(&raw mut (*frame).color_range, |value| value <= 2, AVCOL_RANGE_UNSPECIFIED);
+        know(&raw mut (*frame).chroma_location, |value| value <= 6, AVCHROMA_LOC_UNSPECIFIED);
+    }
+}
+
+/// # Safety
+/// The field is valid, and has 32 bits. What it holds need not be one of the enum's values.
+unsafe fn know<E>(field: *mut E, is_known: impl Fn(u32) -> bool, unspecified: E) {
+    // SAFETY: read as the integer that it is in C, and only written as an enum.
+    unsafe {
+        if !is_known(field.cast::<u32>().read()) {
+            field.write(unspecified);
         }
     }
 }

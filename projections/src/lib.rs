@@ -10,6 +10,7 @@ pub mod boards;
 pub mod checksum;
 mod columns;
 mod erasures;
+mod gather;
 pub mod generations;
 pub mod lookup;
 pub mod progress;

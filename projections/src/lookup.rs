@@ -1,6 +1,7 @@
 //! The answers that commands and the transcoder get from the read models.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{AccountId, EmailKey, EventId, Position, Rejection, Verdict, VideoId};
@@ -11,17 +12,19 @@ use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use crate::columns::{big, int};
+use crate::gather::{Gather, NO_ANSWER};
 
 /// The read models in Postgres, for those who only ask.
 #[derive(Clone)]
 pub struct PostgresLookup {
     pool: PgPool,
+    videos: Arc<Gather<VideoId, VideoFacts, LookupError>>,
 }
 
 impl PostgresLookup {
     /// Asks through `pool`.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+        Self { pool, videos: Arc::new(Gather::new("videos", LookupError(NO_ANSWER.to_owned()))) }
     }
 }
 
@@ -140,12 +143,7 @@ impl ReadModels for PostgresLookup {
     }
 
     async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError> {
-        let row = sqlx::query(video!("video_id = $1"))
-            .bind(video.0)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(unavailable)?;
-        Ok(row.as_ref().map(video_facts).transpose()?.map(|(_, facts)| facts))
+        self.videos.ask(video, |videos| self.videos_among(videos)).await
     }
 
     async fn videos_of(&self, owner: AccountId) -> Result<Vec<(VideoId, VideoFacts)>, LookupError> {
@@ -211,6 +209,17 @@ impl ReadModels for PostgresLookup {
         .fetch_all(&self.pool)
         .await
         .map_err(unavailable)
+    }
+}
+
+impl PostgresLookup {
+    async fn videos_among(
+        &self,
+        videos: Vec<VideoId>,
+    ) -> Result<HashMap<VideoId, VideoFacts>, LookupError> {
+        let ids: Vec<Uuid> = videos.into_iter().map(|video| video.0).collect();
+        let rows = sqlx::query(video!("video_id = any($1)")).bind(ids).fetch_all(&self.pool);
+        rows.await.map_err(unavailable)?.iter().map(video_facts).collect()
     }
 }
 

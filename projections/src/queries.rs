@@ -15,10 +15,12 @@ mod videos;
 
 use std::sync::Arc;
 
+use domain::AccountId;
 use infra::database::passes;
 use sqlx::PgPool;
 
 use crate::Erasures;
+use crate::gather::{Gather, NO_ANSWER};
 use crate::rankings::Rankings;
 
 use names::Names;
@@ -37,13 +39,16 @@ pub struct Queries {
     pool: PgPool,
     rankings: Arc<Rankings>,
     names: Names,
+    people: Arc<Gather<AccountId, (), QueryError>>,
 }
 
 impl Queries {
     /// Asks through `pool`; positions come from `rankings`. Names are remembered until `erasures` says
     /// that somebody was erased.
     pub fn new(pool: PgPool, rankings: Arc<Rankings>, erasures: Erasures) -> Self {
-        Self { names: Names::new(pool.clone(), erasures), pool, rankings }
+        let late = QueryError::Unavailable(NO_ANSWER.to_owned());
+        let names = Names::new(pool.clone(), erasures);
+        Self { pool, rankings, names, people: Arc::new(Gather::new("people", late)) }
     }
 }
 

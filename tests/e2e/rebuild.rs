@@ -15,8 +15,8 @@ use super::harness::ballot::{Ballot, check_the_board};
 use super::harness::client::Ask;
 use super::harness::{Api, Roles, Server, World, eventually};
 
-/// Few: what is looked for is a request that fails, and one does when both cores are busy for seconds.
-const VOTERS: usize = 4;
+/// None of whom the servers know yet, nor the videos: they all ask for them at once.
+const VOTERS: usize = 32;
 const VIDEOS: usize = 600;
 
 on_both!(

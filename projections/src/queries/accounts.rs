@@ -1,6 +1,9 @@
 //! People.
 
+use std::collections::HashMap;
+
 use domain::AccountId;
+use uuid::Uuid;
 
 use super::{Queries, QueryError};
 
@@ -18,16 +21,24 @@ pub fn display_name(first: Option<String>, last: Option<String>) -> String {
 impl Queries {
     /// Whether the person behind an account is known: signed up, and not erased.
     ///
-    /// Rests on `personal_data`, not on the read model: a rebuild must not turn everybody away.
+    /// Rests on `personal_data`, not on the read model: a rebuild must not turn everybody away. Many who
+    /// are asked for at once are looked for with one query.
     ///
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
     pub async fn person_exists(&self, account: AccountId) -> Result<bool, QueryError> {
-        let exists = sqlx::query_scalar("select exists (select from people where account_id = $1)")
-            .bind(account.0)
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(exists)
+        let known = self.people.ask(account, |accounts| self.people_among(accounts)).await?;
+        Ok(known.is_some())
+    }
+
+    async fn people_among(
+        &self,
+        accounts: Vec<AccountId>,
+    ) -> Result<HashMap<AccountId, ()>, QueryError> {
+        let ids: Vec<Uuid> = accounts.into_iter().map(|account| account.0).collect();
+        let sql = "select account_id from people where account_id = any($1)";
+        let found: Vec<Uuid> = sqlx::query_scalar(sql).bind(ids).fetch_all(&self.pool).await?;
+        Ok(found.into_iter().map(|id| (AccountId(id), ())).collect())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The boards as this process serves them: read by many at once, kept in step by a follower.
 //!
 //! A reader holds the lock while it looks, and so sees one generation and nothing in between. The
-//! follower applies what has come since in one short section, every 25 ms at most.
+//! follower applies what has come since in one short section, every 40 ms at most.
 
 mod follower;
 mod recent;

@@ -3,22 +3,28 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection, PgPool};
 use tokio::sync::watch;
 
 use super::Rankings;
-use super::rows::{self, Mark, Whole};
+use super::rows::{self, Mark, Since, Whole};
 use crate::queries::QueryError;
 
 /// The boards move on at most so often: pages are made anew each time. A vote that comes alone shows
 /// at once.
-const PACE: Duration = Duration::from_millis(25);
+const PACE: Duration = Duration::from_millis(40);
 /// How long to wait after a fault that passes.
 const RETRY: Duration = Duration::from_millis(250);
+/// An answer that takes longer will not come: the network has forgotten the connection.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads each new generation of the ranking into the boards of this process.
 pub struct Follower {
     pool: PgPool,
+    /// Asked many times a second what has changed: of its own, so that no pool looks each time whether it
+    /// still works.
+    connection: Option<PgConnection>,
     rankings: Arc<Rankings>,
     /// What the boards hold; `None` if they must be read anew.
     mark: Option<Mark>,
@@ -27,7 +33,7 @@ pub struct Follower {
 impl Follower {
     /// A follower that has not read anything yet.
     pub fn new(pool: PgPool, rankings: Arc<Rankings>) -> Self {
-        Self { pool, rankings, mark: None }
+        Self { pool, connection: None, rankings, mark: None }
     }
 
     /// Follows for ever: `generation` says when there is something new.
@@ -56,7 +62,7 @@ impl Follower {
     /// [`QueryError`] if the database gives no answer; the boards stay as they are.
     pub async fn catch_up(&mut self) -> Result<(), QueryError> {
         if let Some(mark) = self.mark
-            && let Some(since) = rows::since(&self.pool, mark).await?
+            && let Some(since) = self.since(mark).await?
         {
             if since.mark != mark {
                 let started = Instant::now();
@@ -67,6 +73,23 @@ impl Follower {
             return Ok(());
         }
         self.load().await
+    }
+
+    /// A connection is used again only if it has answered.
+    async fn since(&mut self, mark: Mark) -> Result<Option<Since>, QueryError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                let options = self.pool.connect_options().as_ref().clone();
+                PgConnection::connect_with(&options.options(rows::SESSION)).await?
+            }
+        };
+        let asked = tokio::time::timeout(PATIENCE, rows::since(&mut connection, mark)).await;
+        let late =
+            |_| QueryError::Unavailable(format!("no answer within {} s", PATIENCE.as_secs()));
+        let since = asked.map_err(late)??;
+        self.connection = Some(connection);
+        Ok(since)
     }
 
     async fn load(&mut self) -> Result<(), QueryError> {

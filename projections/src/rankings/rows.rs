@@ -3,7 +3,7 @@
 use domain::ranking::Standing;
 use domain::{AccountId, Timestamp};
 use futures_util::TryStreamExt;
-use sqlx::postgres::PgRow;
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
@@ -75,28 +75,14 @@ fn ranked(row: &PgRow) -> Result<Option<(Standing, &str, &str)>, QueryError> {
 
 /// Reads what has changed since `mark`; `None` if the trail does not reach back so far, or leads
 /// elsewhere: after a rebuild, a crash, or a projector that leaves none.
-pub(super) async fn since(pool: &PgPool, mark: Mark) -> Result<Option<Since>, QueryError> {
-    let rows = sqlx::query(
-        "with trail as materialized (
-             select generation, mark, artists from ranking_changes where generation >= $1
-         ), touched as materialized (
-             select distinct unnest(artists) as artist_id from trail where generation > $1
-         )
-         select head.generation,
-                (select t.mark from trail t
-                 where t.generation = head.generation
-                   and head.generation - $1 + 1 = (select count(*) from trail)
-                   and exists (select from trail f where f.generation = $1 and f.mark = $2)),
-                touched.artist_id, r.votes, r.reached_at, r.city, r.country
-         from ranking_head head
-         left join touched on true
-         left join ranking r on r.artist_id = touched.artist_id",
-    )
-    .bind(big(mark.generation))
-    .bind(mark.id)
-    .persistent(false)
-    .fetch_all(pool)
-    .await?;
+///
+/// Votes make this one of the most frequent statements, so it is planned once: [`SESSION`] is for that.
+pub(super) async fn since(
+    connection: &mut PgConnection,
+    mark: Mark,
+) -> Result<Option<Since>, QueryError> {
+    let rows =
+        sqlx::query(SINCE).bind(big(mark.generation)).bind(mark.id).fetch_all(connection).await?;
     let Some(first) = rows.first() else {
         return Err(QueryError::Broken("ranking_head is empty".to_owned()));
     };
@@ -105,6 +91,33 @@ pub(super) async fn since(pool: &PgPool, mark: Mark) -> Result<Option<Since>, Qu
     let changes = rows.iter().filter_map(|row| change(row).transpose());
     Ok(Some(Since { mark, changes: changes.collect::<Result<_, _>>()? }))
 }
+
+const SINCE: &str = "
+    with trail as materialized (
+        select generation, mark, artists from ranking_changes where generation >= $1
+    ), head as materialized (
+        select h.generation,
+               (select t.mark from trail t
+                where t.generation = h.generation
+                  and h.generation - $1 + 1 = (select count(*) from trail)
+                  and exists (select from trail f where f.generation = $1 and f.mark = $2)) as mark
+        from ranking_head h
+    ), touched as materialized (
+        select distinct unnest(artists) as artist_id from trail where generation > $1
+    )
+    select head.generation, head.mark, touched.artist_id, r.votes, r.reached_at, r.city, r.country
+    from head
+    left join touched on true
+    left join ranking r on r.artist_id = touched.artist_id";
+
+/// How the connection works that [`since`] is asked on: the statement touches some rows by their keys,
+/// and a plan from when the tables were empty must not read all of `ranking` ever after.
+pub(super) const SESSION: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
 
 /// `None` for the lone row that says that nothing has changed.
 fn change(row: &PgRow) -> Result<Option<Change>, QueryError> {

@@ -26,6 +26,7 @@ use projections::queries::QueryError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::middleware::RequestId;
 use crate::routes::uploads::headers::VERSION as TUS_VERSION;
 use crate::routes::uploads::protocol;
 
@@ -302,8 +303,12 @@ fn of_vote(rejection: Rejection) -> Refusal {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match &self {
-            Self::Internal(cause) => tracing::error!(%cause, "a defect"),
-            Self::Unavailable(cause) => tracing::warn!(%cause, "cannot serve right now"),
+            Self::Internal(cause) => {
+                tracing::error!(%cause, request_id = %RequestId::current(), "a defect");
+            }
+            Self::Unavailable(cause) => {
+                tracing::warn!(%cause, request_id = %RequestId::current(), "cannot serve right now");
+            }
             _ => {}
         }
         let (status, detail, code) = self.parts();

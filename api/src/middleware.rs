@@ -12,7 +12,6 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::Instrument;
 
 pub(crate) use admit::Doors;
 pub(crate) use headers::cors;
@@ -45,7 +44,7 @@ pub(crate) async fn around(
     let conversation = Conversation::of(&request);
     let key = hall.front.key(&request);
     let answer = drain(request, |request| survive(hall.doors.admit(request, next)));
-    let mut response = answer.instrument(observation.span()).await;
+    let mut response = observation.around(answer).await;
     secure(&mut response);
     if let Some(conversation) = conversation {
         conversation.mark(&mut response, hall.max_video_size);

@@ -1,7 +1,6 @@
 //! The name of a request, in its answer, in the logs, and as the correlation id of its events.
 
 use std::fmt;
-use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
@@ -9,34 +8,43 @@ use uuid::Uuid;
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LENGTH: usize = 128;
 
-/// The caller's own id if it is harmless, else a new one.
+tokio::task_local! {
+    static CURRENT: RequestId;
+}
+
+/// The caller's own id if it is harmless, else a new one. As a header, since that is what becomes of
+/// every one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RequestId(Arc<str>);
+pub(crate) struct RequestId(HeaderValue);
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.0.to_str().unwrap_or("unnamed"))
     }
 }
 
 impl RequestId {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let given = given(headers).and_then(|value| value.to_str().ok());
-        Self(given.map_or_else(|| Uuid::now_v7().to_string().into(), Arc::from))
-    }
-
-    pub(super) fn header_value(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.0).ok()
-    }
-
-    /// The same as a header, without the way through a name.
-    pub(crate) fn header_of(headers: &HeaderMap) -> HeaderValue {
-        given(headers).cloned().unwrap_or_else(|| {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        Self(given(headers).cloned().unwrap_or_else(|| {
             let mut text = Uuid::encode_buffer();
             let text = Uuid::now_v7().hyphenated().encode_lower(&mut text);
             // Hex digits are fit for a header.
             HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unnamed"))
-        })
+        }))
+    }
+
+    /// The id of the request that is being answered; `-` outside of one.
+    pub(crate) fn current() -> Self {
+        CURRENT.try_with(Self::clone).unwrap_or(Self(HeaderValue::from_static("-")))
+    }
+
+    /// Makes it the current one for as long as `answer` takes.
+    pub(super) async fn during<T>(self, answer: impl Future<Output = T>) -> T {
+        CURRENT.scope(self, answer).await
+    }
+
+    pub(crate) fn into_header(self) -> HeaderValue {
+        self.0
     }
 }
 
@@ -57,10 +65,7 @@ mod tests {
     fn only_a_harmless_id_is_taken_over() {
         let of = |value: &str| {
             let headers = HeaderMap::from_iter([(HEADER, HeaderValue::from_str(value).unwrap())]);
-            let id = RequestId::of(&headers).to_string();
-            let header = RequestId::header_of(&headers);
-            assert_eq!(header.to_str().unwrap() == id, id == value, "taken over or not, both ways");
-            id
+            RequestId::of(&headers).to_string()
         };
         assert_eq!(of("load-7_a.b"), "load-7_a.b");
         for value in ["", "with space", "{\"a\":1}", &"x".repeat(129)] {
@@ -73,5 +78,13 @@ mod tests {
         let names: std::collections::HashSet<_> =
             (0..1_000).map(|_| RequestId::of(&HeaderMap::new()).to_string()).collect();
         assert_eq!(names.len(), 1_000);
+    }
+
+    #[tokio::test]
+    async fn the_current_one_is_known_while_its_request_is_answered() {
+        let id = RequestId::of(&HeaderMap::new());
+        let seen = id.clone().during(async { RequestId::current() }).await;
+        assert_eq!(seen, id);
+        assert_eq!(RequestId::current().to_string(), "-");
     }
 }

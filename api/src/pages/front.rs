@@ -88,13 +88,13 @@ impl Front {
         }
         let form = ready.kept.page.form(request.headers());
         let Ended { status, headers, body, tally } = ready.answers[slot(form)].get()?;
-        let id = RequestId::header_of(request.headers());
+        let id = RequestId::of(request.headers());
         tally.note(started, &id);
         self.hits.increment(1);
         let mut response = Response::new(Body::from(body.clone()));
         *response.status_mut() = *status;
         *response.headers_mut() = headers.clone();
-        response.headers_mut().insert(REQUEST_ID, id);
+        response.headers_mut().insert(REQUEST_ID, id.into_header());
         Some(response)
     }
 

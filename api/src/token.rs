@@ -46,7 +46,7 @@ impl Tokens {
         let account = AccountId(uuid::Uuid::nil());
         let token = self.issue(account).map_err(|error| error.to_string())?;
         match self.verify(&token) {
-            Ok(found) if found == account => Ok(()),
+            Ok(found) if found.account == account => Ok(()),
             _ => Err("a token just issued is not valid".to_owned()),
         }
     }
@@ -58,18 +58,40 @@ impl Tokens {
 
     /// A token for `account`, from now on.
     pub(crate) fn issue(&self, account: AccountId) -> Result<String, jsonwebtoken::errors::Error> {
-        let iat = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        let iat = now();
         let exp = iat.saturating_add(self.lifetime.as_secs());
         let claims = Claims { sub: account.to_string(), exp, iat };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
     }
 
-    /// Whom a token was issued to.
-    pub(crate) fn verify(&self, token: &str) -> Result<AccountId, InvalidToken> {
+    /// Whom a token was issued to, and until when it holds.
+    pub(crate) fn verify(&self, token: &str) -> Result<Grant, InvalidToken> {
         let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|_| InvalidToken)?;
-        data.claims.sub.parse().map_err(|_| InvalidToken)
+        let account = data.claims.sub.parse().map_err(|_| InvalidToken)?;
+        Ok(Grant { account, expires_at: data.claims.exp })
     }
+}
+
+/// What a token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    /// Whom it was issued to.
+    pub(crate) account: AccountId,
+    /// In seconds since 1970.
+    pub(crate) expires_at: u64,
+}
+
+impl Grant {
+    /// Whether it still holds.
+    pub(crate) fn holds(&self) -> bool {
+        now() <= self.expires_at
+    }
+}
+
+/// In seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
 }
 
 #[cfg(test)]
@@ -90,14 +112,15 @@ mod tests {
     }
 
     fn in_a_minute() -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 60
+        now() + 60
     }
 
     #[test]
     fn a_token_comes_back_as_its_account() {
         let account = AccountId(Uuid::new_v4());
         let token = tokens().issue(account).unwrap();
-        assert_eq!(tokens().verify(&token), Ok(account));
+        let grant = tokens().verify(&token).unwrap();
+        assert!(grant.account == account && grant.holds());
         assert!(tokens().self_test().is_ok());
     }
 
@@ -105,7 +128,8 @@ mod tests {
     fn a_token_of_the_earlier_implementation_is_taken() {
         let sub = Uuid::new_v4();
         let claims = json!({ "sub": sub.to_string(), "exp": in_a_minute() });
-        assert_eq!(tokens().verify(&signed(Algorithm::HS256, &claims)), Ok(AccountId(sub)));
+        let grant = tokens().verify(&signed(Algorithm::HS256, &claims)).unwrap();
+        assert_eq!(grant.account, AccountId(sub));
     }
 
     #[test]

@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A listener hears something, or looks for itself, every two seconds. After so long without either it
+/// is cut off.
+const CUT_OFF: Duration = Duration::from_secs(6);
 
 /// Counts the moments at which somebody was erased, or may have been.
 ///
@@ -9,17 +14,50 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// they asked, and forgets it when the count has moved. An erasure is committed before it is noted:
 /// an answer from before the commit carries an older count, and a question asked after the note sees
 /// the commit. So nothing remembered outlives the note, also if it was on its way meanwhile.
-#[derive(Clone, Debug, Default)]
-pub struct Erasures(Arc<AtomicU64>);
+///
+/// In a process that is cut off from the database nothing is noted, so what is remembered there holds
+/// only for a while: see [`Self::are_followed`].
+#[derive(Clone, Debug)]
+pub struct Erasures(Arc<News>);
+
+#[derive(Debug)]
+struct News {
+    count: AtomicU64,
+    began: Instant,
+    /// When somebody last listened successfully, in milliseconds since `began`; 0 if nobody has yet.
+    heard: AtomicU64,
+}
+
+impl Default for Erasures {
+    fn default() -> Self {
+        let (count, heard) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(News { count, began: Instant::now(), heard }))
+    }
+}
 
 impl Erasures {
     /// Everything that is remembered under another count is void.
     pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+        self.0.count.load(Ordering::Acquire)
     }
 
     /// Somebody was erased, or may have been while nobody told us.
     pub fn note(&self) {
-        self.0.fetch_add(1, Ordering::AcqRel);
+        self.0.count.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether this process hears of erasures, so that the count is all that matters.
+    pub fn are_followed(&self) -> bool {
+        let heard = self.0.heard.load(Ordering::Acquire);
+        heard > 0 && self.now().saturating_sub(heard) < CUT_OFF.as_millis() as u64
+    }
+
+    /// All that was committed until now has been noted.
+    pub fn followed(&self) {
+        self.0.heard.store(self.now().max(1), Ordering::Release);
+    }
+
+    fn now(&self) -> u64 {
+        self.0.began.elapsed().as_millis() as u64
     }
 }

@@ -95,6 +95,7 @@ async fn listen(
     generation.send_replace(known.generation.unwrap_or_default());
     pass_on(&known, desk, generation);
     loop {
+        erasures.followed();
         let Ok(notification) = tokio::time::timeout(QUIET, listener.try_recv()).await else {
             let now = standing(pool, lookup).await?;
             if now != known {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// A listener hears something, or looks for itself, every two seconds. After so long without either it
 /// is cut off.
@@ -52,7 +54,7 @@ impl Erasures {
         heard > 0 && self.now().saturating_sub(heard) < CUT_OFF.as_millis() as u64
     }
 
-    /// All that was committed until now has been noted.
+    /// Whatever was committed before the newest thing that was heard has been noted.
     pub fn followed(&self) {
         self.0.heard.store(self.now().max(1), Ordering::Release);
     }

@@ -87,6 +87,8 @@ async fn listen(
     erasures: &Erasures,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut listener = PgListener::connect_with(pool).await?;
+    // A new connection that it makes by itself would listen on as if nothing had been missed.
+    listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
     // Whatever was committed before we listened would otherwise go unnoticed.
     erasures.note();

@@ -15,11 +15,14 @@ use crate::app::Shared;
 use crate::error::ApiError;
 use crate::token::{Grant, InvalidToken};
 
-/// About 10 MiB.
+/// About 15 MiB.
 const REMEMBERED: usize = 100_000;
+/// How long somebody is remembered who has not been looked for again. Not for ever: a row may be removed
+/// by hand, without the news of an erasure.
+const TTL: Duration = Duration::from_secs(600);
 /// How long somebody who was erased may still act, at the most: in a process that is cut off from the
 /// database, and so from the news.
-const TTL: Duration = Duration::from_secs(60);
+const TTL_CUT_OFF: Duration = Duration::from_secs(60);
 
 /// The account that a request acts for.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +32,7 @@ pub(crate) struct Actor(pub(crate) AccountId);
 /// signature and to parse two pieces of JSON costs a vote more than anything else that it does not
 /// need. Absent people are looked for each time: they may have signed up in between.
 ///
-/// A token is known by its digest: neither memory nor the time of a comparison gives one away.
+/// A token is known by its digest: neither what is remembered nor the time of a comparison gives one away.
 pub(crate) struct People {
     present: Cache<[u8; 32], Present>,
     erasures: Erasures,
@@ -67,10 +70,11 @@ impl People {
     {
         let digest: [u8; 32] = Sha256::digest(token).into();
         let erasures = self.erasures.count();
+        let ttl = if self.erasures.are_followed() { TTL } else { TTL_CUT_OFF };
         if let Some(present) = self.present.get(&digest)
             && present.grant.holds()
             && present.erasures == erasures
-            && (self.erasures.are_followed() || present.looked.elapsed() < TTL)
+            && present.looked.elapsed() < ttl
         {
             return Ok(present.grant.account);
         }
@@ -225,12 +229,20 @@ mod tests {
         let erasures = Erasures::default();
         let people = People::new(erasures.clone());
         assert_eq!(ask(&people, true).await, Ok(ana()));
-        tokio::time::advance(TTL).await;
+        tokio::time::advance(TTL_CUT_OFF).await;
         erasures.followed();
         assert_eq!(ask(&people, false).await, Ok(ana()), "the news would have told");
-        let people = People::new(Erasures::default());
+        tokio::time::advance(Duration::from_secs(6)).await;
+        assert_eq!(ask(&people, false).await, Err(Refused::Gone), "and there is none any more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_remembered_for_ever() {
+        let erasures = Erasures::default();
+        let people = People::new(erasures.clone());
         assert_eq!(ask(&people, true).await, Ok(ana()));
         tokio::time::advance(TTL).await;
+        erasures.followed();
         assert_eq!(ask(&people, false).await, Err(Refused::Gone));
     }
 }

@@ -31,8 +31,8 @@ impl Observation {
         let method = method_label(request.method());
         // The pattern, not the path: there are as many paths as videos.
         let route = request.extensions().get::<MatchedPath>().cloned();
-        // For those who debug: a span costs a vote more than its own rules do. What is logged of a failure
-        // names its request without one.
+        // For those who debug: a span costs a vote more than its own rules do. An error that is answered
+        // names its request in the log without one.
         let span = tracing::debug_span!("request", method, route = label(route.as_ref()), request_id = %id);
         request.extensions_mut().insert(id.clone());
         Self { started: Instant::now(), method, route, id, span, _in_flight: InFlight::one_more() }

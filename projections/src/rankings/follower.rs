@@ -75,19 +75,32 @@ impl Follower {
         self.load().await
     }
 
-    /// A connection is used again only if it has answered.
     async fn since(&mut self, mark: Mark) -> Result<Option<Since>, QueryError> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let options = self.pool.connect_options().as_ref().clone();
-                PgConnection::connect_with(&options.options(rows::SESSION)).await?
-            }
+        let was_open = self.connection.is_some();
+        match self.try_since(mark).await {
+            // The server may have gone and come back since: only a new connection can tell.
+            Err(QueryError::Unavailable(_)) if was_open => self.try_since(mark).await,
+            since => since,
+        }
+    }
+
+    /// A connection is used again only if it has answered.
+    async fn try_since(&mut self, mark: Mark) -> Result<Option<Since>, QueryError> {
+        let open = self.connection.take();
+        let asking = async {
+            let mut connection = match open {
+                Some(connection) => connection,
+                None => {
+                    let options = self.pool.connect_options().as_ref().clone();
+                    PgConnection::connect_with(&options.options(rows::SESSION)).await?
+                }
+            };
+            let since = rows::since(&mut connection, mark).await?;
+            Ok::<_, QueryError>((connection, since))
         };
-        let asked = tokio::time::timeout(PATIENCE, rows::since(&mut connection, mark)).await;
         let late =
             |_| QueryError::Unavailable(format!("no answer within {} s", PATIENCE.as_secs()));
-        let since = asked.map_err(late)??;
+        let (connection, since) = tokio::time::timeout(PATIENCE, asking).await.map_err(late)??;
         self.connection = Some(connection);
         Ok(since)
     }

@@ -112,11 +112,13 @@ const SINCE: &str = "
 
 /// How the connection works that [`since`] is asked on: the statement touches some rows by their keys,
 /// and a plan from when the tables were empty must not read all of `ranking` ever after.
-pub(super) const SESSION: [(&str, &str); 4] = [
+pub(super) const SESSION: [(&str, &str); 5] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    // What is off costs so much on paper that compiling would seem worth it.
+    ("jit", "off"),
 ];
 
 /// `None` for the lone row that says that nothing has changed.

@@ -83,12 +83,14 @@ async fn an_erasure_is_heard_of_and_so_is_a_time_of_deafness() {
     let lookup = Arc::new(PostgresLookup::new(pool.clone()));
     let (desk, generation) = (VerdictDesk::new(8), watch::Sender::new(0));
     tokio::spawn(progress::follow(pool.clone(), lookup, desk, generation, erasures.clone()));
+    assert!(!erasures.are_followed());
     moved(&erasures, 0, "it listens: whatever was remembered before is void").await;
     let listening = erasures.count();
 
     fold(&pool, &log, 1, vec![registered(1), registered(2)]).await;
     fold(&pool, &log, 50, vec![erased(1)]).await;
     moved(&erasures, listening, "an erasure").await;
+    assert!(erasures.are_followed());
     assert_eq!(erasures.count(), listening + 1, "a registration is none");
 
     let cut: Vec<bool> = sqlx::query_scalar(

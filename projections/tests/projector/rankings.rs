@@ -218,3 +218,25 @@ async fn a_projector_that_leaves_no_trail_is_followed() {
     scene.follow().await;
     scene.agree().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_cut_is_made_anew_without_reading_everything() {
+    let mut scene = Scene::set(9).await;
+    scene.fold(300).await;
+    scene.follow().await;
+    scene.fold(10).await;
+    scene.follow().await;
+    scene.add_a_stranger().await;
+    let cut: Vec<bool> = sqlx::query_scalar(
+        "select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and query like '%with trail as%'
+           and pid <> pg_backend_pid()",
+    )
+    .fetch_all(&scene.pool)
+    .await
+    .unwrap();
+    assert_eq!(cut, [true], "the follower's own connection");
+    scene.fold(10).await;
+    scene.follow().await;
+    assert!(!scene.knows_the_stranger(), "only what has changed was read");
+}

@@ -7,6 +7,7 @@
 //! read-model table.
 
 pub mod boards;
+mod by_keys;
 pub mod checksum;
 mod columns;
 mod erasures;

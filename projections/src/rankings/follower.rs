@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::Rankings;
 use super::rows::{self, Mark, Since, Whole};
+use crate::by_keys;
 use crate::queries::QueryError;
 
 /// The boards move on at most so often: pages are made anew each time. A vote that comes alone shows
@@ -92,7 +93,7 @@ impl Follower {
                 Some(connection) => connection,
                 None => {
                     let options = self.pool.connect_options().as_ref().clone();
-                    PgConnection::connect_with(&options.options(rows::SESSION)).await?
+                    PgConnection::connect_with(&options.options(by_keys::SESSION)).await?
                 }
             };
             let since = rows::since(&mut connection, mark).await?;

@@ -76,7 +76,8 @@ fn ranked(row: &PgRow) -> Result<Option<(Standing, &str, &str)>, QueryError> {
 /// Reads what has changed since `mark`; `None` if the trail does not reach back so far, or leads
 /// elsewhere: after a rebuild, a crash, or a projector that leaves none.
 ///
-/// Votes make this one of the most frequent statements, so it is planned once: [`SESSION`] is for that.
+/// Votes make this one of the most frequent statements, so it is planned once:
+/// [`crate::by_keys`] is for that.
 pub(super) async fn since(
     connection: &mut PgConnection,
     mark: Mark,
@@ -109,17 +110,6 @@ const SINCE: &str = "
     from head
     left join touched on true
     left join ranking r on r.artist_id = touched.artist_id";
-
-/// How the connection works that [`since`] is asked on: the statement touches some rows by their keys,
-/// and a plan from when the tables were empty must not read all of `ranking` ever after.
-pub(super) const SESSION: [(&str, &str); 5] = [
-    ("plan_cache_mode", "force_generic_plan"),
-    ("enable_seqscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-    // What is off costs so much on paper that compiling would seem worth it.
-    ("jit", "off"),
-];
 
 /// `None` for the lone row that says that nothing has changed.
 fn change(row: &PgRow) -> Result<Option<Change>, QueryError> {

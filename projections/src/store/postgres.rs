@@ -23,6 +23,7 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use super::{Advance, Batch, Committed, Store, StoreError};
+use crate::by_keys;
 use crate::columns::int;
 use crate::generations::{self, State};
 use crate::progress::{CHANNEL, Progress};
@@ -48,21 +49,15 @@ const LEAP: i64 = 1 << 20;
 /// How the projector's connection works.
 ///
 /// The log is the truth: rows lost in a crash are folded again, so no commit waits for the disk. And
-/// every statement touches some rows by their keys: plans are made once, while tables are still
-/// empty, and must not read whole tables ever after.
+/// every statement touches some rows by their keys, hence [`by_keys::SESSION`] besides.
 ///
 /// A process that is frozen keeps its connection, and with it its locks. So Postgres itself cuts an
 /// owner that gives no sign of life, also one that takes no answer: its locks are free then, and what
 /// it had not committed is gone.
-const SESSION: [(&str, &str); 8] = [
+const SESSION: [(&str, &str); 3] = [
     ("idle_in_transaction_session_timeout", NO_SIGN_OF_LIFE),
     ("tcp_user_timeout", NO_SIGN_OF_LIFE),
     ("synchronous_commit", "off"),
-    ("plan_cache_mode", "force_generic_plan"),
-    ("enable_seqscan", "off"),
-    ("enable_hashjoin", "off"),
-    ("enable_mergejoin", "off"),
-    ("jit", "off"),
 ];
 
 /// The store of one projector.
@@ -80,21 +75,21 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// The live generation. Connects when it first claims partitions.
     pub fn new(options: Arc<PgConnectOptions>) -> Self {
-        let options = Arc::unwrap_or_clone(options).options(SESSION);
         // Nobody waits to take over from a rebuild, so only the live generation needs this.
-        let options = options.options([("idle_session_timeout", NO_SIGN_OF_LIFE)]);
+        let options =
+            Arc::unwrap_or_clone(options).options([("idle_session_timeout", NO_SIGN_OF_LIFE)]);
         Self::of(State::Live, options)
     }
 
     /// The generation that is being built, whose tables are found along `search_path`.
     pub(crate) fn building(options: Arc<PgConnectOptions>, search_path: &str) -> Self {
-        let options = Arc::unwrap_or_clone(options).options(SESSION);
-        Self::of(State::Building, options.options([("search_path", search_path)]))
+        let options = Arc::unwrap_or_clone(options).options([("search_path", search_path)]);
+        Self::of(State::Building, options)
     }
 
     fn of(writes: State, options: PgConnectOptions) -> Self {
         Self {
-            options: Arc::new(options),
+            options: Arc::new(options.options(SESSION).options(by_keys::SESSION)),
             connection: None,
             writes,
             generation: None,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use ::transcoder::worker::Worker;
 use anyhow::{Context, Result, anyhow, bail};
-use api::{Api, App, Hangup};
+use api::{Api, App, Disconnect};
 use commands::{CommandSettings, Commands, Sweeper};
 use infra::config::{Role, ServeArgs, Settings};
 use infra::telemetry;
@@ -183,7 +183,7 @@ impl Service {
 async fn serve_http(http: Option<(TcpListener, Api)>, stop: CancellationToken, grace: Duration) {
     match http {
         Some((listener, api)) => {
-            let answer = move |request, hangup: &Hangup| api.answer(request, hangup);
+            let answer = move |request, disconnect: &Disconnect| api.answer(request, disconnect);
             http::serve(listener, answer, stop, grace).await;
         }
         None => stop.cancelled().await,

@@ -24,7 +24,7 @@ use tower_http::normalize_path::NormalizePath;
 use crate::error::ApiError;
 use crate::extract::People;
 use crate::health::Health;
-use crate::live::{Hangup, Live};
+use crate::live::{Disconnect, Live};
 use crate::middleware::{Doors, Hall, around, cors};
 use crate::pages::{Front, Pages};
 use crate::routes;
@@ -101,7 +101,7 @@ pub(crate) struct AppState {
     pub(crate) rankings: Pages<View>,
     pub(crate) public_videos: Pages<PublicVideos>,
     pub(crate) live: Live,
-    pub(crate) web: web::Kept,
+    pub(crate) web: web::BoardCache,
 }
 
 /// The whole API. Cheap to clone.
@@ -113,11 +113,11 @@ pub struct Api {
 
 impl Api {
     /// Answers a request, at once if it is for a page that is ready. Whoever writes without end may
-    /// ask by `hangup` for the connection to be closed.
+    /// ask by `disconnect` for the connection to be closed.
     pub fn answer<B>(
         &self,
         mut request: Request<B>,
-        hangup: &Hangup,
+        disconnect: &Disconnect,
     ) -> impl Future<Output = Response> + Send + use<B>
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
@@ -126,7 +126,7 @@ impl Api {
         if let Some(response) = self.front.answer(&request) {
             return Either::Left(ready(response));
         }
-        request.extensions_mut().insert(hangup.clone());
+        request.extensions_mut().insert(disconnect.clone());
         let routed = self.routes.clone().call(request);
         Either::Right(routed.map(|Ok(response)| response))
     }
@@ -159,7 +159,7 @@ pub fn build(app: App) -> Result<Api, StartError> {
         tokens,
         rankings: Pages::new("rankings", RANKING_BYTES, RANKING_TTL, app.erasures.clone()),
         public_videos: Pages::new("videos", VIDEOS_BYTES, VIDEOS_TTL, app.erasures.clone()),
-        web: web::Kept::new(app.erasures.clone()),
+        web: web::BoardCache::new(app.erasures.clone()),
         app,
     });
     let (mut routes, document) = routes::all().split_for_parts();

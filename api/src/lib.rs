@@ -21,5 +21,5 @@ mod web;
 
 pub use app::{Api, App, Settings, StartError, build};
 pub use health::{Check, Health};
-pub use live::Hangup;
+pub use live::Disconnect;
 pub use openapi::document as openapi_document;

@@ -5,17 +5,19 @@
 
 mod account;
 mod assets;
-mod boards;
+mod board_cache;
+mod board_filter;
 mod chart;
-mod fields;
+mod error_page;
+mod form;
 mod gallery;
-mod kept;
 mod language;
 mod layout;
+mod messages;
 mod my_videos;
 mod operations;
+mod page_context;
 mod paging;
-mod problems;
 mod ranking;
 mod same_origin;
 mod session;
@@ -23,8 +25,6 @@ mod sign_in;
 mod sign_up;
 mod upload;
 mod video;
-mod visit;
-mod words;
 
 use axum::Router;
 use axum::extract::Request;
@@ -33,8 +33,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, head, post};
 use http::header::ACCEPT;
 
-pub(crate) use kept::Kept;
-pub(crate) use visit::signed_in;
+pub(crate) use board_cache::BoardCache;
+pub(crate) use page_context::signed_in;
 
 use crate::app::{AppState, Shared};
 use crate::error::ApiError;
@@ -50,15 +50,15 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/videos/{id}/vote", post(video::vote))
         .route("/sign-up", get(sign_up::form).post(sign_up::submit))
         .route("/sign-in", get(sign_in::form).post(sign_in::submit))
-        .route("/sign-out", post(sign_in::leave))
-        .route("/language", post(sign_in::speak))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/language", post(sign_in::set_language))
         .route("/me/videos", get(my_videos::list))
-        .route("/me/videos/{id}/delete", get(my_videos::ask).post(my_videos::delete))
+        .route("/me/videos/{id}/delete", get(my_videos::confirm_delete).post(my_videos::delete))
         .route("/me/upload", get(upload::form).post(upload::submit))
         .route("/operations", get(operations::page))
         .route("/me/account", get(account::form).post(account::erase))
-        .layer(from_fn(same_origin::guard))
-        .layer(from_fn(problems::as_pages))
+        .layer(from_fn(same_origin::require))
+        .layer(from_fn(error_page::render_errors))
         .merge(resumable_uploads())
         .route("/assets/{file}", get(assets::asset))
 }
@@ -73,7 +73,7 @@ fn resumable_uploads() -> Router<Shared> {
     Router::new()
         .route("/me/uploads", post(uploads::create::create))
         .route("/me/uploads/{id}", one)
-        .layer(from_fn(same_origin::guard))
+        .layer(from_fn(same_origin::require))
 }
 
 /// Whatever has no route: a page for who asks for one, and JSON for programs.
@@ -81,7 +81,7 @@ pub(crate) async fn unknown(request: Request) -> Response {
     let accepts = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
     let error = ApiError::RouteUnknown.into_response();
     if accepts.is_some_and(|accepts| accepts.contains("text/html")) {
-        problems::of_request(&request, error)
+        error_page::for_request(&request, error)
     } else {
         error
     }

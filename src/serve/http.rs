@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use api::Hangup;
+use api::Disconnect;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Request};
 use axum::response::Response;
@@ -38,7 +38,7 @@ pub(super) async fn serve<A, F>(
     stop: CancellationToken,
     grace: Duration,
 ) where
-    A: Fn(Request<Incoming>, &Hangup) -> F + Clone + Send + 'static,
+    A: Fn(Request<Incoming>, &Disconnect) -> F + Clone + Send + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
     let mut server = http1::Builder::new();
@@ -56,13 +56,13 @@ pub(super) async fn serve<A, F>(
             () = &mut closing => break,
             stream = accept(&listener) => stream,
         };
-        let (hangup, usage) = (Hangup::default(), Usage::default());
+        let (disconnect, usage) = (Disconnect::default(), Usage::default());
         let service = {
             let (answer, stopping) = (answer.clone(), Arc::clone(&stopping));
-            let (hangup, usage) = (hangup.clone(), usage.clone());
+            let (disconnect, usage) = (disconnect.clone(), usage.clone());
             service_fn(move |request| {
                 let (in_use, stopping) = (usage.begin(), Arc::clone(&stopping));
-                let answer = answer(request, &hangup);
+                let answer = answer(request, &disconnect);
                 answer.map(move |response| {
                     let response = farewell(response, &stopping);
                     Ok::<_, Infallible>(response.map(|body| in_use.until_sent(body)))
@@ -75,7 +75,7 @@ pub(super) async fn serve<A, F>(
                 ended = connection => if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended badly");
                 },
-                () = hangup.requested() => tracing::debug!("a connection was too slow"),
+                () = disconnect.requested() => tracing::debug!("a connection was too slow"),
                 () = usage.over() => tracing::debug!("a connection was idle for too long"),
             }
         });
@@ -135,7 +135,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_asks_nothing_is_hung_up_on_and_who_waits_for_an_answer_is_not() {
-        let slow = |_, _: &Hangup| async {
+        let slow = |_, _: &Disconnect| async {
             tokio::time::sleep(Duration::from_secs(120)).await;
             let chunks = futures_util::stream::unfold(0, async |sent| {
                 tokio::time::sleep(Duration::from_secs(120)).await;
@@ -166,8 +166,8 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_reads_nothing_can_be_hung_up_on() {
         let (report, mut reports) = mpsc::unbounded_channel();
-        let endless = move |_, hangup: &Hangup| {
-            report.send(hangup.clone()).unwrap();
+        let endless = move |_, disconnect: &Disconnect| {
+            report.send(disconnect.clone()).unwrap();
             let chunk = || Ok::<_, io::Error>(bytes::Bytes::from(vec![b'x'; 64 * 1024]));
             ready(Response::new(Body::from_stream(futures_util::stream::repeat_with(chunk))))
         };

@@ -1,72 +1,70 @@
-//! What one board sends to its watchers, as long as there are any.
+//! The feed of one board: a task that lives as long as the board has subscribers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use projections::boards::Board;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
-use super::message::{Id, Message};
-use super::{HEARTBEAT, Inner, PACE, RETRY, ROWS};
+use super::feeds::{Feeds, MAX_ARTISTS_PER_MESSAGE};
+use super::message::Message;
 use crate::error::ApiError;
 
-/// Tells the watchers of `board` what comes after edition `shown`, until the last one has gone, or
-/// this process is about to stop: then their streams end.
-pub(super) async fn run(live: Arc<Inner>, board: Board, mut shown: u64) {
-    let mut editions = live.queries.editions();
-    // What has come since the first watcher asked counts as new.
-    editions.mark_changed();
-    let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+/// Shortest time between two `change` messages of a board. The first one is sent at once.
+const MIN_MESSAGE_INTERVAL: Duration = Duration::from_millis(100);
+/// A message is sent at least this often, so that both sides notice a dead connection.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
+/// How long the feed waits after a failed query.
+const RETRY_DELAY: Duration = Duration::from_millis(250);
+
+/// Sends what changes on `board` after version `sent`. Returns when the last subscriber has left, or
+/// when this process is stopping: then the streams end.
+pub(super) async fn run(feeds: Arc<Feeds>, board: Board, mut sent: u64) {
+    let mut versions = feeds.queries.editions();
+    // A version that appeared since `sent` was read counts as new.
+    versions.mark_changed();
+    let mut heartbeat = interval_at(Instant::now() + HEARTBEAT_INTERVAL, HEARTBEAT_INTERVAL);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            () = live.stop.cancelled() => {
-                live.feeds().remove(&board);
+            () = feeds.stop.cancelled() => {
+                feeds.close(&board);
                 return;
             }
             _ = heartbeat.tick() => {
-                let id = Id { process: live.process, edition: shown };
-                if !live.send(&board, &Message::heartbeat(id)) {
+                if !feeds.send(&board, &Message::heartbeat(feeds.message_id(sent))) {
                     return;
                 }
             }
-            _ = editions.changed() => match live.next(&board, shown).await {
-                Ok((edition, message)) => {
-                    shown = edition;
-                    if message.is_some_and(|message| !live.send(&board, &message)) {
+            _ = versions.changed() => match changes_since(&feeds, &board, sent).await {
+                Ok((version, message)) => {
+                    sent = version;
+                    if message.is_some_and(|message| !feeds.send(&board, &message)) {
                         return;
                     }
-                    sleep(PACE).await;
+                    sleep(MIN_MESSAGE_INTERVAL).await;
                 }
                 Err(error) => {
-                    tracing::warn!(?error, "cannot tell what has changed, trying again");
-                    editions.mark_changed();
-                    sleep(RETRY).await;
+                    tracing::warn!(?error, "the changes of a board cannot be read, trying again");
+                    versions.mark_changed();
+                    sleep(RETRY_DELAY).await;
                 }
             }
         }
     }
 }
 
-impl Inner {
-    /// What comes after edition `shown`, and which edition that leads to.
-    async fn next(&self, board: &Board, shown: u64) -> Result<(u64, Option<Message>), ApiError> {
-        let newest = self.queries.edition()?.number;
-        let process = self.process;
-        let Some(changes) = self.queries.ranking_changes(board, shown, ROWS).await? else {
-            return Ok((newest, Some(Message::reset(Id { process, edition: newest }))));
-        };
-        Ok((changes.edition, Message::change(process, changes)?))
-    }
-
-    /// Sends to all watchers of a board; `false` if there are none, and the feed is over.
-    fn send(&self, board: &Board, message: &Message) -> bool {
-        let mut feeds = self.feeds();
-        let Some(seats) = feeds.get_mut(board) else { return false };
-        seats.send(message);
-        if seats.is_empty() {
-            feeds.remove(board);
-            return false;
-        }
-        true
-    }
+/// What changed after version `sent`, and the version that the subscribers have then.
+async fn changes_since(
+    feeds: &Feeds,
+    board: &Board,
+    sent: u64,
+) -> Result<(u64, Option<Message>), ApiError> {
+    let newest = feeds.queries.edition()?.number;
+    let Some(changes) = feeds.queries.ranking_changes(board, sent, MAX_ARTISTS_PER_MESSAGE).await?
+    else {
+        return Ok((newest, Some(Message::reset(feeds.message_id(newest)))));
+    };
+    let version = changes.edition;
+    Ok((version, Message::change(feeds.message_id(version), changes)?))
 }

@@ -1,4 +1,4 @@
-//! Messages as they go out: <https://html.spec.whatwg.org/multipage/server-sent-events.html>.
+//! Encoded messages: <https://html.spec.whatwg.org/multipage/server-sent-events.html>.
 
 use std::fmt;
 
@@ -11,32 +11,32 @@ use uuid::Uuid;
 use crate::error::ApiError;
 use crate::routes::public::rankings::Row;
 
-/// Names an edition of one process.
+/// A version of the boards, in the process that counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Id {
+pub(super) struct MessageId {
     pub(super) process: Uuid,
-    pub(super) edition: u64,
+    pub(super) version: u64,
 }
 
-impl fmt::Display for Id {
+impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.process.simple(), self.edition)
+        write!(f, "{}.{}", self.process.simple(), self.version)
     }
 }
 
-impl Id {
-    /// Reads what a client sends back.
-    pub(super) fn read(text: &str) -> Option<Self> {
-        let (process, edition) = text.split_once('.')?;
-        Some(Self { process: process.parse().ok()?, edition: edition.parse().ok()? })
+impl MessageId {
+    /// Parses what a client sends back.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (process, version) = text.split_once('.')?;
+        Some(Self { process: process.parse().ok()?, version: version.parse().ok()? })
     }
 }
 
-/// Finished bytes for any number of watchers. Cheap to clone.
+/// An encoded message, shared by all subscribers of a board. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
-    /// The edition that the watcher knows then.
-    pub(super) edition: u64,
+    /// The version of the boards that the client has after this message.
+    pub(super) version: u64,
     pub(super) bytes: Bytes,
 }
 
@@ -45,34 +45,34 @@ pub(super) struct Message {
 pub(crate) struct BoardChange {
     /// Artists on the whole board.
     total: u64,
-    /// Artists of whom something has changed, at their new positions, the best placed first. Everybody
-    /// else keeps their order.
+    /// Artists with a change, at their new positions, the best placed first. The order of all other
+    /// artists stays.
     rows: Vec<Row>,
-    /// Artists who are not on the board any more.
+    /// Artists who are no longer on the board.
     gone: Vec<Uuid>,
-    /// Whether others have changed that stand behind all those listed.
+    /// Whether there are further changes, all of them behind the listed artists.
     more: bool,
 }
 
 impl Message {
-    /// The watcher knows the board as it is.
-    pub(super) fn ready(id: Id) -> Self {
-        Self::of("ready", id, "{}")
+    /// The client's version of the board is up to date.
+    pub(super) fn ready(id: MessageId) -> Self {
+        Self::new("ready", id, "{}")
     }
 
-    /// What the watcher knows is of no use: the page must be read anew.
-    pub(super) fn reset(id: Id) -> Self {
-        Self::of("reset", id, "{}")
+    /// The client's version is unknown or too old: it must load its page again.
+    pub(super) fn reset(id: MessageId) -> Self {
+        Self::new("reset", id, "{}")
     }
 
-    /// Nothing new. It names the edition, and is no event for the page.
-    pub(super) fn heartbeat(id: Id) -> Self {
-        Self { edition: id.edition, bytes: format!("id: {id}\n\n").into() }
+    /// Keeps the connection alive. Without a data field, browsers dispatch no event.
+    pub(super) fn heartbeat(id: MessageId) -> Self {
+        Self { version: id.version, bytes: format!("id: {id}\n\n").into() }
     }
 
-    /// What has changed; `None` if nothing has.
-    pub(super) fn change(process: Uuid, changes: RankingChanges) -> Result<Option<Self>, ApiError> {
-        let RankingChanges { edition, total, artists, gone, more } = changes;
+    /// What has changed up to the version of `id`. `None` if nothing has.
+    pub(super) fn change(id: MessageId, changes: RankingChanges) -> Result<Option<Self>, ApiError> {
+        let RankingChanges { total, artists, gone, more, .. } = changes;
         if artists.is_empty() && gone.is_empty() {
             return Ok(None);
         }
@@ -80,14 +80,14 @@ impl Message {
         let gone = gone.into_iter().map(|artist| artist.0).collect();
         let json = serde_json::to_string(&BoardChange { total, rows, gone, more })
             .map_err(|error| ApiError::Internal(error.to_string()))?;
-        Ok(Some(Self::of("change", Id { process, edition }, &json)))
+        Ok(Some(Self::new("change", id, &json)))
     }
 
-    /// JSON has no line breaks of its own, so the data are one line.
-    fn of(event: &'static str, id: Id, json: &str) -> Self {
+    /// `json` must be one line. JSON escapes line breaks inside strings.
+    fn new(event: &'static str, id: MessageId, json: &str) -> Self {
         metrics::counter!("anb_stream_messages_total", "event" => event).increment(1);
         let bytes = format!("event: {event}\nid: {id}\ndata: {json}\n\n").into();
-        Self { edition: id.edition, bytes }
+        Self { version: id.version, bytes }
     }
 }
 
@@ -96,17 +96,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_comes_back_as_it_was_sent() {
-        let id = Id { process: Uuid::from_u128(7), edition: 42 };
-        assert_eq!(Id::read(&id.to_string()), Some(id));
+    fn a_message_id_is_parsed_as_it_was_written() {
+        let id = MessageId { process: Uuid::from_u128(7), version: 42 };
+        assert_eq!(MessageId::parse(&id.to_string()), Some(id));
         for text in ["", ".", "42", "7.42.1", "x.42", &format!("{}.x", Uuid::nil())] {
-            assert_eq!(Id::read(text), None, "{text}");
+            assert_eq!(MessageId::parse(text), None, "{text}");
         }
     }
 
     #[test]
-    fn a_message_is_an_event_and_a_heartbeat_is_none() {
-        let id = Id { process: Uuid::nil(), edition: 3 };
+    fn a_heartbeat_has_no_data_field() {
+        let id = MessageId { process: Uuid::nil(), version: 3 };
         let text = |message: Message| String::from_utf8(message.bytes.to_vec()).unwrap();
         let nil = Uuid::nil().simple();
         assert_eq!(text(Message::reset(id)), format!("event: reset\nid: {nil}.3\ndata: {{}}\n\n"));

@@ -5,11 +5,11 @@ use axum::response::Response;
 use http::StatusCode;
 use maud::html;
 
-use super::fields::{Draft, Field};
+use super::form::{Field, FormState};
 use super::layout::Page;
+use super::page_context::{PageContext, SignedIn};
 use super::session;
-use super::sign_in::{then, with_cookie};
-use super::visit::{SignedIn, Visit};
+use super::sign_in::{see_other, with_cookie};
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Circumstances, WebForm};
@@ -18,53 +18,53 @@ use crate::routes::pending::failed;
 
 pub(super) async fn form(
     State(state): State<Shared>,
-    SignedIn { visit, person }: SignedIn,
+    SignedIn { ctx, account }: SignedIn,
 ) -> Result<Response, ApiError> {
-    let operator = state.app.queries.is_operator(person).await?;
-    Ok(show(&visit, &Draft::default(), StatusCode::OK, operator))
+    let operator = state.app.queries.is_operator(account).await?;
+    Ok(show(&ctx, &FormState::default(), StatusCode::OK, operator))
 }
 
 pub(super) async fn erase(
     State(state): State<Shared>,
-    SignedIn { visit, person }: SignedIn,
+    SignedIn { ctx, account }: SignedIn,
     Circumstances(context): Circumstances,
     form: WebForm,
 ) -> Result<Response, ApiError> {
     let password = match parse(form.object()) {
         Ok(password) => password,
         Err(ApiError::Validation(problems)) => {
-            let draft = Draft::refused(form, &visit, &problems);
-            return Ok(show(&visit, &draft, StatusCode::UNPROCESSABLE_ENTITY, false));
+            let form_state = FormState::invalid(form, &ctx, &problems);
+            return Ok(show(&ctx, &form_state, StatusCode::UNPROCESSABLE_ENTITY, false));
         }
         Err(error) => return Err(error),
     };
-    let erased = state.app.commands.erase(&context, person, &password).await;
+    let erased = state.app.commands.erase(&context, account, &password).await;
     match erased.map_err(failed(|_| ApiError::AccountGone)) {
         Ok(_) => {
             state.people.forget();
-            Ok(with_cookie(then("/sign-in?gone=1"), session::end(state.secure())))
+            Ok(with_cookie(see_other("/sign-in?gone=1"), session::end_cookie(state.secure())))
         }
         Err(ApiError::WrongPassword) => {
-            let draft = Draft::wrong(form, "password", visit.words().wrong_password);
-            Ok(show(&visit, &draft, StatusCode::FORBIDDEN, false))
+            let form_state = FormState::with_error(form, "password", ctx.messages().wrong_password);
+            Ok(show(&ctx, &form_state, StatusCode::FORBIDDEN, false))
         }
         Err(error) => Err(error),
     }
 }
 
 /// Operators find the way to their page here.
-fn show(visit: &Visit, draft: &Draft, status: StatusCode, operator: bool) -> Response {
-    let words = visit.words();
-    Page::new(visit, words.account).status(status).show(&html! {
+fn show(ctx: &PageContext, form_state: &FormState, status: StatusCode, operator: bool) -> Response {
+    let messages = ctx.messages();
+    Page::new(ctx, messages.account).status(status).render(&html! {
         div.narrow {
-            h1 { (words.account) }
-            @if operator { p { a.button href="/operations" { (words.operations) } } }
-            (draft.summary(words))
+            h1 { (messages.account) }
+            @if operator { p { a.button href="/operations" { (messages.operations) } } }
+            (form_state.summary(messages))
             form.card method="post" action="/me/account" novalidate {
-                h2 { (words.delete_account) }
-                p { (words.delete_account_explained) }
-                (draft.field(&Field::current_password(words)))
-                button.primary.danger { (words.delete_account_yes) }
+                h2 { (messages.delete_account) }
+                p { (messages.delete_account_explained) }
+                (form_state.field(&Field::current_password(messages)))
+                button.primary.danger { (messages.delete_account_yes) }
             }
         }
     })

@@ -3,12 +3,12 @@
 use maud::{Markup, html};
 use projections::queries::{Climb, RankedArtist, VoteHistory};
 
-use super::visit::Visit;
+use super::page_context::PageContext;
 
 /// Leaders that are drawn. Each has a colour and a dash of its own in the style sheet.
-pub(super) const LEADERS: usize = 5;
-const WIDTH: f64 = 600.0;
-const HEIGHT: f64 = 200.0;
+pub(super) const CHART_LINES: usize = 5;
+const CHART_WIDTH: f64 = 600.0;
+const CHART_HEIGHT: f64 = 200.0;
 
 /// What is drawn, and what those are called whose lines it shows.
 pub(super) struct Chart {
@@ -28,33 +28,33 @@ impl Chart {
         self.history.climbs.iter().map(total).max().unwrap_or(0)
     }
 
-    pub(super) fn show(&self, visit: &Visit) -> Markup {
-        let words = visit.words();
+    pub(super) fn render(&self, ctx: &PageContext) -> Markup {
+        let messages = ctx.messages();
         let highest = self.highest();
         let lines = self.history.climbs.iter().zip(&self.names);
         html! {
             figure.chart.card #chart {
-                figcaption { h2 { (words.chart) } }
+                figcaption { h2 { (messages.chart) } }
                 div.plot {
-                    span.hint aria-hidden="true" { (visit.language.number(highest)) }
-                    svg role="img" aria-label=(words.chart) preserveAspectRatio="none"
-                        viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } {
-                        path.grid d={ "M0 0H" (WIDTH) "M0 " (HEIGHT / 2.0) "H" (WIDTH) "M0 " (HEIGHT) "H" (WIDTH) } {}
+                    span.hint aria-hidden="true" { (ctx.language.number(highest)) }
+                    svg role="img" aria-label=(messages.chart) preserveAspectRatio="none"
+                        viewBox={ "0 0 " (CHART_WIDTH) " " (CHART_HEIGHT) } {
+                        path.grid d={ "M0 0H" (CHART_WIDTH) "M0 " (CHART_HEIGHT / 2.0) "H" (CHART_WIDTH) "M0 " (CHART_HEIGHT) "H" (CHART_WIDTH) } {}
                         @for (n, climb) in self.history.climbs.iter().enumerate() {
-                            polyline class=(line(n)) points=(points(climb, highest)) {}
+                            polyline class=(line_class(n)) points=(points(climb, highest)) {}
                         }
                     }
                     p.hint {
-                        time datetime=(self.history.since.to_rfc3339()) { (visit.language.day(self.history.since)) }
-                        span { (words.now) }
+                        time datetime=(self.history.since.to_rfc3339()) { (ctx.language.day(self.history.since)) }
+                        span { (messages.now) }
                     }
                 }
                 ol.legend {
                     @for (n, (climb, name)) in lines.enumerate() {
                         li {
-                            svg.key aria-hidden="true" viewBox="0 0 28 4" { path class=(line(n)) d="M0 2H28" {} }
+                            svg.key aria-hidden="true" viewBox="0 0 28 4" { path class=(line_class(n)) d="M0 2H28" {} }
                             span { (name) }
-                            strong { (visit.language.number(total(climb))) }
+                            strong { (ctx.language.number(total(climb))) }
                         }
                     }
                 }
@@ -67,16 +67,16 @@ fn total(climb: &Climb) -> u64 {
     climb.votes.last().copied().unwrap_or(0)
 }
 
-fn line(n: usize) -> String {
+fn line_class(n: usize) -> String {
     format!("line line-{}", n + 1)
 }
 
 /// From nothing at the left to all votes at the right.
 fn points(climb: &Climb, highest: u64) -> String {
-    let mut points = format!("0,{HEIGHT}");
-    let width = WIDTH / climb.votes.len().max(1) as f64;
+    let mut points = format!("0,{CHART_HEIGHT}");
+    let width = CHART_WIDTH / climb.votes.len().max(1) as f64;
     for (step, votes) in (1..).zip(&climb.votes) {
-        let height = HEIGHT * (1.0 - *votes as f64 / highest.max(1) as f64);
+        let height = CHART_HEIGHT * (1.0 - *votes as f64 / highest.max(1) as f64);
         points += &format!(" {:.1},{height:.1}", width * f64::from(step));
     }
     points

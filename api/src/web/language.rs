@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, Utc};
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 
-use super::words::{ENGLISH, SPANISH, Words};
+use super::messages::{ENGLISH, Messages, SPANISH};
 
 /// A language that the pages speak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Language {
         }
     }
 
-    pub(super) fn words(self) -> &'static Words {
+    pub(super) fn messages(self) -> &'static Messages {
         match self {
             Self::Spanish => &SPANISH,
             Self::English => &ENGLISH,

@@ -11,12 +11,12 @@ use url::Url;
 
 use super::assets::{self, Asset};
 use super::language::Language;
-use super::visit::Visit;
+use super::page_context::PageContext;
 use crate::pages::encoding::Encoding;
 
 /// A page to be shown.
 pub(super) struct Page<'a> {
-    visit: &'a Visit,
+    ctx: &'a PageContext,
     title: String,
     status: StatusCode,
     scripts: Vec<&'static Asset>,
@@ -26,9 +26,9 @@ pub(super) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(visit: &'a Visit, title: impl Into<String>) -> Self {
+    pub(super) fn new(ctx: &'a PageContext, title: impl Into<String>) -> Self {
         let (title, head) = (title.into(), html! {});
-        Self { visit, title, status: StatusCode::OK, scripts: Vec::new(), head, media: None }
+        Self { ctx, title, status: StatusCode::OK, scripts: Vec::new(), head, media: None }
     }
 
     pub(super) fn status(mut self, status: StatusCode) -> Self {
@@ -48,22 +48,22 @@ impl<'a> Page<'a> {
     }
 
     /// The page shows files of the store that this URL, if there is one, leads to.
-    pub(super) fn media(mut self, url: Option<&str>) -> Self {
+    pub(super) fn allow_media_from(mut self, url: Option<&str>) -> Self {
         let origin = url.and_then(|url| Url::parse(url).ok()).map(|url| url.origin());
         self.media = origin.filter(|origin| origin.is_tuple()).map(|o| o.ascii_serialization());
         self
     }
 
     /// The page shows files that its visitor has chosen.
-    pub(super) fn chosen_files(mut self) -> Self {
+    pub(super) fn allow_blob_media(mut self) -> Self {
         self.media = Some("blob:".to_owned());
         self
     }
 
     /// The whole answer, around the page's own content.
-    pub(super) fn show(self, content: &Markup) -> Response {
+    pub(super) fn render(self, content: &Markup) -> Response {
         let plain = Bytes::from(self.document(content).into_string());
-        let encoding = Encoding::choose(&self.visit.headers, plain.len());
+        let encoding = Encoding::choose(&self.ctx.headers, plain.len());
         let mut response = (self.status, encoding.encode(&plain)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -91,15 +91,15 @@ impl<'a> Page<'a> {
     }
 
     fn document(&self, content: &Markup) -> Markup {
-        let (visit, words) = (self.visit, self.visit.words());
+        let (ctx, messages) = (self.ctx, self.ctx.messages());
         html! {
             (DOCTYPE)
-            html lang=(visit.language.tag()) {
+            html lang=(ctx.language.tag()) {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
-                    title { (self.title) " · " (words.contest) }
+                    title { (self.title) " · " (messages.contest) }
                     link rel="stylesheet" href=(assets::STYLE.url());
                     link rel="icon" type="image/svg+xml" href=(assets::ICON.url());
                     (self.head)
@@ -108,12 +108,12 @@ impl<'a> Page<'a> {
                     }
                 }
                 body {
-                    a.skip href="#content" { (words.skip_to_content) }
+                    a.skip href="#content" { (messages.skip_to_content) }
                     (self.banner())
                     main #content tabindex="-1" { (content) }
                     footer {
-                        p { (words.footer) }
-                        p { a href="/docs" { (words.api) } }
+                        p { (messages.footer) }
+                        p { a href="/docs" { (messages.api) } }
                         (self.languages())
                     }
                 }
@@ -122,8 +122,8 @@ impl<'a> Page<'a> {
     }
 
     fn banner(&self) -> Markup {
-        let (visit, words) = (self.visit, self.visit.words());
-        let path = visit.here.split('?').next().unwrap_or("/");
+        let (ctx, messages) = (self.ctx, self.ctx.messages());
+        let path = ctx.path_and_query.split('?').next().unwrap_or("/");
         let link = |to: &str, text: &str| {
             html! {
                 li { a href=(to) aria-current=[(path == to).then_some("page")] { (text) } }
@@ -135,22 +135,22 @@ impl<'a> Page<'a> {
                     span.mark aria-hidden="true" { "ANB" }
                     span { "Rising Stars " span.thin { "Showcase" } }
                 }
-                nav aria-label=(words.main_navigation) {
+                nav aria-label=(messages.main_navigation) {
                     ul {
-                        (link("/", words.ranking))
-                        (link("/videos", words.videos))
-                        @if visit.person.is_some() {
-                            (link("/me/upload", words.upload))
-                            (link("/me/videos", words.my_videos))
-                            (link("/me/account", words.account))
+                        (link("/", messages.ranking))
+                        (link("/videos", messages.videos))
+                        @if ctx.account.is_some() {
+                            (link("/me/upload", messages.upload))
+                            (link("/me/videos", messages.my_videos))
+                            (link("/me/account", messages.account))
                             li {
                                 form method="post" action="/sign-out" {
-                                    button.plain { (words.sign_out) }
+                                    button.plain { (messages.sign_out) }
                                 }
                             }
                         } @else {
-                            (link("/sign-in", words.sign_in))
-                            (link("/sign-up", words.sign_up))
+                            (link("/sign-in", messages.sign_in))
+                            (link("/sign-up", messages.sign_up))
                         }
                     }
                 }
@@ -159,13 +159,13 @@ impl<'a> Page<'a> {
     }
 
     fn languages(&self) -> Markup {
-        let visit = self.visit;
+        let ctx = self.ctx;
         html! {
             form.languages method="post" action="/language" {
-                input type="hidden" name="next" value=(visit.here);
+                input type="hidden" name="next" value=(ctx.path_and_query);
                 @for language in [Language::Spanish, Language::English] {
                     button.plain name="language" value=(language.tag()) lang=(language.tag())
-                        aria-pressed=(language == visit.language) { (language.name()) }
+                        aria-pressed=(language == ctx.language) { (language.name()) }
                 }
             }
         }
@@ -176,27 +176,28 @@ impl<'a> Page<'a> {
 mod tests {
     use super::*;
 
-    fn visit() -> Visit {
-        Visit {
+    fn page_context() -> PageContext {
+        PageContext {
             language: Language::Spanish,
-            person: None,
-            here: "/?q=\"<script>".to_owned(),
+            account: None,
+            path_and_query: "/?q=\"<script>".to_owned(),
             headers: http::HeaderMap::new(),
         }
     }
 
     #[test]
     fn what_people_write_is_text() {
-        let visit = visit();
-        let page = Page::new(&visit, "<script>alert(1)</script>");
+        let ctx = page_context();
+        let page = Page::new(&ctx, "<script>alert(1)</script>");
         let written = page.document(&html! { p { "<img src=x onerror=alert(1)>" } }).into_string();
         assert!(!written.contains("<script>") && !written.contains("<img"));
     }
 
     #[test]
     fn nothing_inline_may_run_and_media_come_from_the_store() {
-        let visit = visit();
-        let page = Page::new(&visit, "t").media(Some("https://media.example/a.mp4?signature=x"));
+        let ctx = page_context();
+        let page =
+            Page::new(&ctx, "t").allow_media_from(Some("https://media.example/a.mp4?signature=x"));
         let policy = page.policy();
         let policy = policy.to_str().unwrap();
         assert!(policy.contains("media-src 'self' https://media.example;"), "{policy}");

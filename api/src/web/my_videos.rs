@@ -13,8 +13,8 @@ use super::assets;
 use super::gallery::votes;
 use super::language::Language;
 use super::layout::Page;
-use super::sign_in::then;
-use super::visit::{SignedIn, Visit};
+use super::page_context::{PageContext, SignedIn};
+use super::sign_in::see_other;
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Circumstances, QueryFields, VideoPath};
@@ -24,46 +24,46 @@ use crate::routes::videos::own::reason_text;
 
 pub(super) async fn list(
     State(state): State<Shared>,
-    SignedIn { visit, person }: SignedIn,
+    SignedIn { ctx, account }: SignedIn,
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let query = QueryFields::of(&uri);
-    let words = visit.words();
+    let messages = ctx.messages();
     let notice = if query.has("uploaded") {
-        Some(words.upload_received)
+        Some(messages.upload_received)
     } else if query.has("deleted") {
-        Some(words.deleted)
+        Some(messages.deleted)
     } else {
         None
     };
     let mut videos = Vec::new();
-    for video in state.app.queries.videos_of(person).await? {
+    for video in state.app.queries.videos_of(account).await? {
         let key = video.poster_key.as_deref();
         let poster = signed_url_if_any(state.app.storage.as_ref(), key, URL_VALID_FOR).await?;
         videos.push((video, poster));
     }
-    let moves = videos.iter().any(|(video, _)| is_moving(video.stage));
+    let moves = videos.iter().any(|(video, _)| is_unfinished(video.stage));
     let media = videos.iter().find_map(|(_, poster)| poster.as_deref());
-    let page = Page::new(&visit, words.my_videos).script(&assets::REFRESH).media(media);
-    Ok(page.show(&html! {
+    let page = Page::new(&ctx, messages.my_videos).script(&assets::REFRESH).allow_media_from(media);
+    Ok(page.render(&html! {
         div.heading {
-            h1 { (words.my_videos) }
-            a.button.primary href="/me/upload" { (words.upload) }
+            h1 { (messages.my_videos) }
+            a.button.primary href="/me/upload" { (messages.upload) }
         }
         @if let Some(notice) = notice { p.notice role="status" { (notice) } }
-        @if videos.is_empty() { p.empty { (words.my_videos_empty) } }
+        @if videos.is_empty() { p.empty { (messages.my_videos_empty) } }
         ul.own #videos data-refresh[moves] {
-            @for (video, poster) in &videos { li { (entry(&visit, video, poster.as_deref())) } }
+            @for (video, poster) in &videos { li { (entry(&ctx, video, poster.as_deref())) } }
         }
     }))
 }
 
-fn is_moving(stage: Stage) -> bool {
+fn is_unfinished(stage: Stage) -> bool {
     matches!(stage, Stage::Pending | Stage::Processing)
 }
 
-fn entry(visit: &Visit, video: &OwnVideo, poster: Option<&str>) -> Markup {
-    let words = visit.words();
+fn entry(ctx: &PageContext, video: &OwnVideo, poster: Option<&str>) -> Markup {
+    let messages = ctx.messages();
     let page = format!("/videos/{}", video.id);
     html! {
         article.video data-status=(video.stage.code()) {
@@ -78,64 +78,64 @@ fn entry(visit: &Visit, video: &OwnVideo, poster: Option<&str>) -> Markup {
                     @else { (video.title) }
                 }
                 p {
-                    span.status { (status(visit, video.stage)) } " · "
-                    time datetime=(video.uploaded_at.to_rfc3339()) { (visit.language.day(video.uploaded_at)) }
+                    span.status { (status(ctx, video.stage)) } " · "
+                    time datetime=(video.uploaded_at.to_rfc3339()) { (ctx.language.day(video.uploaded_at)) }
                 }
                 @if let Some(percent) = video.progress {
                     p {
-                        progress max="100" value=(percent) aria-label=(words.status_processing) {}
-                        " " (percent) " " (words.percent_done)
+                        progress max="100" value=(percent) aria-label=(messages.status_processing) {}
+                        " " (percent) " " (messages.percent_done)
                     }
                 }
                 @if let Some(reason) = video.failure {
                     p.error {
-                        @match visit.language {
+                        @match ctx.language {
                             Language::Spanish => (reason_text(reason)),
-                            Language::English => { (words.status_failed) ": " (reason.code().replace('_', " ")) }
+                            Language::English => { (messages.status_failed) ": " (reason.code().replace('_', " ")) }
                         }
                     }
                 }
-                @if video.stage == Stage::Processed { p.votes { (votes(visit, video.votes)) } }
+                @if video.stage == Stage::Processed { p.votes { (votes(ctx, video.votes)) } }
                 @if video.votes == 0 {
-                    p { a.danger href={ "/me/videos/" (video.id) "/delete" } { (words.delete) span.unseen { " " (video.title) } } }
+                    p { a.danger href={ "/me/videos/" (video.id) "/delete" } { (messages.delete) span.unseen { " " (video.title) } } }
                 }
             }
         }
     }
 }
 
-fn status(visit: &Visit, stage: Stage) -> &'static str {
-    let words = visit.words();
+fn status(ctx: &PageContext, stage: Stage) -> &'static str {
+    let messages = ctx.messages();
     match stage {
-        Stage::Pending => words.status_pending,
-        Stage::Processing => words.status_processing,
-        Stage::Processed => words.status_processed,
-        Stage::Failed => words.status_failed,
-        Stage::Deleted => words.deleted,
+        Stage::Pending => messages.status_pending,
+        Stage::Processing => messages.status_processing,
+        Stage::Processed => messages.status_processed,
+        Stage::Failed => messages.status_failed,
+        Stage::Deleted => messages.deleted,
     }
 }
 
-pub(super) async fn ask(
+pub(super) async fn confirm_delete(
     State(state): State<Shared>,
-    SignedIn { visit, person }: SignedIn,
+    SignedIn { ctx, account }: SignedIn,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
-    let video = own(&state, person, path.or(ApiError::VideoNotFound)?).await?;
-    let words = visit.words();
-    Ok(Page::new(&visit, words.delete_question).show(&html! {
+    let video = own_video(&state, account, path.or(ApiError::VideoNotFound)?).await?;
+    let messages = ctx.messages();
+    Ok(Page::new(&ctx, messages.delete_question).render(&html! {
         div.narrow {
-            h1 { (words.delete_question) }
+            h1 { (messages.delete_question) }
             p { strong { (video.title) } }
-            p { (words.delete_explained) }
-            form.row method="post" action=(visit.here) {
-                button.primary.danger { (words.delete_yes) }
-                a.button href="/me/videos" { (words.cancel) }
+            p { (messages.delete_explained) }
+            form.row method="post" action=(ctx.path_and_query) {
+                button.primary.danger { (messages.delete_yes) }
+                a.button href="/me/videos" { (messages.cancel) }
             }
         }
     }))
 }
 
-async fn own(
+async fn own_video(
     state: &Shared,
     owner: domain::AccountId,
     video: VideoId,
@@ -146,14 +146,14 @@ async fn own(
 
 pub(super) async fn delete(
     State(state): State<Shared>,
-    SignedIn { person, .. }: SignedIn,
+    SignedIn { account, .. }: SignedIn,
     Circumstances(context): Circumstances,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
     let video = path.or(ApiError::VideoNotFound)?;
-    let answer = state.app.commands.delete(&context, person, video).await;
+    let answer = state.app.commands.delete(&context, account, video).await;
     match answer.map_err(failed(ApiError::DeletionRejected))? {
-        Answer::Done(()) => Ok(then("/me/videos?deleted=1")),
-        Answer::Pending(_) => Ok(then("/me/videos")),
+        Answer::Done(()) => Ok(see_other("/me/videos?deleted=1")),
+        Answer::Pending(_) => Ok(see_other("/me/videos")),
     }
 }

@@ -12,7 +12,7 @@ use projections::queries::{DeadLetter, Installation};
 
 use super::assets;
 use super::layout::Page;
-use super::visit::{SignedIn, Visit};
+use super::page_context::{PageContext, SignedIn};
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::health::Check;
@@ -20,9 +20,9 @@ use lag::Lag;
 
 pub(super) async fn page(
     State(state): State<Shared>,
-    SignedIn { visit, person }: SignedIn,
+    SignedIn { ctx, account }: SignedIn,
 ) -> Result<Response, ApiError> {
-    if !state.app.queries.is_operator(person).await? {
+    if !state.app.queries.is_operator(account).await? {
         return Err(ApiError::OperatorsOnly);
     }
     // The log is asked first: what is folded meanwhile then counts as folded.
@@ -31,60 +31,60 @@ pub(super) async fn page(
     let lag = ends.ok().map(|ends| Lag::of(&ends, &installation.checkpoints));
     let checks = state.app.health.checks().await;
     let outcomes = state.app.commands.outcomes();
-    let words = visit.words();
-    Ok(Page::new(&visit, words.operations).script(&assets::REFRESH).show(&html! {
+    let messages = ctx.messages();
+    Ok(Page::new(&ctx, messages.operations).script(&assets::REFRESH).render(&html! {
         div.heading {
-            h1 { (words.operations) }
-            a.button href="/operations" { (words.refresh) }
+            h1 { (messages.operations) }
+            a.button href="/operations" { (messages.refresh) }
         }
         div #operations data-refresh {
             p.hint {
-                (words.as_of) " "
+                (messages.as_of) " "
                 time datetime=(Utc::now().to_rfc3339()) { (Utc::now().format("%H:%M:%S")) " UTC" }
             }
-            (figures(&visit, &installation, lag.as_ref()))
+            (figures(&ctx, &installation, lag.as_ref()))
             div.panels {
-                (parts(&visit, &checks))
-                (partitions(&visit, lag.as_ref()))
-                (table(&visit, words.rejections, words.rejections_hint, [words.reason, words.count],
+                (parts(&ctx, &checks))
+                (partitions(&ctx, lag.as_ref()))
+                (table(&ctx, messages.rejections, messages.rejections_hint, [messages.reason, messages.count],
                     installation.rejections.iter().map(|(reason, n)| (reason.clone(), *n))))
-                (table(&visit, words.outcomes, words.outcomes_hint, [words.outcome, words.count],
+                (table(&ctx, messages.outcomes, messages.outcomes_hint, [messages.outcome, messages.count],
                     outcomes.iter().map(|((command, verdict), n)| (format!("{command}: {verdict}"), *n))))
-                (dead_letters(&visit, &installation.newest_dead_letters))
+                (dead_letters(&ctx, &installation.newest_dead_letters))
             }
         }
     }))
 }
 
 /// What one looks at first.
-fn figures(visit: &Visit, installation: &Installation, lag: Option<&Lag>) -> Markup {
-    let words = visit.words();
-    let number = |n: u64| visit.language.number(n);
+fn figures(ctx: &PageContext, installation: &Installation, lag: Option<&Lag>) -> Markup {
+    let messages = ctx.messages();
+    let number = |n: u64| ctx.language.number(n);
     let queue = &installation.queue;
     let behind = lag.map_or_else(|| "–".to_owned(), |lag| number(lag.total()));
     let rebuild = installation.rebuild.as_ref();
     html! {
         dl.figures {
-            (figure(words.lag, &behind, words.lag_hint, lag.is_none()))
-            (figure(words.queue, &number(queue.videos), &match queue.oldest {
+            (figure(messages.lag, &behind, messages.lag_hint, lag.is_none()))
+            (figure(messages.queue, &number(queue.videos), &match queue.oldest {
                 Some(oldest) => format!(
-                    "{} {} · {} {}", number(queue.in_work), words.in_work, words.oldest, age(oldest)
+                    "{} {} · {} {}", number(queue.in_work), messages.in_work, messages.oldest, age(oldest)
                 ),
-                None => words.queue_empty.to_owned(),
+                None => messages.queue_empty.to_owned(),
             }, false))
-            (figure(words.dead_letters, &number(installation.dead_letters), words.dead_letters_hint,
+            (figure(messages.dead_letters, &number(installation.dead_letters), messages.dead_letters_hint,
                 installation.dead_letters > 0))
-            (figure(words.generation, &number(installation.generation.unsigned_abs()), &match rebuild {
+            (figure(messages.generation, &number(installation.generation.unsigned_abs()), &match rebuild {
                 Some(rebuild) => format!(
-                    "{} {}: {} {} {}", words.rebuilding, rebuild.generation, number(rebuild.folded),
-                    words.of, number(rebuild.target)
+                    "{} {}: {} {} {}", messages.rebuilding, rebuild.generation, number(rebuild.folded),
+                    messages.of, number(rebuild.target)
                 ),
-                None => words.no_rebuild.to_owned(),
+                None => messages.no_rebuild.to_owned(),
             }, false))
         }
         @if let Some(rebuild) = rebuild {
             progress.wide max=(rebuild.target.max(1)) value=(rebuild.folded.min(rebuild.target))
-                aria-label={ (words.rebuilding) " " (rebuild.generation) } {}
+                aria-label={ (messages.rebuilding) " " (rebuild.generation) } {}
         }
     }
 }
@@ -99,12 +99,12 @@ fn figure(name: &str, value: &str, hint: &str, bad: bool) -> Markup {
 }
 
 /// The parts that this process depends on.
-fn parts(visit: &Visit, checks: &[Check]) -> Markup {
-    let words = visit.words();
+fn parts(ctx: &PageContext, checks: &[Check]) -> Markup {
+    let messages = ctx.messages();
     html! {
         section.card {
-            h2 { (words.parts) }
-            p.hint { (words.this_process) }
+            h2 { (messages.parts) }
+            p.hint { (messages.this_process) }
             ul.checks {
                 @for check in checks {
                     li {
@@ -119,20 +119,20 @@ fn parts(visit: &Visit, checks: &[Check]) -> Markup {
     }
 }
 
-fn partitions(visit: &Visit, lag: Option<&Lag>) -> Markup {
-    let words = visit.words();
-    let number = |n: u64| visit.language.number(n);
+fn partitions(ctx: &PageContext, lag: Option<&Lag>) -> Markup {
+    let messages = ctx.messages();
+    let number = |n: u64| ctx.language.number(n);
     html! {
         section.card {
-            h2 { (words.partitions) }
+            h2 { (messages.partitions) }
             @if let Some(lag) = lag {
                 table.numbers {
                     thead {
                         tr {
-                            th scope="col" { (words.partition) }
-                            th scope="col" { (words.records) }
-                            th scope="col" { (words.folded) }
-                            th scope="col" { (words.behind) }
+                            th scope="col" { (messages.partition) }
+                            th scope="col" { (messages.records) }
+                            th scope="col" { (messages.folded) }
+                            th scope="col" { (messages.behind) }
                         }
                     }
                     tbody {
@@ -147,7 +147,7 @@ fn partitions(visit: &Visit, lag: Option<&Lag>) -> Markup {
                     }
                 }
             } @else {
-                p.error { (words.log_is_silent) }
+                p.error { (messages.log_is_silent) }
             }
         }
     }
@@ -155,7 +155,7 @@ fn partitions(visit: &Visit, lag: Option<&Lag>) -> Markup {
 
 /// Names and how often each of them was.
 fn table(
-    visit: &Visit,
+    ctx: &PageContext,
     title: &str,
     hint: &str,
     head: [&str; 2],
@@ -167,7 +167,7 @@ fn table(
             h2 { (title) }
             p.hint { (hint) }
             @if rows.is_empty() {
-                p { (visit.words().nothing) }
+                p { (ctx.messages().nothing) }
             } @else {
                 table.numbers {
                     thead { tr { @for name in head { th scope="col" { (name) } } } }
@@ -175,7 +175,7 @@ fn table(
                         @for (name, count) in &rows {
                             tr {
                                 th scope="row" { code { (name) } }
-                                td { (visit.language.number(*count)) }
+                                td { (ctx.language.number(*count)) }
                             }
                         }
                     }
@@ -185,13 +185,13 @@ fn table(
     }
 }
 
-fn dead_letters(visit: &Visit, letters: &[DeadLetter]) -> Markup {
-    let words = visit.words();
+fn dead_letters(ctx: &PageContext, letters: &[DeadLetter]) -> Markup {
+    let messages = ctx.messages();
     html! {
         @if !letters.is_empty() {
             section.card.wide {
-                h2 { (words.newest_dead_letters) }
-                p.hint { (words.dead_letters_how) " " code { "anb dead-letters" } }
+                h2 { (messages.newest_dead_letters) }
+                p.hint { (messages.dead_letters_how) " " code { "anb dead-letters" } }
                 ul.letters {
                     @for letter in letters {
                         li {

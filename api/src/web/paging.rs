@@ -2,47 +2,47 @@
 
 use maud::{Markup, html};
 
-use super::visit::Visit;
+use super::page_context::PageContext;
 
 /// How much there is to page through.
 #[derive(Clone, Copy)]
-pub(super) enum Extent {
+pub(super) enum PageCount {
     /// So many pages.
-    Pages(u64),
+    Known(u64),
     /// Nobody has counted, but there is a page after this one.
-    More,
+    HasNext,
     /// Nobody has counted, and this is the last page.
-    NoMore,
+    Last,
 }
 
-impl Extent {
+impl PageCount {
     /// The page before `page`; from beyond the end one comes back to the last.
     fn before(self, page: u64) -> Option<u64> {
         let last = match self {
-            Self::Pages(pages) => pages.max(1),
-            Self::More | Self::NoMore => page,
+            Self::Known(pages) => pages.max(1),
+            Self::HasNext | Self::Last => page,
         };
         (page > 1).then(|| (page - 1).min(last))
     }
 
     fn after(self, page: u64) -> Option<u64> {
         let more = match self {
-            Self::Pages(pages) => page < pages,
-            Self::More => true,
-            Self::NoMore => false,
+            Self::Known(pages) => page < pages,
+            Self::HasNext => true,
+            Self::Last => false,
         };
         more.then(|| page + 1)
     }
 }
 
 pub(super) fn links(
-    visit: &Visit,
+    ctx: &PageContext,
     page: u64,
-    extent: Extent,
+    page_count: PageCount,
     link: impl Fn(&str) -> String,
 ) -> Markup {
-    let words = visit.words();
-    let (before, after) = (extent.before(page), extent.after(page));
+    let messages = ctx.messages();
+    let (before, after) = (page_count.before(page), page_count.after(page));
     let to = |page: u64, text: &str, rel: &str| {
         html! {
             a.button rel=(rel) href=(link(&page.to_string())) { (text) }
@@ -50,15 +50,15 @@ pub(super) fn links(
     };
     html! {
         @if before.is_some() || after.is_some() {
-            nav.paging aria-label=(words.pages) {
-                @if let Some(page) = before { (to(page, words.previous, "prev")) }
+            nav.paging aria-label=(messages.pages) {
+                @if let Some(page) = before { (to(page, messages.previous, "prev")) }
                 span {
-                    (words.page) " " (visit.language.number(page))
-                    @if let Extent::Pages(pages) = extent {
-                        " " (words.of) " " (visit.language.number(pages))
+                    (messages.page) " " (ctx.language.number(page))
+                    @if let PageCount::Known(pages) = page_count {
+                        " " (messages.of) " " (ctx.language.number(pages))
                     }
                 }
-                @if let Some(page) = after { (to(page, words.next, "next")) }
+                @if let Some(page) = after { (to(page, messages.next, "next")) }
             }
         }
     }
@@ -70,12 +70,13 @@ mod tests {
 
     #[test]
     fn links_lead_to_pages_that_there_are() {
-        let around = |extent: Extent, page| (extent.before(page), extent.after(page));
-        assert_eq!(around(Extent::Pages(3), 1), (None, Some(2)));
-        assert_eq!(around(Extent::Pages(3), 3), (Some(2), None));
-        assert_eq!(around(Extent::Pages(3), 9), (Some(3), None));
-        assert_eq!(around(Extent::Pages(0), 1), (None, None));
-        assert_eq!(around(Extent::More, 1), (None, Some(2)));
-        assert_eq!(around(Extent::NoMore, 2), (Some(1), None));
+        let around =
+            |page_count: PageCount, page| (page_count.before(page), page_count.after(page));
+        assert_eq!(around(PageCount::Known(3), 1), (None, Some(2)));
+        assert_eq!(around(PageCount::Known(3), 3), (Some(2), None));
+        assert_eq!(around(PageCount::Known(3), 9), (Some(3), None));
+        assert_eq!(around(PageCount::Known(0), 1), (None, None));
+        assert_eq!(around(PageCount::HasNext, 1), (None, Some(2)));
+        assert_eq!(around(PageCount::Last, 2), (Some(1), None));
     }
 }

@@ -8,23 +8,23 @@ use maud::{Markup, html};
 use projections::queries::{RankedArtist, RankingPage};
 
 use super::assets;
-use super::boards::Choice;
+use super::board_filter::BoardFilter;
 use super::layout::Page;
-use super::paging::{self, Extent};
-use super::visit::Visit;
-use super::words::Words;
+use super::messages::Messages;
+use super::page_context::PageContext;
+use super::paging::{self, PageCount};
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Paging, QueryFields};
 
-const ROWS: u32 = 20;
+const ROWS_PER_PAGE: u32 = 20;
 /// Rows around an artist.
-const AROUND: u32 = 11;
+const ROWS_AROUND_ARTIST: u32 = 11;
 /// Artists that a search shows at most.
-const FOUND: u32 = 20;
+const MAX_SEARCH_RESULTS: u32 = 20;
 
 /// What is to be seen of a board.
-enum View {
+enum RankingQuery {
     Page(Paging),
     /// The rows around an artist.
     Around(AccountId),
@@ -33,126 +33,131 @@ enum View {
 
 pub(super) async fn page(
     State(state): State<Shared>,
-    visit: Visit,
+    ctx: PageContext,
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let mut query = QueryFields::of(&uri);
-    let choice = Choice::of(&mut query);
+    let filter = BoardFilter::for_ranking(&mut query);
     let artist = match query.take("artist").as_deref() {
         None | Some("") => None,
-        Some("me") => match visit.somebody() {
+        Some("me") => match ctx.require_account() {
             Ok(person) => Some(person),
             Err(sign_in) => return Ok(*sign_in),
         },
         Some(artist) => Some(artist.parse().map_err(|_| ApiError::ArtistUnknown)?),
     };
-    let view = view(&mut query, artist);
+    let ranking_query = ranking_query(&mut query, artist);
     query.finish()?;
-    let board = choice.board();
-    let searched = match &view {
-        View::Search(name) => name.clone(),
-        View::Page(_) | View::Around(_) => String::new(),
+    let board = filter.board();
+    let searched = match &ranking_query {
+        RankingQuery::Search(name) => name.clone(),
+        RankingQuery::Page(_) | RankingQuery::Around(_) => String::new(),
     };
-    let (content, live) = match view {
-        View::Page(paging) => {
-            let erasures = state.web.erasures();
+    let (content, live) = match ranking_query {
+        RankingQuery::Page(paging) => {
+            let erasures = state.web.erasure_count();
             let page = state.web.page(&state.app.queries, &board, paging).await?;
             let chart = match paging.page {
                 1 => state.web.chart(&state.app.queries, erasures, &board, &page.artists).await,
                 _ => None,
             };
             let content = html! {
-                (rows_of(&visit, &choice, paging, &page))
-                @if let Some(chart) = chart { (chart.show(&visit)) }
+                (rows_of(&ctx, &filter, paging, &page))
+                @if let Some(chart) = chart { (chart.render(&ctx)) }
             };
             (content, Some(page.edition))
         }
-        View::Around(artist) => (around(&state, &visit, &choice, artist).await?, None),
-        View::Search(name) => (search(&state, &visit, &choice, &name).await?, None),
+        RankingQuery::Around(artist) => (around(&state, &ctx, &filter, artist).await?, None),
+        RankingQuery::Search(name) => (search(&state, &ctx, &filter, &name).await?, None),
     };
-    let words = visit.words();
+    let messages = ctx.messages();
     let boards = state.web.boards(&state.app.queries)?;
-    let title = choice.title(words);
-    let stream = live.map(|edition| choice.stream(&state.live.id(edition)));
-    let page = Page::new(&visit, title.as_str()).status(StatusCode::OK).script(&assets::RANKING);
-    Ok(page.show(&html! {
+    let title = filter.title(messages);
+    let stream = live.map(|edition| filter.stream_url(&state.live.id(edition)));
+    let page = Page::new(&ctx, title.as_str()).status(StatusCode::OK).script(&assets::RANKING);
+    Ok(page.render(&html! {
         div.heading {
             div {
-                p.tagline { (words.tagline) }
+                p.tagline { (messages.tagline) }
                 h1 { (title) }
             }
             @if let Some(stream) = &stream {
-                p.live #live data-stream=(stream) data-lost=(words.live_lost) data-live=(words.live) hidden {
-                    span.dot aria-hidden="true" {} span.text { (words.live) }
+                p.live #live data-stream=(stream) data-lost=(messages.live_lost) data-live=(messages.live) hidden {
+                    span.dot aria-hidden="true" {} span.text { (messages.live) }
                 }
             }
         }
-        (choice.bar(&visit, &boards))
-        (search_form(&visit, &choice, &searched))
+        (filter.navigation(&ctx, &boards))
+        (search_form(&ctx, &filter, &searched))
         (content)
     }))
 }
 
-fn view(query: &mut QueryFields, artist: Option<AccountId>) -> View {
+fn ranking_query(query: &mut QueryFields, artist: Option<AccountId>) -> RankingQuery {
     let name = query.take("q").unwrap_or_default();
     let name = name.trim();
     if !name.is_empty() {
-        return View::Search(name.chars().take(100).collect());
+        return RankingQuery::Search(name.chars().take(100).collect());
     }
     if let Some(artist) = artist {
-        return View::Around(artist);
+        return RankingQuery::Around(artist);
     }
     let page = query.integer("page", 1, 1, None);
-    View::Page(Paging { page, page_size: ROWS })
+    RankingQuery::Page(Paging { page, page_size: ROWS_PER_PAGE })
 }
 
-fn search_form(visit: &Visit, choice: &Choice, searched: &str) -> Markup {
-    let words = visit.words();
+fn search_form(ctx: &PageContext, filter: &BoardFilter, searched: &str) -> Markup {
+    let messages = ctx.messages();
     html! {
         form.search method="get" action="/" role="search" {
-            (choice.hidden())
-            label.unseen for="q" { (words.search) }
+            (filter.hidden_inputs())
+            label.unseen for="q" { (messages.search) }
             div.row {
                 input #q type="search" name="q" value=(searched) maxlength="100" autocomplete="off"
                     aria-describedby="q-hint";
-                button { (words.search) }
-                @if visit.person.is_some() {
-                    a.button href=(choice.link(&[("artist", "me")])) { (words.find_me) }
+                button { (messages.search) }
+                @if ctx.account.is_some() {
+                    a.button href=(filter.url(&[("artist", "me")])) { (messages.find_me) }
                 }
             }
-            p.hint #q-hint { (words.search_hint) }
+            p.hint #q-hint { (messages.search_hint) }
         }
     }
 }
 
 /// A page of the board. The first one follows what happens.
-fn rows_of(visit: &Visit, choice: &Choice, paging: Paging, page: &RankingPage) -> Markup {
-    let words = visit.words();
-    let extent = Extent::Pages(paging.total_pages(page.total));
+fn rows_of(ctx: &PageContext, filter: &BoardFilter, paging: Paging, page: &RankingPage) -> Markup {
+    let messages = ctx.messages();
+    let page_count = PageCount::Known(paging.total_pages(page.total));
     html! {
-        p.count { strong #total { (visit.language.number(page.total)) } " " (words.artists) }
+        p.count { strong #total { (ctx.language.number(page.total)) } " " (messages.artists) }
         @if page.total == 0 {
-            p.empty { (words.nobody_ranks) }
+            p.empty { (messages.nobody_ranks) }
         }
-        (table(visit, &page.artists, None, paging.page))
-        (paging::links(visit, paging.page, extent, |page| choice.link(&[("page", page)])))
+        (table(ctx, &page.artists, None, paging.page))
+        (paging::links(ctx, paging.page, page_count, |page| filter.url(&[("page", page)])))
     }
 }
 
-fn table(visit: &Visit, artists: &[RankedArtist], marked: Option<AccountId>, page: u64) -> Markup {
-    let words = visit.words();
+fn table(
+    ctx: &PageContext,
+    artists: &[RankedArtist],
+    marked: Option<AccountId>,
+    page: u64,
+) -> Markup {
+    let messages = ctx.messages();
     html! {
-        table.ranking data-page=(page) data-size=(ROWS) data-language=(visit.language.tag()) {
-            caption.unseen { (words.ranking) }
+        table.ranking data-page=(page) data-size=(ROWS_PER_PAGE) data-language=(ctx.language.tag()) {
+            caption.unseen { (messages.ranking) }
             thead {
                 tr {
-                    th scope="col" { (words.place) }
-                    th scope="col" { (words.artist) }
-                    th.origin scope="col" { (words.origin) }
-                    th.votes scope="col" { (words.votes) }
+                    th scope="col" { (messages.place) }
+                    th scope="col" { (messages.artist) }
+                    th.origin scope="col" { (messages.origin) }
+                    th.votes scope="col" { (messages.votes) }
                 }
             }
-            tbody #rows { @for artist in artists { (row(visit, artist, marked)) } }
+            tbody #rows { @for artist in artists { (row(ctx, artist, marked)) } }
         }
         // What a row that comes in later is made of.
         template #row {
@@ -160,71 +165,72 @@ fn table(visit: &Visit, artists: &[RankedArtist], marked: Option<AccountId>, pag
                 td.place {} th.artist scope="row" { a.name {} span.from {} } td.origin {} td.votes {}
             }
         }
-        p #news.unseen role="status" data-place=(words.place) {}
+        p #news.unseen role="status" data-place=(messages.place) {}
     }
 }
 
-fn row(visit: &Visit, artist: &RankedArtist, marked: Option<AccountId>) -> Markup {
+fn row(ctx: &PageContext, artist: &RankedArtist, marked: Option<AccountId>) -> Markup {
     let ranked = &artist.ranked;
     let id = ranked.standing.artist;
     let origin = format!("{}, {}", ranked.city, ranked.country);
     html! {
         tr data-artist=(id) aria-current=[(marked == Some(id)).then_some("true")] {
-            td.place { (visit.language.number(ranked.position)) }
+            td.place { (ctx.language.number(ranked.position)) }
             th.artist scope="row" {
                 a.name href={ "/?artist=" (id) } { (artist.name) }
                 span.from { (origin) }
             }
             td.origin { (origin) }
-            td.votes { (visit.language.number(ranked.standing.votes)) }
+            td.votes { (ctx.language.number(ranked.standing.votes)) }
         }
     }
 }
 
 async fn around(
     state: &Shared,
-    visit: &Visit,
-    choice: &Choice,
+    ctx: &PageContext,
+    filter: &BoardFilter,
     artist: AccountId,
 ) -> Result<Markup, ApiError> {
-    let words = visit.words();
-    let oneself = visit.person == Some(artist);
-    let found = state.app.queries.ranking_around(&choice.board(), artist, AROUND).await?;
+    let messages = ctx.messages();
+    let oneself = ctx.account == Some(artist);
+    let found =
+        state.app.queries.ranking_around(&filter.board(), artist, ROWS_AROUND_ARTIST).await?;
     let page = match found {
         Some(page) => page,
         None if oneself => {
-            return Ok(html! { p.empty { (words.not_ranked) } (back(words, choice)) });
+            return Ok(html! { p.empty { (messages.not_ranked) } (back(messages, filter)) });
         }
         None => return Err(ApiError::ArtistUnknown),
     };
     let marked = page.artists.iter().find(|row| row.ranked.standing.artist == artist);
-    let name = marked.map_or("", |row| if oneself { words.you } else { row.name.as_str() });
+    let name = marked.map_or("", |row| if oneself { messages.you } else { row.name.as_str() });
     Ok(html! {
-        h2 { (words.around) " " (name) }
-        (table(visit, &page.artists, Some(artist), 0))
-        (back(words, choice))
+        h2 { (messages.around) " " (name) }
+        (table(ctx, &page.artists, Some(artist), 0))
+        (back(messages, filter))
     })
 }
 
 async fn search(
     state: &Shared,
-    visit: &Visit,
-    choice: &Choice,
+    ctx: &PageContext,
+    filter: &BoardFilter,
     name: &str,
 ) -> Result<Markup, ApiError> {
-    let words = visit.words();
-    let found = state.app.queries.ranked_by_name(&choice.board(), name, FOUND).await?;
+    let messages = ctx.messages();
+    let found = state.app.queries.ranked_by_name(&filter.board(), name, MAX_SEARCH_RESULTS).await?;
     Ok(html! {
-        h2 { (words.search_results) ": " q { (name) } }
+        h2 { (messages.search_results) ": " q { (name) } }
         @if found.is_empty() {
-            p.empty role="status" { (words.nobody_found) }
+            p.empty role="status" { (messages.nobody_found) }
         } @else {
-            (table(visit, &found, None, 0))
+            (table(ctx, &found, None, 0))
         }
-        (back(words, choice))
+        (back(messages, filter))
     })
 }
 
-fn back(words: &Words, choice: &Choice) -> Markup {
-    html! { p.back { a.button href=(choice.link(&[])) { (words.back_to_ranking) } } }
+fn back(messages: &Messages, filter: &BoardFilter) -> Markup {
+    html! { p.back { a.button href=(filter.url(&[])) { (messages.back_to_ranking) } } }
 }

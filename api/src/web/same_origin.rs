@@ -13,7 +13,7 @@ use http::{HeaderMap, Method};
 use crate::error::ApiError;
 
 /// Around the routes of the pages.
-pub(super) async fn guard(request: Request, next: Next) -> Response {
+pub(super) async fn require(request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     if reads || is_our_own(request.headers()) {
         next.run(request).await

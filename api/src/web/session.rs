@@ -10,9 +10,9 @@ use http::{HeaderMap, HeaderValue};
 
 use super::language::Language;
 
-const SESSION: &str = "anb_session";
-const LANGUAGE: &str = "anb_language";
-const YEAR: i64 = 365 * 24 * 60 * 60;
+const SESSION_COOKIE: &str = "anb_session";
+const LANGUAGE_COOKIE: &str = "anb_language";
+const ONE_YEAR_SECONDS: i64 = 365 * 24 * 60 * 60;
 
 /// What the cookies of a request hold.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,8 +27,8 @@ impl Cookies {
         let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         for cookie in values.flat_map(Cookie::split_parse).flatten() {
             let place = match cookie.name() {
-                SESSION => &mut found.session,
-                LANGUAGE => &mut found.language,
+                SESSION_COOKIE => &mut found.session,
+                LANGUAGE_COOKIE => &mut found.language,
                 _ => continue,
             };
             *place = Some(cookie.value().to_owned());
@@ -38,19 +38,19 @@ impl Cookies {
 }
 
 /// Begins a session. `secure` keeps it off plain HTTP.
-pub(super) fn begin(token: &str, seconds: u64, secure: bool) -> HeaderValue {
-    let seconds = i64::try_from(seconds).unwrap_or(YEAR);
-    header(cookie(SESSION, token, seconds, secure))
+pub(super) fn start_cookie(token: &str, seconds: u64, secure: bool) -> HeaderValue {
+    let seconds = i64::try_from(seconds).unwrap_or(ONE_YEAR_SECONDS);
+    header(cookie(SESSION_COOKIE, token, seconds, secure))
 }
 
 /// Ends the session.
-pub(super) fn end(secure: bool) -> HeaderValue {
-    header(cookie(SESSION, "", 0, secure))
+pub(super) fn end_cookie(secure: bool) -> HeaderValue {
+    header(cookie(SESSION_COOKIE, "", 0, secure))
 }
 
 /// Keeps the chosen language.
-pub(super) fn speak(language: Language, secure: bool) -> HeaderValue {
-    header(cookie(LANGUAGE, language.tag(), YEAR, secure))
+pub(super) fn language_cookie(language: Language, secure: bool) -> HeaderValue {
+    header(cookie(LANGUAGE_COOKIE, language.tag(), ONE_YEAR_SECONDS, secure))
 }
 
 fn cookie<'a>(name: &'a str, value: &'a str, seconds: i64, secure: bool) -> Cookie<'a> {
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_session_comes_back_and_scripts_cannot_read_it() {
-        let set = begin("a.b-c_d", 60, true);
+        let set = start_cookie("a.b-c_d", 60, true);
         let set = set.to_str().unwrap();
         for attribute in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/", "Max-Age=60"] {
             assert!(set.contains(attribute), "{attribute} in {set}");
@@ -84,6 +84,6 @@ mod tests {
         let found = Cookies::of(&headers);
         assert_eq!(found.session.as_deref(), Some("a.b-c_d"));
         assert_eq!(found.language.as_deref(), Some("en"));
-        assert!(end(false).to_str().unwrap().contains("Max-Age=0"));
+        assert!(end_cookie(false).to_str().unwrap().contains("Max-Age=0"));
     }
 }

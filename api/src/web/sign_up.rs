@@ -8,31 +8,31 @@ use http::StatusCode;
 use maud::html;
 use uuid::Uuid;
 
-use super::fields::{Draft, Field};
+use super::form::{Field, FormState};
 use super::layout::Page;
-use super::sign_in::{enter, then};
-use super::visit::Visit;
+use super::page_context::PageContext;
+use super::sign_in::{see_other, start_session};
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Circumstances, WebForm};
 use crate::routes::auth::signup::parse;
 use crate::routes::pending::failed;
 
-pub(super) async fn form(visit: Visit) -> Response {
-    show(&visit, &Draft::default(), StatusCode::OK)
+pub(super) async fn form(ctx: PageContext) -> Response {
+    show(&ctx, &FormState::default(), StatusCode::OK)
 }
 
 pub(super) async fn submit(
     State(state): State<Shared>,
-    visit: Visit,
+    ctx: PageContext,
     Circumstances(context): Circumstances,
     form: WebForm,
 ) -> Result<Response, ApiError> {
     let registration = match parse(form.object()) {
         Ok(registration) => registration,
         Err(ApiError::Validation(problems)) => {
-            let draft = Draft::refused(form, &visit, &problems);
-            return Ok(show(&visit, &draft, StatusCode::UNPROCESSABLE_ENTITY));
+            let form_state = FormState::invalid(form, &ctx, &problems);
+            return Ok(show(&ctx, &form_state, StatusCode::UNPROCESSABLE_ENTITY));
         }
         Err(error) => return Err(error),
     };
@@ -41,18 +41,18 @@ pub(super) async fn submit(
     let context = Context { idempotency_key: key.map(str::to_owned), ..context };
     let answer = state.app.commands.register(&context, registration).await;
     match answer.map_err(failed(ApiError::RegistrationRejected)) {
-        Ok(Answer::Done(account)) => enter(&state, account, "/me/upload"),
-        Ok(Answer::Pending(_)) => Ok(then("/sign-in?pending=1")),
+        Ok(Answer::Done(account)) => start_session(&state, account, "/me/upload"),
+        Ok(Answer::Pending(_)) => Ok(see_other("/sign-in?pending=1")),
         Err(ApiError::RegistrationRejected(Rejection::EmailTaken)) => {
-            let draft = Draft::wrong(form, "email", visit.words().email_taken);
-            Ok(show(&visit, &draft, StatusCode::BAD_REQUEST))
+            let form_state = FormState::with_error(form, "email", ctx.messages().email_taken);
+            Ok(show(&ctx, &form_state, StatusCode::BAD_REQUEST))
         }
         Err(error) => Err(error),
     }
 }
 
-fn show(visit: &Visit, draft: &Draft, status: StatusCode) -> Response {
-    let words = visit.words();
+fn show(ctx: &PageContext, form_state: &FormState, status: StatusCode) -> Response {
+    let messages = ctx.messages();
     let text =
         |name, label, autocomplete| Field { name, label, kind: "text", autocomplete, hint: None };
     let password = |name, label, hint| Field {
@@ -62,27 +62,27 @@ fn show(visit: &Visit, draft: &Draft, status: StatusCode) -> Response {
         autocomplete: "new-password",
         hint,
     };
-    let email = Field { kind: "email", ..text("email", words.email, "email") };
-    Page::new(visit, words.sign_up).status(status).show(&html! {
+    let email = Field { kind: "email", ..text("email", messages.email, "email") };
+    Page::new(ctx, messages.sign_up).status(status).render(&html! {
         div.narrow {
-            h1 { (words.create_account) }
-            (draft.summary(words))
+            h1 { (messages.create_account) }
+            (form_state.summary(messages))
             form.card method="post" action="/sign-up" novalidate {
                 input type="hidden" name="key" value=(Uuid::new_v4());
                 div.pair {
-                    (draft.field(&text("first_name", words.first_name, "given-name")))
-                    (draft.field(&text("last_name", words.last_name, "family-name")))
+                    (form_state.field(&text("first_name", messages.first_name, "given-name")))
+                    (form_state.field(&text("last_name", messages.last_name, "family-name")))
                 }
-                (draft.field(&email))
-                (draft.field(&password("password1", words.password, Some(words.password_hint))))
-                (draft.field(&password("password2", words.password_again, None)))
+                (form_state.field(&email))
+                (form_state.field(&password("password1", messages.password, Some(messages.password_hint))))
+                (form_state.field(&password("password2", messages.password_again, None)))
                 div.pair {
-                    (draft.field(&text("city", words.city, "address-level2")))
-                    (draft.field(&text("country", words.country, "country-name")))
+                    (form_state.field(&text("city", messages.city, "address-level2")))
+                    (form_state.field(&text("country", messages.country, "country-name")))
                 }
-                button.primary { (words.create_account) }
+                button.primary { (messages.create_account) }
             }
-            p { (words.have_account) " " a href="/sign-in" { (words.sign_in) } }
+            p { (messages.have_account) " " a href="/sign-in" { (messages.sign_in) } }
         }
     })
 }

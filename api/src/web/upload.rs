@@ -6,88 +6,90 @@ use http::StatusCode;
 use maud::html;
 
 use super::assets;
-use super::fields::{Draft, Field};
+use super::form::{Field, FormState};
 use super::layout::Page;
-use super::sign_in::then;
-use super::visit::{SignedIn, Visit};
+use super::page_context::{PageContext, SignedIn};
+use super::sign_in::see_other;
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Circumstances, WebForm};
 use crate::routes::videos::upload::enter;
 
-pub(super) async fn form(
-    State(state): State<Shared>,
-    SignedIn { visit, .. }: SignedIn,
-) -> Response {
-    show(&state, &visit, &Draft::default(), StatusCode::OK)
+pub(super) async fn form(State(state): State<Shared>, SignedIn { ctx, .. }: SignedIn) -> Response {
+    show(&state, &ctx, &FormState::default(), StatusCode::OK)
 }
 
 pub(super) async fn submit(
     State(state): State<Shared>,
-    SignedIn { visit, person: owner }: SignedIn,
+    SignedIn { ctx, account: owner }: SignedIn,
     Circumstances(context): Circumstances,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let words = visit.words();
+    let messages = ctx.messages();
     let refused = |text: &str, status| {
-        let draft = Draft::wrong(WebForm::default(), "file", text);
-        Ok(show(&state, &visit, &draft, status))
+        let form_state = FormState::with_error(WebForm::default(), "file", text);
+        Ok(show(&state, &ctx, &form_state, status))
     };
     match enter(&state, owner, &context, request).await {
-        Ok(_) => Ok(then("/me/videos?uploaded=1")),
+        Ok(_) => Ok(see_other("/me/videos?uploaded=1")),
         Err(ApiError::Validation(problems)) => {
-            let draft = Draft::refused(WebForm::default(), &visit, &problems);
-            Ok(show(&state, &visit, &draft, StatusCode::UNPROCESSABLE_ENTITY))
+            let form_state = FormState::invalid(WebForm::default(), &ctx, &problems);
+            Ok(show(&state, &ctx, &form_state, StatusCode::UNPROCESSABLE_ENTITY))
         }
         Err(ApiError::NoFile | ApiError::NotAVideo) => {
-            refused(words.not_a_video, StatusCode::BAD_REQUEST)
+            refused(messages.not_a_video, StatusCode::BAD_REQUEST)
         }
-        Err(ApiError::VideoTooLarge) => refused(words.too_large, StatusCode::BAD_REQUEST),
+        Err(ApiError::VideoTooLarge) => refused(messages.too_large, StatusCode::BAD_REQUEST),
         Err(error) => Err(error),
     }
 }
 
-fn show(state: &Shared, visit: &Visit, draft: &Draft, status: StatusCode) -> Response {
-    let words = visit.words();
+fn show(state: &Shared, ctx: &PageContext, form_state: &FormState, status: StatusCode) -> Response {
+    let messages = ctx.messages();
     let max = state.app.settings.max_video_size;
     let limit = format!(
         "{} {}: {} MB.",
-        words.upload_hint,
-        words.upload_limit,
-        visit.language.number(max / (1024 * 1024))
+        messages.upload_hint,
+        messages.upload_limit,
+        ctx.language.number(max / (1024 * 1024))
     );
-    let title =
-        Field { name: "title", label: words.title, kind: "text", autocomplete: "off", hint: None };
-    let page = Page::new(visit, words.upload).status(status).script(&assets::UPLOAD);
-    page.chosen_files().show(&html! {
+    let title = Field {
+        name: "title",
+        label: messages.title,
+        kind: "text",
+        autocomplete: "off",
+        hint: None,
+    };
+    let page = Page::new(ctx, messages.upload).status(status).script(&assets::UPLOAD);
+    page.allow_blob_media().render(&html! {
         div.narrow {
-            h1 { (words.upload) }
-            (draft.summary(words))
+            h1 { (messages.upload) }
+            (form_state.summary(messages))
             form.card #upload method="post" action="/me/upload" enctype="multipart/form-data"
-                data-max=(max) data-too-large=(words.too_large) data-not-a-video=(words.not_a_video)
-                data-too-many=(words.too_many_uploads) data-bad-title=(words.title_rule)
-                data-waiting=(words.upload_waits) data-goes-on=(words.upload_goes_on)
-                data-stopped=(words.upload_stopped) {
-                (draft.field(&title))
+                data-max=(max) data-too-large=(messages.too_large) data-not-a-video=(messages.not_a_video)
+                data-too-many=(messages.too_many_uploads) data-bad-title=(messages.title_rule)
+                data-waiting=(messages.upload_waits) data-goes-on=(messages.upload_goes_on)
+                data-stopped=(messages.upload_stopped) {
+                (form_state.field(&title))
                 div.field {
-                    label for="description" { (words.description) " (" (words.optional) ")" }
-                    (draft.notes("description", None))
+                    label for="description" { (messages.description) " (" (messages.optional) ")" }
+                    (form_state.notes("description", None))
                     textarea #description name="description" rows="4" maxlength="2000" {}
                 }
-                div.field.drop data-drop=(words.drop_here) {
-                    label for="file" { (words.file) }
-                    (draft.notes("file", Some(&limit)))
+                div.field.drop data-drop=(messages.drop_here) {
+                    label for="file" { (messages.file) }
+                    (form_state.notes("file", Some(&limit)))
                     input #file type="file" name="file" accept="video/*" required
-                        aria-describedby=[draft.described("file", Some(&limit))];
+                        aria-describedby=[form_state.described("file", Some(&limit))];
                     video #preview muted playsinline controls hidden {}
                 }
                 div.field #sending hidden {
-                    label for="progress" { (words.sending) }
+                    label for="progress" { (messages.sending) }
                     progress #progress max="100" value="0" {}
-                    button #stop type="button" { (words.cancel) }
+                    button #stop type="button" { (messages.cancel) }
                 }
                 p.error #upload-news role="alert" {}
-                button.primary #send { (words.send) }
+                button.primary #send { (messages.send) }
             }
         }
     })

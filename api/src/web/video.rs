@@ -11,8 +11,8 @@ use projections::queries::PublicVideo;
 use super::assets;
 use super::gallery::votes;
 use super::layout::Page;
-use super::sign_in::then;
-use super::visit::Visit;
+use super::page_context::PageContext;
+use super::sign_in::see_other;
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Circumstances, QueryFields, VideoPath};
@@ -31,24 +31,24 @@ enum Ballot {
 
 pub(super) async fn page(
     State(state): State<Shared>,
-    visit: Visit,
+    ctx: PageContext,
     path: VideoPath,
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let id = path.or(ApiError::VideoNotFound)?;
     let command = QueryFields::of(&uri).take("command");
     let video = state.app.queries.public_video(id).await?.ok_or(ApiError::VideoNotFound)?;
-    let ballot = ballot(&state, &visit, id, command.as_deref()).await?;
+    let ballot = ballot(&state, &ctx, id, command.as_deref()).await?;
     let storage = state.app.storage.as_ref();
     let film = signed_url(storage, &video.processed_key, URL_VALID_FOR).await?;
     let poster = signed_url_if_any(storage, video.poster_key.as_deref(), URL_VALID_FOR).await?;
-    let words = visit.words();
+    let messages = ctx.messages();
     let address = format!("{}/videos/{id}", state.app.settings.public_url);
-    let page = Page::new(&visit, video.title.as_str())
+    let page = Page::new(&ctx, video.title.as_str())
         .script(&assets::VIDEO)
-        .media(Some(&film))
-        .head(preview(&visit, &video, &address));
-    Ok(page.show(&html! {
+        .allow_media_from(Some(&film))
+        .head(preview(&ctx, &video, &address));
+    Ok(page.render(&html! {
         article.player {
             div.screen {
                 // Nothing of the film is loaded, and nothing in its frame moves, until somebody plays it.
@@ -58,26 +58,26 @@ pub(super) async fn page(
                         source src=(hls_url("", id)) type="application/vnd.apple.mpegurl";
                     }
                     source src=(film) type="video/mp4";
-                    p { (words.no_video_support) " " a href=(film) { (video.title) } }
+                    p { (messages.no_video_support) " " a href=(film) { (video.title) } }
                 }
             }
             div.heading {
                 div {
                     h1 { (video.title) }
-                    p { (words.by) " " strong { (video.artist_name) } " · " (video.city) ", " (video.country) }
+                    p { (messages.by) " " strong { (video.artist_name) } " · " (video.city) ", " (video.country) }
                     p.hint {
-                        (words.uploaded_on) " "
-                        time datetime=(video.uploaded_at.to_rfc3339()) { (visit.language.day(video.uploaded_at)) }
+                        (messages.uploaded_on) " "
+                        time datetime=(video.uploaded_at.to_rfc3339()) { (ctx.language.day(video.uploaded_at)) }
                     }
                 }
-                (box_of(&visit, &video, &ballot))
+                (vote_box(&ctx, &video, &ballot))
             }
             section.share aria-labelledby="share-title" {
-                h2 #share-title { (words.share) }
+                h2 #share-title { (messages.share) }
                 div.row {
-                    label.unseen for="link" { (words.share_link) }
+                    label.unseen for="link" { (messages.share_link) }
                     input #link readonly value=(address);
-                    button #copy type="button" data-done=(words.copied) hidden { (words.copy) }
+                    button #copy type="button" data-done=(messages.copied) hidden { (messages.copy) }
                 }
                 p #copy-news role="status" {}
             }
@@ -86,12 +86,12 @@ pub(super) async fn page(
 }
 
 /// What other sites show of a link: <https://ogp.me>.
-fn preview(visit: &Visit, video: &PublicVideo, address: &str) -> Markup {
-    let words = visit.words();
+fn preview(ctx: &PageContext, video: &PublicVideo, address: &str) -> Markup {
+    let messages = ctx.messages();
     let about = format!("{} · {}, {}", video.artist_name, video.city, video.country);
     let properties = [
         ("og:type", "video.other"),
-        ("og:site_name", words.contest),
+        ("og:site_name", messages.contest),
         ("og:title", video.title.as_str()),
         ("og:description", about.as_str()),
         ("og:url", address),
@@ -108,11 +108,11 @@ fn preview(visit: &Visit, video: &PublicVideo, address: &str) -> Markup {
 
 async fn ballot(
     state: &Shared,
-    visit: &Visit,
+    ctx: &PageContext,
     video: VideoId,
     command: Option<&str>,
 ) -> Result<Ballot, ApiError> {
-    let Some(voter) = visit.person else { return Ok(Ballot::SignedOut) };
+    let Some(voter) = ctx.account else { return Ok(Ballot::SignedOut) };
     if state.app.queries.has_voted(voter, video).await? {
         return Ok(Ballot::Voted);
     }
@@ -126,27 +126,27 @@ async fn ballot(
     })
 }
 
-fn box_of(visit: &Visit, video: &PublicVideo, ballot: &Ballot) -> Markup {
-    let words = visit.words();
+fn vote_box(ctx: &PageContext, video: &PublicVideo, ballot: &Ballot) -> Markup {
+    let messages = ctx.messages();
     let here = format!("/videos/{}", video.id);
     html! {
-        section.ballot #ballot aria-label=(words.vote) data-refresh[matches!(ballot, Ballot::Waiting)] {
-            p.votes { (votes(visit, video.votes)) }
+        section.ballot #ballot aria-label=(messages.vote) data-refresh[matches!(ballot, Ballot::Waiting)] {
+            p.votes { (votes(ctx, video.votes)) }
             @match ballot {
                 Ballot::SignedOut => {
-                    a.button.primary href={ "/sign-in?next=" (here) } { (words.sign_in_to_vote) }
+                    a.button.primary href={ "/sign-in?next=" (here) } { (messages.sign_in_to_vote) }
                 }
                 Ballot::Open => {
                     form method="post" action={ (here) "/vote" } {
-                        button.primary { (words.vote) }
+                        button.primary { (messages.vote) }
                     }
                 }
                 Ballot::Waiting => {
-                    p role="status" { strong { (words.waiting) } " " (words.waiting_hint) }
-                    a.button href=(visit.here) { (words.refresh) }
+                    p role="status" { strong { (messages.waiting) } " " (messages.waiting_hint) }
+                    a.button href=(ctx.path_and_query) { (messages.refresh) }
                 }
                 Ballot::Voted => {
-                    p role="status" { strong.done { "✓ " (words.voted) } br; (words.voted_hint) }
+                    p role="status" { strong.done { "✓ " (messages.voted) } br; (messages.voted_hint) }
                 }
             }
         }
@@ -166,20 +166,20 @@ pub(super) async fn poster(
 
 pub(super) async fn vote(
     State(state): State<Shared>,
-    visit: Visit,
+    ctx: PageContext,
     Circumstances(context): Circumstances,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
     let video = path.or(ApiError::VoteRejected(Rejection::VideoUnknown))?;
     let here = format!("/videos/{video}");
-    let Some(voter) = visit.person else { return Ok(visit.sign_in(&here)) };
+    let Some(voter) = ctx.account else { return Ok(ctx.redirect_to_sign_in(&here)) };
     // A form that is sent twice is one vote, and no error.
     let context = Context { idempotency_key: Some(format!("page {video}")), ..context };
     let voted = state.app.commands.vote(&context, voter, video).await;
     match voted.map_err(failed(ApiError::VoteRejected)) {
-        Ok(Answer::Pending(token)) => Ok(then(&format!("{here}?command={token}"))),
+        Ok(Answer::Pending(token)) => Ok(see_other(&format!("{here}?command={token}"))),
         Ok(Answer::Done(_)) | Err(ApiError::VoteRejected(Rejection::AlreadyVoted)) => {
-            Ok(then(&here))
+            Ok(see_other(&here))
         }
         Err(error) => Err(error),
     }

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::QueryFields;
-use crate::live::Hangup;
+use crate::live::Disconnect;
 
 const LAST_EVENT_ID: &str = "last-event-id";
 
@@ -37,7 +37,7 @@ pub(crate) async fn stream(
     State(state): State<Shared>,
     uri: Uri,
     headers: HeaderMap,
-    hangup: Option<Extension<Hangup>>,
+    disconnect: Option<Extension<Disconnect>>,
 ) -> Result<Response, ApiError> {
     let mut query = QueryFields::of(&uri);
     let board = query.board();
@@ -48,13 +48,13 @@ pub(crate) async fn stream(
         Some(value) => Some(value.to_str().unwrap_or("?").to_owned()),
         None => asked,
     };
-    let hangup = hangup.map(|Extension(hangup)| hangup).unwrap_or_default();
-    let watching = state.live.watch(board, last_id.as_deref(), hangup).await?;
+    let disconnect = disconnect.map(|Extension(disconnect)| disconnect).unwrap_or_default();
+    let subscription = state.live.subscribe(board, last_id.as_deref(), disconnect).await?;
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         // For nginx, which would gather messages otherwise.
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
-    Ok((headers, Body::from_stream(watching)).into_response())
+    Ok((headers, Body::from_stream(subscription)).into_response())
 }

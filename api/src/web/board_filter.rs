@@ -4,41 +4,41 @@ use maud::{Markup, html};
 use projections::boards::{Board, BoardSize};
 use url::form_urlencoded::Serializer;
 
-use super::visit::Visit;
-use super::words::Words;
+use super::messages::Messages;
+use super::page_context::PageContext;
 use crate::extract::QueryFields;
 
 /// Links to the largest boards of each kind.
-const LINKS: usize = 5;
+const MAX_LINKS: usize = 5;
 /// Names that the fields suggest.
-const SUGGESTIONS: usize = 50;
+const MAX_SUGGESTIONS: usize = 50;
 
 /// The city and the country that were asked for, as they were written.
-pub(super) struct Choice {
+pub(super) struct BoardFilter {
     city: Option<String>,
     country: Option<String>,
     /// Where it is shown.
     path: &'static str,
 }
 
-impl Choice {
+impl BoardFilter {
     /// Of the ranking.
-    pub(super) fn of(query: &mut QueryFields) -> Self {
+    pub(super) fn for_ranking(query: &mut QueryFields) -> Self {
         Self { city: query.place("city"), country: query.place("country"), path: "/" }
     }
 
     /// Of the gallery.
-    pub(super) fn of_gallery(query: &mut QueryFields) -> Self {
-        Self { path: "/videos", ..Self::of(query) }
+    pub(super) fn for_gallery(query: &mut QueryFields) -> Self {
+        Self { path: "/videos", ..Self::for_ranking(query) }
     }
 
     pub(super) fn board(&self) -> Board {
         Board::of(self.city.as_deref(), self.country.as_deref())
     }
 
-    pub(super) fn title(&self, words: &Words) -> String {
+    pub(super) fn title(&self, messages: &Messages) -> String {
         match (self.city.as_deref(), self.country.as_deref()) {
-            (None, None) => words.whole_contest.to_owned(),
+            (None, None) => messages.whole_contest.to_owned(),
             (Some(place), None) | (None, Some(place)) => place.to_owned(),
             (Some(city), Some(country)) => format!("{city}, {country}"),
         }
@@ -50,14 +50,14 @@ impl Choice {
     }
 
     /// The same board with other parameters.
-    pub(super) fn link(&self, parameters: &[(&str, &str)]) -> String {
+    pub(super) fn url(&self, parameters: &[(&str, &str)]) -> String {
         let mut all = self.places();
         all.extend_from_slice(parameters);
         address(self.path, &all)
     }
 
     /// Where its changes come from, for who knows it as of `id`.
-    pub(super) fn stream(&self, id: &str) -> String {
+    pub(super) fn stream_url(&self, id: &str) -> String {
         let path = "/api/public/rankings/stream";
         let mut all = self.places();
         all.push(("last_event_id", id));
@@ -65,22 +65,22 @@ impl Choice {
     }
 
     /// For another form on the page.
-    pub(super) fn hidden(&self) -> Markup {
+    pub(super) fn hidden_inputs(&self) -> Markup {
         html! {
             @for (name, value) in self.places() { input type="hidden" name=(name) value=(value); }
         }
     }
 
     /// Links to the largest boards, and fields for any other.
-    pub(super) fn bar(&self, visit: &Visit, boards: &[BoardSize]) -> Markup {
-        let words = visit.words();
+    pub(super) fn navigation(&self, ctx: &PageContext, boards: &[BoardSize]) -> Markup {
+        let messages = ctx.messages();
         let countries: Vec<&str> = boards
             .iter()
             .filter_map(|board| if board.city.is_none() { board.country.as_deref() } else { None })
-            .take(SUGGESTIONS)
+            .take(MAX_SUGGESTIONS)
             .collect();
         let cities: Vec<&str> =
-            boards.iter().filter_map(|board| board.city.as_deref()).take(SUGGESTIONS).collect();
+            boards.iter().filter_map(|board| board.city.as_deref()).take(MAX_SUGGESTIONS).collect();
         let link = |city: Option<&str>, country: Option<&str>, text: &str| {
             let there = Self {
                 city: city.map(str::to_owned),
@@ -89,23 +89,23 @@ impl Choice {
             };
             let here = there.board() == self.board();
             html! {
-                li { a href=(there.link(&[])) aria-current=[here.then_some("page")] { (text) } }
+                li { a href=(there.url(&[])) aria-current=[here.then_some("page")] { (text) } }
             }
         };
         html! {
-            nav.boards aria-label=(words.boards) {
+            nav.boards aria-label=(messages.boards) {
                 ul {
-                    (link(None, None, words.whole_contest))
-                    @for country in countries.iter().take(LINKS) { (link(None, Some(country), country)) }
-                    @for city in cities.iter().take(LINKS) { (link(Some(city), None, city)) }
+                    (link(None, None, messages.whole_contest))
+                    @for country in countries.iter().take(MAX_LINKS) { (link(None, Some(country), country)) }
+                    @for city in cities.iter().take(MAX_LINKS) { (link(Some(city), None, city)) }
                 }
             }
             details.filters open[!self.places().is_empty()] {
-                summary { (words.filters) }
+                summary { (messages.filters) }
                 form method="get" action=(self.path) {
-                    (place("country", words.country, self.country.as_deref(), &countries))
-                    (place("city", words.city, self.city.as_deref(), &cities))
-                    button { (words.show) }
+                    (place("country", messages.country, self.country.as_deref(), &countries))
+                    (place("city", messages.city, self.city.as_deref(), &cities))
+                    button { (messages.show) }
                 }
             }
         }
@@ -139,11 +139,11 @@ mod tests {
     #[test]
     fn links_keep_the_board() {
         let uri = "/?city=Bogot%C3%A1&country=%20".parse().unwrap();
-        let choice = Choice::of(&mut QueryFields::of(&uri));
-        assert_eq!(choice.link(&[]), "/?city=Bogot%C3%A1");
-        assert_eq!(choice.link(&[("page", "2")]), "/?city=Bogot%C3%A1&page=2");
-        assert!(choice.stream("a.1").ends_with("?city=Bogot%C3%A1&last_event_id=a.1"));
-        let everybody = Choice::of(&mut QueryFields::of(&"/".parse().unwrap()));
-        assert_eq!(everybody.link(&[]), "/");
+        let filter = BoardFilter::for_ranking(&mut QueryFields::of(&uri));
+        assert_eq!(filter.url(&[]), "/?city=Bogot%C3%A1");
+        assert_eq!(filter.url(&[("page", "2")]), "/?city=Bogot%C3%A1&page=2");
+        assert!(filter.stream_url("a.1").ends_with("?city=Bogot%C3%A1&last_event_id=a.1"));
+        let everybody = BoardFilter::for_ranking(&mut QueryFields::of(&"/".parse().unwrap()));
+        assert_eq!(everybody.url(&[]), "/");
     }
 }

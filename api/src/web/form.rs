@@ -2,15 +2,15 @@
 
 use maud::{Markup, html};
 
-use super::problems;
-use super::visit::Visit;
-use super::words::Words;
+use super::error_page;
+use super::messages::Messages;
+use super::page_context::PageContext;
 use crate::error::Problem;
 use crate::extract::WebForm;
 
 /// A form as it was sent, and what is wrong with it.
 #[derive(Default)]
-pub(super) struct Draft {
+pub(super) struct FormState {
     pub(super) form: WebForm,
     /// Fields and what is wrong with them, in the order of the form.
     errors: Vec<(String, String)>,
@@ -27,10 +27,10 @@ pub(super) struct Field<'a> {
 
 impl Field<'_> {
     /// For who must show that it is they.
-    pub(super) fn current_password(words: &Words) -> Self {
+    pub(super) fn current_password(messages: &Messages) -> Self {
         Self {
             name: "password",
-            label: words.password,
+            label: messages.password,
             kind: "password",
             autocomplete: "current-password",
             hint: None,
@@ -38,21 +38,21 @@ impl Field<'_> {
     }
 }
 
-impl Draft {
+impl FormState {
     /// With problems as the API names them.
-    pub(super) fn refused(form: WebForm, visit: &Visit, problems: &[Problem]) -> Self {
-        let mut draft = Self { form, errors: Vec::new() };
+    pub(super) fn invalid(form: WebForm, ctx: &PageContext, problems: &[Problem]) -> Self {
+        let mut form_state = Self { form, errors: Vec::new() };
         for problem in problems {
-            let (field, text) = problems::explain(visit.words(), problem);
-            if draft.error(&field).is_none() {
-                draft.errors.push((field, text));
+            let (field, text) = error_page::explain(ctx.messages(), problem);
+            if form_state.error(&field).is_none() {
+                form_state.errors.push((field, text));
             }
         }
-        draft
+        form_state
     }
 
     /// With one error, of a field.
-    pub(super) fn wrong(form: WebForm, field: &str, text: &str) -> Self {
+    pub(super) fn with_error(form: WebForm, field: &str, text: &str) -> Self {
         Self { form, errors: vec![(field.to_owned(), text.to_owned())] }
     }
 
@@ -62,14 +62,14 @@ impl Draft {
     }
 
     /// All errors, each leading to its field.
-    pub(super) fn summary(&self, words: &Words) -> Markup {
+    pub(super) fn summary(&self, messages: &Messages) -> Markup {
         html! {
             @if !self.errors.is_empty() {
                 section.problem role="alert" aria-labelledby="problem" {
-                    h2 #problem { (words.problem) }
+                    h2 #problem { (messages.problem) }
                     ul {
                         @for (field, text) in &self.errors {
-                            li { a href={ "#" (field) } { (label(words, field)) ": " (text) } }
+                            li { a href={ "#" (field) } { (label(messages, field)) ": " (text) } }
                         }
                     }
                 }
@@ -112,18 +112,18 @@ impl Draft {
 }
 
 /// What a field is called, where it does not stand beside its label.
-fn label<'a>(words: &'a Words, field: &'a str) -> &'a str {
+fn label<'a>(messages: &'a Messages, field: &'a str) -> &'a str {
     match field {
-        "first_name" => words.first_name,
-        "last_name" => words.last_name,
-        "email" => words.email,
-        "password" | "password1" => words.password,
-        "password2" => words.password_again,
-        "city" => words.city,
-        "country" => words.country,
-        "title" => words.title,
-        "description" => words.description,
-        "file" => words.file,
+        "first_name" => messages.first_name,
+        "last_name" => messages.last_name,
+        "email" => messages.email,
+        "password" | "password1" => messages.password,
+        "password2" => messages.password_again,
+        "city" => messages.city,
+        "country" => messages.country,
+        "title" => messages.title,
+        "description" => messages.description,
+        "file" => messages.file,
         other => other,
     }
 }

@@ -1,8 +1,8 @@
 //! Spanish, the contest's own language.
 
-use super::Words;
+use super::Messages;
 
-pub(in crate::web) const SPANISH: Words = Words {
+pub(in crate::web) const SPANISH: Messages = Messages {
     contest: "ANB Rising Stars Showcase",
     tagline: "El concurso donde el público decide",
     skip_to_content: "Saltar al contenido",

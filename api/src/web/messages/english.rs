@@ -1,8 +1,8 @@
 //! English.
 
-use super::Words;
+use super::Messages;
 
-pub(in crate::web) const ENGLISH: Words = Words {
+pub(in crate::web) const ENGLISH: Messages = Messages {
     contest: "ANB Rising Stars Showcase",
     tagline: "The contest where the public decides",
     skip_to_content: "Skip to content",

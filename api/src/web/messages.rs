@@ -6,16 +6,16 @@ mod spanish;
 pub(super) use english::ENGLISH;
 pub(super) use spanish::SPANISH;
 
-macro_rules! words {
+macro_rules! messages {
     ($($name:ident),+ $(,)?) => {
         /// All texts of one language.
-        pub(super) struct Words {
+        pub(super) struct Messages {
             $(pub(super) $name: &'static str,)+
         }
     };
 }
 
-words! {
+messages! {
     contest, tagline, skip_to_content, main_navigation, footer, live, live_lost,
     ranking, videos, upload, my_videos, account, sign_in, sign_up, sign_out,
     whole_contest, boards, city, country, show, search, search_hint, search_results,

@@ -11,19 +11,19 @@ use projections::Erasures;
 use projections::boards::{Board, BoardSize};
 use projections::queries::{Queries, RankedArtist, RankingPage};
 
-use super::chart::{Chart, LEADERS};
+use super::chart::{CHART_LINES, Chart};
 use crate::error::ApiError;
 use crate::extract::Paging;
 
 /// Pages of rankings at most. Each takes some kilobytes.
-const PAGES: u64 = 2_000;
+const MAX_RANKING_PAGES: u64 = 2_000;
 /// A name that changes without a new edition shows after this time.
-const PAGE_TTL: Duration = Duration::from_secs(1);
+const RANKING_PAGE_TTL: Duration = Duration::from_secs(1);
 /// New boards are linked to after this time.
-const BOARDS_TTL: Duration = Duration::from_secs(5);
+const BOARD_LIST_TTL: Duration = Duration::from_secs(5);
 
 /// Charts at most.
-const CHARTS: u64 = 500;
+const MAX_CHARTS: u64 = 500;
 /// A chart reads every vote of the leaders, and shows days.
 const CHART_TTL: Duration = Duration::from_secs(30);
 
@@ -31,19 +31,22 @@ const CHART_TTL: Duration = Duration::from_secs(30);
 type Key = (u64, u64, Board, Paging);
 
 /// Ranking pages, charts, and the list of boards.
-pub(crate) struct Kept {
+pub(crate) struct BoardCache {
     pages: FutureCache<Key, Arc<RankingPage>>,
     charts: FutureCache<(u64, Board), Option<Arc<Chart>>>,
     boards: Cache<(), Arc<Vec<BoardSize>>>,
     erasures: Erasures,
 }
 
-impl Kept {
+impl BoardCache {
     pub(crate) fn new(erasures: Erasures) -> Self {
         Self {
-            pages: FutureCache::builder().max_capacity(PAGES).time_to_live(PAGE_TTL).build(),
-            charts: FutureCache::builder().max_capacity(CHARTS).time_to_live(CHART_TTL).build(),
-            boards: Cache::builder().max_capacity(1).time_to_live(BOARDS_TTL).build(),
+            pages: FutureCache::builder()
+                .max_capacity(MAX_RANKING_PAGES)
+                .time_to_live(RANKING_PAGE_TTL)
+                .build(),
+            charts: FutureCache::builder().max_capacity(MAX_CHARTS).time_to_live(CHART_TTL).build(),
+            boards: Cache::builder().max_capacity(1).time_to_live(BOARD_LIST_TTL).build(),
             erasures,
         }
     }
@@ -66,7 +69,7 @@ impl Kept {
 
     /// How many erasures have been heard of. What is made of names that were read after asking this
     /// may be kept under it.
-    pub(super) fn erasures(&self) -> u64 {
+    pub(super) fn erasure_count(&self) -> u64 {
         self.erasures.count()
     }
 
@@ -79,7 +82,7 @@ impl Kept {
         board: &Board,
         artists: &[RankedArtist],
     ) -> Option<Arc<Chart>> {
-        let leaders = &artists[..artists.len().min(LEADERS)];
+        let leaders = &artists[..artists.len().min(CHART_LINES)];
         if leaders.is_empty() {
             return None;
         }

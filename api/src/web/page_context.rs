@@ -7,34 +7,34 @@ use http::HeaderMap;
 use http::request::Parts;
 
 use super::language::Language;
+use super::messages::Messages;
 use super::session::Cookies;
-use super::words::Words;
 use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::Actor;
 
 /// A request for a page.
-pub(super) struct Visit {
+pub(super) struct PageContext {
     pub(super) language: Language,
     /// Who has signed in.
-    pub(super) person: Option<AccountId>,
+    pub(super) account: Option<AccountId>,
     /// The path and query that were asked for.
-    pub(super) here: String,
+    pub(super) path_and_query: String,
     pub(super) headers: HeaderMap,
 }
 
-impl Visit {
-    pub(super) fn words(&self) -> &'static Words {
-        self.language.words()
+impl PageContext {
+    pub(super) fn messages(&self) -> &'static Messages {
+        self.language.messages()
     }
 
     /// Whoever is signed in, on a page that others see, too.
-    pub(super) fn somebody(&self) -> Result<AccountId, Box<Response>> {
-        self.person.ok_or_else(|| Box::new(self.sign_in(&self.here)))
+    pub(super) fn require_account(&self) -> Result<AccountId, Box<Response>> {
+        self.account.ok_or_else(|| Box::new(self.redirect_to_sign_in(&self.path_and_query)))
     }
 
     /// Off to sign in, and then to `next`.
-    pub(super) fn sign_in(&self, next: &str) -> Response {
+    pub(super) fn redirect_to_sign_in(&self, next: &str) -> Response {
         let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
         Redirect::to(&format!("/sign-in?next={next}")).into_response()
     }
@@ -42,32 +42,32 @@ impl Visit {
 
 /// A visit of somebody who has signed in. Everybody else is asked to sign in, and then comes back.
 pub(super) struct SignedIn {
-    pub(super) visit: Visit,
-    pub(super) person: AccountId,
+    pub(super) ctx: PageContext,
+    pub(super) account: AccountId,
 }
 
 impl FromRequestParts<Shared> for SignedIn {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Response> {
-        let visit = Visit::from_request_parts(parts, state).await;
-        let visit = visit.map_err(IntoResponse::into_response)?;
-        let person = visit.somebody().map_err(|sign_in| *sign_in)?;
-        Ok(Self { visit, person })
+        let ctx = PageContext::from_request_parts(parts, state).await;
+        let ctx = ctx.map_err(IntoResponse::into_response)?;
+        let account = ctx.require_account().map_err(|redirect| *redirect)?;
+        Ok(Self { ctx, account })
     }
 }
 
-impl FromRequestParts<Shared> for Visit {
+impl FromRequestParts<Shared> for PageContext {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
         let cookies = Cookies::of(&parts.headers);
-        let person = person_of(state, &cookies).await?;
+        let account = person_of(state, &cookies).await?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
         Ok(Self {
             language: Language::of(cookies.language.as_deref(), &parts.headers),
-            person,
-            here: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            account,
+            path_and_query: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             headers: parts.headers.clone(),
         })
     }
@@ -92,7 +92,7 @@ async fn person_of(state: &Shared, cookies: &Cookies) -> Result<Option<AccountId
 }
 
 /// A page of ours to go on to; anything else is the front page.
-pub(super) fn local(path: &str) -> &str {
+pub(super) fn local_path(path: &str) -> &str {
     let foreign = path.starts_with("//") || path.contains(['\\', '\r', '\n', '\t']);
     if path.starts_with('/') && !foreign { path } else { "/" }
 }
@@ -104,12 +104,12 @@ mod tests {
     #[test]
     fn nobody_is_led_to_another_site() {
         for good in ["/", "/me/videos?a=b#c"] {
-            assert_eq!(local(good), good);
+            assert_eq!(local_path(good), good);
         }
         for bad in
             ["", "//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil", "x"]
         {
-            assert_eq!(local(bad), "/", "{bad:?}");
+            assert_eq!(local_path(bad), "/", "{bad:?}");
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use transcoder::pipeline::Product;
-use transcoder::transcode_one::Task;
+use transcoder::child_main::ChildTask;
+use transcoder::pipeline::Outputs;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct TranscodeOneArgs {
@@ -22,13 +22,13 @@ pub(crate) struct TranscodeOneArgs {
 
 /// Must be called while the process has one thread only.
 pub(crate) fn run(args: &TranscodeOneArgs) -> ExitCode {
-    let product = if args.hls { Product::FileAndStream } else { Product::File };
+    let outputs = if args.hls { Outputs::FileAndStream } else { Outputs::File };
     let task = match args {
-        TranscodeOneArgs { check: true, .. } => Task::Check,
-        TranscodeOneArgs { require_sandbox: true, .. } => Task::ProcessConfined(product),
-        TranscodeOneArgs { .. } => Task::Process(product),
+        TranscodeOneArgs { check: true, .. } => ChildTask::Check,
+        TranscodeOneArgs { require_sandbox: true, .. } => ChildTask::ProcessConfined(outputs),
+        TranscodeOneArgs { .. } => ChildTask::Process(outputs),
     };
-    match transcoder::transcode_one::run(task) {
+    match transcoder::child_main::run(task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

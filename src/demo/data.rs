@@ -165,7 +165,8 @@ pub(super) async fn clips() -> Result<Vec<Clip>> {
     tokio::task::spawn_blocking(|| {
         (0..CLIPS)
             .map(|number| {
-                let bytes = transcoder::sample::clip(number).context("a clip cannot be made")?;
+                let bytes =
+                    transcoder::demo_clip::render(number).context("a clip cannot be made")?;
                 Ok(Clip { bytes: bytes.into() })
             })
             .collect()

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use infra::config::Settings;
 use infra::object_storage::ObjectStorage;
 use transcoder::child::ChildCommand;
-use transcoder::worker::{Parts, Worker, WorkerSettings};
+use transcoder::worker::{TranscoderDependencies, Worker, WorkerSettings};
 
 use super::Common;
 use crate::world::World;
@@ -38,10 +38,10 @@ pub(super) async fn worker(
     let scratch = settings.data_dir.join("transcode");
     let behaviour = WorkerSettings {
         slots: settings.transcode_workers,
-        verdict_deadline: settings.verdict_deadline,
+        verdict_timeout: settings.verdict_deadline,
         ..WorkerSettings::default()
     };
-    let parts = Parts {
+    let dependencies = TranscoderDependencies {
         pool: world.pool().clone(),
         storage,
         decisions: common.decisions.clone(),
@@ -49,7 +49,7 @@ pub(super) async fn worker(
         child: child.clone(),
         scratch: scratch.clone(),
     };
-    let worker = Worker::new(parts, behaviour);
+    let worker = Worker::new(dependencies, behaviour);
     let worker = worker.context("DATA_DIR: no folder for videos in progress")?;
     inspect_sandbox(&child, &scratch, settings.require_sandbox).await?;
     Ok(worker)
@@ -57,7 +57,8 @@ pub(super) async fn worker(
 
 /// Says once what this machine's kernel does not hold back; or refuses to start, if so asked.
 async fn inspect_sandbox(child: &ChildCommand, folder: &Path, required: bool) -> Result<()> {
-    let missing = child.missing_walls(folder).await.context("the sandbox cannot be tried")?;
+    let missing =
+        child.missing_sandbox_layers(folder).await.context("the sandbox cannot be tried")?;
     if missing.is_empty() {
         return Ok(());
     }

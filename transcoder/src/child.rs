@@ -55,14 +55,14 @@ impl ChildCommand {
         })
     }
 
-    /// Asks a child which walls of the sandbox this machine cannot build.
+    /// Asks a child which layers of the sandbox this machine cannot build.
     ///
     /// # Errors
     /// A [`Failure`], if there is no answer.
-    pub async fn missing_walls(&self, folder: &Path) -> Result<Vec<String>, Failure> {
+    pub async fn missing_sandbox_layers(&self, folder: &Path) -> Result<Vec<String>, Failure> {
         let mut child = self.spawn(&["--check"], Stdio::null(), folder)?;
         match self.outcome_of(&mut child, &watch::Sender::new(0)).await? {
-            Line::MissingWalls(missing) => Ok(missing),
+            Line::MissingSandboxLayers(missing) => Ok(missing),
             other => Err(Failure::internal(&format!("the child says {other:?}"))),
         }
     }

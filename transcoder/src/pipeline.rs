@@ -37,14 +37,14 @@ pub const POSTER_FILE: &str = "poster.jpg";
 
 /// What is made of an original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Product {
+pub enum Outputs {
     /// One file, and the still picture.
     File,
     /// An adaptive stream as well: see docs/adr/0018-adaptive-stream.md.
     FileAndStream,
 }
 
-/// Makes [`VIDEO_FILE`], [`POSTER_FILE`] and what else `product` says in `folder` from what is in
+/// Makes [`VIDEO_FILE`], [`POSTER_FILE`] and what else `outputs` says in `folder` from what is in
 /// `original`, and says now and then how much of it is done, in percent.
 ///
 /// # Errors
@@ -52,7 +52,7 @@ pub enum Product {
 pub fn transcode(
     original: File,
     folder: &Path,
-    product: Product,
+    outputs: Outputs,
     mut progress: impl FnMut(u8),
 ) -> Result<Finished, Failure> {
     ffmpeg_next::init()?;
@@ -60,7 +60,7 @@ pub fn transcode(
     ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
     let Opened { mut source, picture, sound, clock, length } = Source::open(original)?;
     let mut said = 0;
-    let mut picture = Picture::new(picture, clock, product);
+    let mut picture = Picture::new(picture, clock, outputs);
     let mut sound = sound.map(|sound| Sound::new(sound, clock));
     while !(picture.is_done() && sound.as_ref().is_none_or(Sound::is_done)) {
         let Some(packet) = source.next_packet() else { break };
@@ -76,7 +76,7 @@ pub fn transcode(
             sound.take(&packet)?;
         }
     }
-    finish(picture, sound, product, folder)
+    finish(picture, sound, outputs, folder)
 }
 
 /// Never 100: what is decoded has still to be written.
@@ -87,7 +87,7 @@ fn percent(reached: i64, length: i64) -> u8 {
 fn finish(
     picture: Picture,
     sound: Option<Sound>,
-    product: Product,
+    outputs: Outputs,
     folder: &Path,
 ) -> Result<Finished, Failure> {
     let mut picture = picture.finish()?;
@@ -107,9 +107,9 @@ fn finish(
         bytes,
         cpu_ms: 0,
         has_sound: sound.is_some(),
-        variants: match product {
-            Product::File => Vec::new(),
-            Product::FileAndStream => variants(picture, sound, folder)?,
+        variants: match outputs {
+            Outputs::File => Vec::new(),
+            Outputs::FileAndStream => variants(picture, sound, folder)?,
         },
     })
 }

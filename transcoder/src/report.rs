@@ -120,7 +120,8 @@ impl Display for Failure {
 pub enum Line {
     /// Walls of the sandbox that this machine cannot build: the answer to the one question before
     /// there is any work.
-    MissingWalls(Vec<String>),
+    #[serde(rename = "missing_walls")]
+    MissingSandboxLayers(Vec<String>),
     /// So many hundredths of the video are done.
     Progress(u8),
     /// The last line: there is a finished video.
@@ -129,14 +130,14 @@ pub enum Line {
     Failed(Failure),
 }
 
-/// Whose fault a failure is. That decides what comes next.
+/// What a failure means for the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blame {
-    /// The file's: trying again changes nothing.
-    File,
-    /// The attempt's, perhaps: another one may go better, but not for ever.
-    Attempt,
-    /// Something's that this video has nothing to do with: what is away comes back.
+pub enum FailureClass {
+    /// The file causes it: another attempt ends the same way.
+    Permanent,
+    /// Another attempt may succeed. The number of attempts is limited.
+    Retryable,
+    /// The store or the disk is unavailable. The attempt does not count.
     Outage,
 }
 
@@ -146,8 +147,8 @@ impl Failure {
         Self { reason, detail: detail.into() }
     }
 
-    /// Whose fault it is.
-    pub fn blame(&self) -> Blame {
+    /// What this failure means for the job.
+    pub fn class(&self) -> FailureClass {
         match self.reason {
             FailureReason::Undecodable
             | FailureReason::UnsupportedFormat
@@ -156,12 +157,12 @@ impl Failure {
             | FailureReason::TooManyPixels
             | FailureReason::TooManyStreams
             | FailureReason::TooManyFrames
-            | FailureReason::TooLong => Blame::File,
+            | FailureReason::TooLong => FailureClass::Permanent,
             FailureReason::TimedOut
             | FailureReason::OutOfResources
             | FailureReason::WorkerLost
-            | FailureReason::Internal => Blame::Attempt,
-            FailureReason::OutOfSpace | FailureReason::StorageUnavailable => Blame::Outage,
+            | FailureReason::Internal => FailureClass::Retryable,
+            FailureReason::OutOfSpace | FailureReason::StorageUnavailable => FailureClass::Outage,
         }
     }
 
@@ -237,7 +238,7 @@ mod tests {
     fn every_line_survives_its_journey() {
         let finished = finished();
         for line in [
-            Line::MissingWalls(vec!["network".to_owned()]),
+            Line::MissingSandboxLayers(vec!["network".to_owned()]),
             Line::Progress(42),
             Line::Done(finished),
             Line::Failed(Failure::new(FailureReason::NoVideoStream, "\"no\npicture\"")),

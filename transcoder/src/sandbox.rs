@@ -1,8 +1,8 @@
 //! The sandbox: what a process that decodes a stranger's file can no longer do.
 //!
-//! It is a list of walls, each built on its own. Where a kernel lacks what a wall needs, the others
+//! It is a list of layers, each built on its own. Where a kernel lacks what a layer needs, the others
 //! still stand; which ones are missing is for the caller to judge. The process must have one thread
-//! only when it enters: later threads inherit the walls.
+//! only when it enters: later threads inherit the layers.
 
 mod files;
 mod limits;
@@ -17,9 +17,9 @@ use rustix::thread::set_no_new_privs;
 
 pub use limits::Limits;
 
-/// A wall.
+/// A layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wall {
+pub enum SandboxLayer {
     /// The process ends with its parent.
     EndWithParent,
     /// No program gives it more rights than it has.
@@ -34,7 +34,7 @@ pub enum Wall {
     SystemCalls,
 }
 
-impl Wall {
+impl SandboxLayer {
     /// All of them, in the order in which they are built: system calls last, because the others need
     /// some that are denied then.
     pub const ALL: [Self; 6] = [
@@ -57,14 +57,14 @@ impl Wall {
             Self::NoDebugger => set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(boxed),
             Self::Limits => limits.impose().map_err(boxed),
             Self::Files => files::confine().map_err(boxed),
-            Self::SystemCalls => system_calls::deny().map_err(boxed),
+            Self::SystemCalls => system_calls::allow_only().map_err(boxed),
         }
     }
 }
 
 type Built = Result<(), Box<dyn Display>>;
 
-impl Display for Wall {
+impl Display for SandboxLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::EndWithParent => "end with the parent",
@@ -77,15 +77,16 @@ impl Display for Wall {
     }
 }
 
-/// Builds all walls around this process. Returns those that cannot be built here, and why.
+/// Builds all layers around this process. Returns those that cannot be built here, and why.
 pub fn enter() -> Vec<String> {
-    build(&Wall::ALL, &Limits::default())
+    build(&SandboxLayer::ALL, &Limits::default())
 }
 
 /// Builds only these, in this order: how a test shows what each of them is good for.
-pub fn build(walls: &[Wall], limits: &Limits) -> Vec<String> {
-    let missing = |wall: &Wall| wall.build(limits).err().map(|error| format!("{wall}: {error}"));
-    walls.iter().filter_map(missing).collect()
+pub fn build(layers: &[SandboxLayer], limits: &Limits) -> Vec<String> {
+    let missing =
+        |layer: &SandboxLayer| layer.build(limits).err().map(|error| format!("{layer}: {error}"));
+    layers.iter().filter_map(missing).collect()
 }
 
 fn boxed(error: impl Display + 'static) -> Box<dyn Display> {

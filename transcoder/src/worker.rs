@@ -37,7 +37,7 @@ const TIDY_EVERY: u64 = 240;
 
 /// Everything that a worker needs of the world.
 #[derive(Clone)]
-pub struct Parts {
+pub struct TranscoderDependencies {
     /// The database of the queue.
     pub pool: PgPool,
     /// Where originals are and results go.
@@ -71,9 +71,9 @@ pub struct WorkerSettings {
     /// How often a job is put back because something is away, before its video is given up.
     pub outages: u32,
     /// How long to wait for the verdict on a report.
-    pub verdict_deadline: Duration,
+    pub verdict_timeout: Duration,
     /// How long to go on trying to append a report.
-    pub report_patience: Duration,
+    pub report_timeout: Duration,
 }
 
 impl Default for WorkerSettings {
@@ -87,15 +87,15 @@ impl Default for WorkerSettings {
             back_off: Duration::from_secs(30),
             // With pauses of five minutes: a day.
             outages: 288,
-            verdict_deadline: Duration::from_secs(5),
-            report_patience: Duration::from_secs(60),
+            verdict_timeout: Duration::from_secs(5),
+            report_timeout: Duration::from_secs(60),
         }
     }
 }
 
 /// What one step came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum StepOutcome {
     /// There is no job that may be taken.
     Idle,
     /// The video is published.
@@ -116,7 +116,7 @@ pub enum Outcome {
     HandedBack,
 }
 
-impl Outcome {
+impl StepOutcome {
     fn labels(self) -> (&'static str, &'static str) {
         match self {
             Self::Idle => ("idle", ""),
@@ -146,7 +146,7 @@ pub enum StepError {
 /// A worker with one or more slots.
 #[derive(Clone)]
 pub struct Worker {
-    parts: Parts,
+    dependencies: TranscoderDependencies,
     settings: WorkerSettings,
     queue: Queue,
 }
@@ -156,10 +156,13 @@ impl Worker {
     ///
     /// # Errors
     /// If that folder cannot be made.
-    pub fn new(parts: Parts, settings: WorkerSettings) -> std::io::Result<Self> {
-        scratch::open(&parts.scratch)?;
-        let queue = Queue::new(parts.pool.clone(), settings.lease);
-        Ok(Self { parts, settings, queue })
+    pub fn new(
+        dependencies: TranscoderDependencies,
+        settings: WorkerSettings,
+    ) -> std::io::Result<Self> {
+        scratch::open(&dependencies.scratch)?;
+        let queue = Queue::new(dependencies.pool.clone(), settings.lease);
+        Ok(Self { dependencies, settings, queue })
     }
 
     /// Works until `stop`; jobs under way are handed back then.
@@ -187,7 +190,7 @@ impl Worker {
         while !stop.is_cancelled() {
             woken.mark_unchanged();
             let pause = match self.step(id, &stop).await {
-                Ok(Outcome::Idle) => self.settings.poll,
+                Ok(StepOutcome::Idle) => self.settings.poll,
                 Ok(_) => continue,
                 Err(error) => {
                     tracing::warn!(%error, "the transcoder pauses");
@@ -207,8 +210,8 @@ impl Worker {
     ///
     /// # Errors
     /// [`StepError`] if the queue or the log is unavailable.
-    pub async fn step(&self, id: Uuid, stop: &CancellationToken) -> Result<Outcome, StepError> {
-        let Some(job) = self.queue.claim(id).await? else { return Ok(Outcome::Idle) };
+    pub async fn step(&self, id: Uuid, stop: &CancellationToken) -> Result<StepOutcome, StepError> {
+        let Some(job) = self.queue.claim(id).await? else { return Ok(StepOutcome::Idle) };
         metrics::histogram!("anb_transcode_wait_seconds").record(job.waited.as_secs_f64());
         let started = Instant::now();
         let outcome = self.work(&job, stop).await?;
@@ -220,7 +223,7 @@ impl Worker {
         Ok(outcome)
     }
 
-    async fn work(&self, job: &Job, stop: &CancellationToken) -> Result<Outcome, StepError> {
+    async fn work(&self, job: &Job, stop: &CancellationToken) -> Result<StepOutcome, StepError> {
         let progress = watch::Sender::new(0);
         let lost = self.queue.keep(job, self.settings.heartbeat, progress.subscribe());
         let mut lost = std::pin::pin!(lost);
@@ -232,7 +235,7 @@ impl Worker {
                 () = &mut lost => return Ok(self.lose(job).await),
                 () = stop.cancelled() => {
                     self.queue.hand_back(job).await?;
-                    return Ok(Outcome::HandedBack);
+                    return Ok(StepOutcome::HandedBack);
                 }
                 attempted = self.attempt(job, &progress) => attempted,
             };
@@ -253,11 +256,11 @@ impl Worker {
 
     /// Another worker has the job, and will bring it to its end; unless its owner has done so, and our
     /// results came too late to go with the others.
-    async fn lose(&self, job: &Job) -> Outcome {
+    async fn lose(&self, job: &Job) -> StepOutcome {
         if self.was_deleted(job).await {
             self.remove_results(job.video).await;
         }
-        Outcome::LeaseLost
+        StepOutcome::LeaseLost
     }
 }
 

@@ -11,7 +11,7 @@ use super::graph::{Chain, Parts};
 use super::poster::Poster;
 use super::rendition::{Look, Rendition};
 use super::source::PictureStream;
-use super::{Failure, Product, or_not_yet, sys, watermark};
+use super::{Failure, Outputs, or_not_yet, sys, watermark};
 
 /// At most so many frames are decoded: 30 s at 600 a second.
 const MAX_FRAMES: u64 = 18_000;
@@ -20,7 +20,7 @@ const MAX_FRAMES: u64 = 18_000;
 pub(super) struct Picture {
     stream: PictureStream,
     clock: Clock,
-    product: Product,
+    outputs: Outputs,
     schedule: Schedule,
     stage: Option<Stage>,
     decoded: u64,
@@ -60,11 +60,11 @@ pub(super) struct Encoded {
 }
 
 impl Picture {
-    pub(super) fn new(stream: PictureStream, clock: Clock, product: Product) -> Self {
+    pub(super) fn new(stream: PictureStream, clock: Clock, outputs: Outputs) -> Self {
         Self {
             stream,
             clock,
-            product,
+            outputs,
             schedule: Schedule::default(),
             stage: None,
             decoded: 0,
@@ -162,7 +162,7 @@ impl Picture {
                 stage.fed = fed;
                 stage
             }
-            empty => empty.insert(Stage::open(&self.stream, fed, frame, self.product)?),
+            empty => empty.insert(Stage::open(&self.stream, fed, frame, self.outputs)?),
         };
         stage.chain.feed(frame)?;
         stage.encode_filtered()
@@ -185,7 +185,7 @@ impl Stage {
         stream: &PictureStream,
         fed: Fed,
         first: &frame::Video,
-        product: Product,
+        outputs: Outputs,
     ) -> Result<Self, Failure> {
         let size = finished_size(fed.size, stream.pixel_aspect, stream.orientation);
         let look = Look { frame_rate: stream.frame_rate, first, light: fed.light };
@@ -193,9 +193,9 @@ impl Stage {
             chain: chain(stream, fed, size)?,
             fed,
             full: Rendition::full(size, look)?,
-            smaller: match product {
-                Product::File => Vec::new(),
-                Product::FileAndStream => Rendition::smaller(size, look)?,
+            smaller: match outputs {
+                Outputs::File => Vec::new(),
+                Outputs::FileAndStream => Rendition::smaller(size, look)?,
             },
             segments: Segments::default(),
             poster: Poster::default(),

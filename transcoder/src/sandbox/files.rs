@@ -7,7 +7,7 @@ use landlock::{
     PathFdError, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope, make_bitflags,
 };
 
-/// Why there is no wall.
+/// Why there is no layer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FilesError {
     /// The kernel has no Landlock (Linux 5.13), or it is switched off.

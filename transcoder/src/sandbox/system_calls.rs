@@ -1,4 +1,4 @@
-//! The last wall: a list of the system calls that the pipeline needs. For this process the others do
+//! The last layer: a list of the system calls that the pipeline needs. For this process the others do
 //! not exist: no network, no program to be started, no new process, no way to look at others.
 //!
 //! A call that is not listed answers `ENOSYS`, as on an older kernel: libraries then fall back to
@@ -88,7 +88,7 @@ const ALLOWED_HERE: &[libc::c_long] = &[
 const ALLOWED_HERE: &[libc::c_long] = &[];
 
 /// Puts the list in force, for this thread and those that it starts.
-pub(super) fn deny() -> Result<(), seccompiler::Error> {
+pub(super) fn allow_only() -> Result<(), seccompiler::Error> {
     seccompiler::apply_filter(&program()?)
 }
 

@@ -67,7 +67,7 @@ impl Worker {
     }
 
     async fn fetch(&self, job: &Job) -> Result<Fetched, Failure> {
-        let folder = scratch::for_job(&self.parts.scratch);
+        let folder = scratch::for_job(&self.dependencies.scratch);
         let folder = folder.map_err(|error| Failure::of_disk(&error))?;
         let original = self.original(&parse(&job.original_key)?).await?;
         Ok(Fetched { folder, original })
@@ -80,7 +80,7 @@ impl Worker {
         progress: &watch::Sender<u8>,
     ) -> Result<Processed, Failure> {
         let Fetched { folder, original } = fetched;
-        let finished = self.parts.child.run(original, folder.path(), progress).await?;
+        let finished = self.dependencies.child.run(original, folder.path(), progress).await?;
         measure(&finished);
         let keys = ResultKeys::of(job.video)?;
         self.store(&keys.poster, &folder.path().join(POSTER_FILE)).await?;
@@ -100,8 +100,9 @@ impl Worker {
     /// last who has it open.
     async fn original(&self, key: &ObjectKey) -> Result<File, Failure> {
         let disk = |error| Failure::of_disk(&error);
-        let named = tempfile::NamedTempFile::new_in(&self.parts.scratch).map_err(disk)?;
-        let mut body = self.parts.storage.get(key).await.map_err(|error| of_storage(&error))?;
+        let named = tempfile::NamedTempFile::new_in(&self.dependencies.scratch).map_err(disk)?;
+        let mut body =
+            self.dependencies.storage.get(key).await.map_err(|error| of_storage(&error))?;
         let mut file = tokio::fs::File::from_std(named.reopen().map_err(disk)?);
         while let Some(chunk) = body.try_next().await.map_err(|error| unreadable(&error))? {
             file.write_all(&chunk).await.map_err(disk)?;
@@ -133,14 +134,14 @@ impl Worker {
 
     async fn store_text(&self, key: &ObjectKey, text: String) -> Result<(), Failure> {
         let body = futures_util::stream::iter([Ok(Bytes::from(text))]).boxed();
-        let stored = self.parts.storage.put(key, content_type_of(key), body).await;
+        let stored = self.dependencies.storage.put(key, content_type_of(key), body).await;
         stored.map(drop).map_err(|error| of_storage(&error))
     }
 
     async fn store(&self, key: &ObjectKey, path: &Path) -> Result<u64, Failure> {
         let file = open_result(path)?;
         let body = ReaderStream::new(tokio::fs::File::from_std(file)).boxed();
-        let stored = self.parts.storage.put(key, content_type_of(key), body).await;
+        let stored = self.dependencies.storage.put(key, content_type_of(key), body).await;
         stored.map_err(|error| of_storage(&error))
     }
 
@@ -148,11 +149,11 @@ impl Worker {
     pub(super) async fn remove_results(&self, video: VideoId) {
         let Ok(keys) = ResultKeys::of(video) else { return };
         for key in [keys.video, keys.poster] {
-            if let Err(error) = self.parts.storage.delete(&key).await {
+            if let Err(error) = self.dependencies.storage.delete(&key).await {
                 tracing::warn!(%video, %key, %error, "an unwanted result remains for the sweep");
             }
         }
-        if let Err(error) = self.parts.storage.delete_all(&hls_folder(video)).await {
+        if let Err(error) = self.dependencies.storage.delete_all(&hls_folder(video)).await {
             tracing::warn!(%video, %error, "an unwanted stream remains for the sweep");
         }
     }

@@ -10,9 +10,9 @@ use infra::read_models::Stage;
 use infra::verdicts::Decision;
 use tokio_util::sync::CancellationToken;
 
-use super::{Outcome, StepError, Worker};
+use super::{StepError, StepOutcome, Worker};
 use crate::queue::Job;
-use crate::report::{Blame, Failure};
+use crate::report::{Failure, FailureClass};
 
 /// Between two tries to append a report.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -29,7 +29,7 @@ impl Worker {
         let started = ProcessingStarted { attempt: job.attempt };
         let step = format!("processing_started {}", job.attempt);
         let envelope = envelope(job, &step, VideoEvent::ProcessingStarted(started));
-        self.parts.decisions.submit(envelope, Duration::ZERO).await?;
+        self.dependencies.decisions.submit(envelope, Duration::ZERO).await?;
         Ok(())
     }
 
@@ -39,7 +39,7 @@ impl Worker {
         job: &Job,
         result: Result<Processed, Failure>,
         stop: &CancellationToken,
-    ) -> Result<Outcome, StepError> {
+    ) -> Result<StepOutcome, StepError> {
         match result {
             Ok(processed) => self.conclude_processed(job, processed, stop).await,
             Err(failure) => self.conclude_failed(job, &failure, stop).await,
@@ -51,7 +51,7 @@ impl Worker {
         job: &Job,
         processed: Processed,
         stop: &CancellationToken,
-    ) -> Result<Outcome, StepError> {
+    ) -> Result<StepOutcome, StepError> {
         // The same id whichever attempt it was: there is one such end.
         let envelope = envelope(job, "processed", VideoEvent::Processed(processed));
         let verdict = match self.submit(job, envelope, stop).await? {
@@ -60,12 +60,12 @@ impl Worker {
         };
         self.queue.finish(job).await?;
         match verdict {
-            Verdict::Accepted { .. } if !self.was_deleted(job).await => Ok(Outcome::Processed),
+            Verdict::Accepted { .. } if !self.was_deleted(job).await => Ok(StepOutcome::Processed),
             // Deleted, or failed for good: had it been published, this very event would have done
             // it, and be accepted. So nobody needs what lies under these keys.
             Verdict::Accepted { .. } | Verdict::Rejected(_) => {
                 self.remove_results(job.video).await;
-                Ok(Outcome::Unwanted)
+                Ok(StepOutcome::Unwanted)
             }
         }
     }
@@ -73,7 +73,7 @@ impl Worker {
     /// Between the publication and our second report of it the owner may have deleted the video, and
     /// with it the files that we have stored again since.
     pub(super) async fn was_deleted(&self, job: &Job) -> bool {
-        match self.parts.read_models.video(job.video).await {
+        match self.dependencies.read_models.video(job.video).await {
             Ok(facts) => facts.is_some_and(|facts| facts.stage == Stage::Deleted),
             Err(error) => {
                 tracing::warn!(video = %job.video, %error, "results may remain for the sweep");
@@ -87,18 +87,18 @@ impl Worker {
         job: &Job,
         failure: &Failure,
         stop: &CancellationToken,
-    ) -> Result<Outcome, StepError> {
+    ) -> Result<StepOutcome, StepError> {
         tracing::warn!(video = %job.video, attempt = job.attempt, %failure, "an attempt failed");
         let reason = failure.reason;
-        let is_final = match failure.blame() {
-            Blame::File => true,
-            Blame::Attempt => job.attempt >= self.settings.attempts,
-            Blame::Outage if job.outages < self.settings.outages => {
+        let is_final = match failure.class() {
+            FailureClass::Permanent => true,
+            FailureClass::Retryable => job.attempt >= self.settings.attempts,
+            FailureClass::Outage if job.outages < self.settings.outages => {
                 // The log has nothing to tell: no attempt has begun, or it goes on later.
                 self.queue.wait_out(job, self.outage_pause(job.outages)).await?;
-                return Ok(Outcome::Outage(reason));
+                return Ok(StepOutcome::Outage(reason));
             }
-            Blame::Outage => true,
+            FailureClass::Outage => true,
         };
         let failed = ProcessingFailed { attempt: job.attempt, reason, is_final };
         // Two events, two ids: an attempt that is handed back may fail once more, and for good.
@@ -110,15 +110,15 @@ impl Worker {
         let decision = self.submit(job, envelope, stop).await?;
         if !is_final {
             self.queue.put_back(job, self.back_off(job.attempt)).await?;
-            return Ok(Outcome::Retry(reason));
+            return Ok(StepOutcome::Retry(reason));
         }
         match decision {
             Decision::Pending { .. } => self.park(job).await,
             Decision::Decided { verdict, .. } => {
                 self.queue.finish(job).await?;
                 Ok(match verdict {
-                    Verdict::Accepted { .. } => Outcome::Failed(reason),
-                    Verdict::Rejected(_) => Outcome::Unwanted,
+                    Verdict::Accepted { .. } => StepOutcome::Failed(reason),
+                    Verdict::Rejected(_) => StepOutcome::Unwanted,
                 })
             }
         }
@@ -135,13 +135,13 @@ impl Worker {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            let deadline = self.settings.verdict_deadline;
-            let error = match self.parts.decisions.submit(envelope.clone(), deadline).await {
+            let deadline = self.settings.verdict_timeout;
+            let error = match self.dependencies.decisions.submit(envelope.clone(), deadline).await {
                 Ok(decision) => return Ok(decision),
                 Err(error) => error,
             };
-            let patience_ends = started.elapsed() + pause > self.settings.report_patience;
-            if patience_ends || stop.is_cancelled() {
+            let out_of_time = started.elapsed() + pause > self.settings.report_timeout;
+            if out_of_time || stop.is_cancelled() {
                 self.queue.hand_back(job).await?;
                 return Err(error.into());
             }
@@ -156,9 +156,9 @@ impl Worker {
 
     /// The end is in the log, and the fold will decide as it must. Until then the job's row is still
     /// there, and must tempt nobody.
-    async fn park(&self, job: &Job) -> Result<Outcome, StepError> {
+    async fn park(&self, job: &Job) -> Result<StepOutcome, StepError> {
         self.queue.put_back(job, PARKED).await?;
-        Ok(Outcome::Reported)
+        Ok(StepOutcome::Reported)
     }
 
     fn back_off(&self, attempt: u32) -> Duration {

@@ -1,8 +1,8 @@
 //! The child process and its sandbox. This program is its own child.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test, but without the harness")]
 
-mod hostile;
-mod prisoner;
+mod escapes;
+mod test_child;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,21 +13,21 @@ use std::time::{Duration, Instant};
 use domain::event::FailureReason;
 use tokio::sync::watch;
 use transcoder::child::ChildCommand;
-use transcoder::pipeline::{POSTER_FILE, Product, VIDEO_FILE};
+use transcoder::child_main::ChildTask;
+use transcoder::pipeline::{Outputs, POSTER_FILE, VIDEO_FILE};
 use transcoder::report::{Failure, Finished};
-use transcoder::transcode_one::Task;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["transcode-one"] => {
-            transcoder::transcode_one::run(Task::ProcessConfined(Product::FileAndStream)).unwrap()
+            transcoder::child_main::run(ChildTask::ProcessConfined(Outputs::FileAndStream)).unwrap()
         }
-        ["transcode-one", "--check"] => transcoder::transcode_one::run(Task::Check).unwrap(),
-        ["prisoner", more @ ..] => prisoner::attempt(more),
-        ["small", more @ ..] => prisoner::small(more),
-        ["foster", more @ ..] => prisoner::foster(more),
+        ["transcode-one", "--check"] => transcoder::child_main::run(ChildTask::Check).unwrap(),
+        ["test-child", more @ ..] => test_child::attempt(more),
+        ["single-layer", more @ ..] => test_child::single_layer(more),
+        ["parent-that-ends", more @ ..] => test_child::parent_that_ends(more),
         // Without the harness the flags of `cargo test` come here, too.
         _ => test(),
     }
@@ -35,34 +35,34 @@ fn main() -> ExitCode {
 }
 
 fn test() {
-    hostile::nothing_gets_through_a_whole_sandbox();
-    hostile::each_wall_holds_back_what_it_is_there_for();
-    hostile::a_process_ends_with_its_parent();
-    hostile::the_small_walls_do_what_they_say();
+    escapes::the_whole_sandbox_blocks_every_attempt();
+    escapes::each_layer_alone_blocks_its_attempts();
+    escapes::a_child_ends_with_its_parent();
+    escapes::privileges_and_debugger_layers_set_the_kernel_flags();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        this_machine_can_build_every_wall().await;
-        a_film_is_processed_inside_the_sandbox().await;
-        a_broken_file_is_reported().await;
-        the_child_knows_no_secret().await;
-        a_child_that_dies_is_an_outcome().await;
-        a_child_is_not_believed_everything().await;
-        a_child_that_takes_too_long_is_killed_with_all_that_it_started().await;
-        a_child_that_nobody_waits_for_is_killed().await;
-        a_child_that_talks_too_much_is_cut_short().await;
+        this_machine_supports_every_layer().await;
+        a_video_is_processed_inside_the_sandbox().await;
+        a_broken_file_is_reported_with_its_reason().await;
+        the_child_inherits_no_environment().await;
+        a_child_that_dies_is_reported_with_a_reason().await;
+        implausible_or_forged_messages_are_rejected().await;
+        a_child_over_its_time_limit_is_killed_with_its_process_group().await;
+        dropping_the_future_kills_the_child().await;
+        output_beyond_the_limit_is_cut_off().await;
     });
     println!("child: all passed");
 }
 
-async fn this_machine_can_build_every_wall() {
+async fn this_machine_supports_every_layer() {
     let folder = tempfile::tempdir().unwrap();
-    let missing = this_program().missing_walls(folder.path()).await.unwrap();
+    let missing = this_program().missing_sandbox_layers(folder.path()).await.unwrap();
     assert_eq!(missing, Vec::<String>::new(), "these tests need Linux 5.13 with Landlock");
-    let mute = shell("exit 0").missing_walls(folder.path()).await.unwrap_err();
-    assert_eq!(mute.reason, FailureReason::Internal);
+    let silent = shell("exit 0").missing_sandbox_layers(folder.path()).await.unwrap_err();
+    assert_eq!(silent.reason, FailureReason::Internal);
 }
 
-async fn a_film_is_processed_inside_the_sandbox() {
+async fn a_video_is_processed_inside_the_sandbox() {
     let folder = tempfile::tempdir().unwrap();
     let clip = folder.path().join("clip.mp4");
     let made = Command::new("ffmpeg")
@@ -83,19 +83,19 @@ async fn a_film_is_processed_inside_the_sandbox() {
     assert!(finished.cpu_ms > 0);
 }
 
-async fn a_broken_file_is_reported() {
+async fn a_broken_file_is_reported_with_its_reason() {
     let failure = run(&this_program(), b"no film").await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::UnsupportedFormat);
 }
 
-async fn the_child_knows_no_secret() {
+async fn the_child_inherits_no_environment() {
     let failure = run(&shell("env >&2; pwd >&2"), b"").await.unwrap_err();
     assert!(failure.detail.contains("MALLOC_ARENA_MAX=2"), "{failure}");
     assert!(!failure.detail.contains("HOME="), "{failure}");
     assert!(!failure.detail.contains("CARGO"), "{failure}");
 }
 
-async fn a_child_that_dies_is_an_outcome() {
+async fn a_child_that_dies_is_reported_with_a_reason() {
     for (script, reason) in [
         ("kill -SEGV $$", FailureReason::Internal),
         ("kill -ABRT $$", FailureReason::Internal),
@@ -116,7 +116,7 @@ async fn a_child_that_dies_is_an_outcome() {
 }
 
 /// It was alone with a stranger's file.
-async fn a_child_is_not_believed_everything() {
+async fn implausible_or_forged_messages_are_rejected() {
     let done = |duration, height| {
         let sizes = format!("\"duration_ms\":{duration},\"width\":320,\"height\":{height}");
         shell(&format!("echo '{{\"done\":{{{sizes},\"bytes\":4}}}}'"))
@@ -130,23 +130,23 @@ async fn a_child_is_not_believed_everything() {
     assert_eq!(failure.detail, "a b [2J");
 }
 
-async fn a_child_that_takes_too_long_is_killed_with_all_that_it_started() {
+async fn a_child_over_its_time_limit_is_killed_with_its_process_group() {
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("mark");
     let script = format!("(sleep 1; touch {}) & sleep 60", mark.display());
-    let impatient = ChildCommand { time_limit: Duration::from_millis(200), ..shell(&script) };
+    let limited = ChildCommand { time_limit: Duration::from_millis(200), ..shell(&script) };
     let started = Instant::now();
-    let failure = run(&impatient, b"").await.unwrap_err();
+    let failure = run(&limited, b"").await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::TimedOut);
     assert!(started.elapsed() < Duration::from_secs(1));
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert!(!mark.exists(), "what the child has started goes on");
-    let patient = shell(&format!("sleep 1; touch {}", mark.display()));
-    run(&patient, b"").await.unwrap_err();
+    let unlimited = shell(&format!("sleep 1; touch {}", mark.display()));
+    run(&unlimited, b"").await.unwrap_err();
     assert!(mark.exists(), "with time enough it does what it wants");
 }
 
-async fn a_child_that_nobody_waits_for_is_killed() {
+async fn dropping_the_future_kills_the_child() {
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("mark");
     let lingering = shell(&format!("sleep 1; touch {}", mark.display()));
@@ -156,7 +156,7 @@ async fn a_child_that_nobody_waits_for_is_killed() {
     assert!(!mark.exists(), "the child goes on");
 }
 
-async fn a_child_that_talks_too_much_is_cut_short() {
+async fn output_beyond_the_limit_is_cut_off() {
     let failure = run(&shell("yes 2>&1"), b"").await.unwrap_err();
     assert!(failure.detail.len() < 1000, "{failure}");
 }

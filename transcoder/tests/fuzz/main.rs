@@ -10,20 +10,20 @@
 
 mod canary;
 mod corpus;
-mod dice;
 mod mutation;
-mod tally;
+mod random;
+mod summary;
 
-#[path = "../worker/log.rs"]
-mod log;
-#[path = "../worker/storage.rs"]
-mod storage;
-#[path = "../worker/trap.rs"]
+#[path = "../worker/fail_point.rs"]
 #[expect(dead_code, reason = "the worker's tests use more of it")]
-mod trap;
-#[path = "../worker/world.rs"]
+mod fail_point;
+#[path = "../worker/fixture.rs"]
 #[expect(dead_code, unused_imports, reason = "the worker's tests use more of it")]
-mod world;
+mod fixture;
+#[path = "../worker/flaky_storage.rs"]
+mod flaky_storage;
+#[path = "../worker/folding_log.rs"]
+mod folding_log;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,38 +32,38 @@ use std::time::{Duration, Instant};
 
 use domain::VideoStatus;
 use transcoder::child::ChildCommand;
-use transcoder::pipeline::Product;
-use transcoder::transcode_one::Task;
-use transcoder::worker::Outcome;
+use transcoder::child_main::ChildTask;
+use transcoder::pipeline::Outputs;
+use transcoder::worker::StepOutcome;
 
 use canary::Canary;
 use corpus::Corpus;
-use tally::Tally;
-use world::World;
+use fixture::WorkerFixture;
+use summary::FuzzSummary;
 
 /// A child gets so long; a worker that has not finished a video long after that hangs.
-const CHILD_LIMIT: Duration = Duration::from_secs(20);
-const HUNG: Duration = Duration::from_secs(100);
+const CHILD_TIME_LIMIT: Duration = Duration::from_secs(20);
+const STEP_TIMEOUT: Duration = Duration::from_secs(100);
 /// At the same time.
 const WORKERS: usize = 2;
 /// So long is a run that is told nothing, as in `make test`.
-const MOMENT: Duration = Duration::from_secs(20);
+const DEFAULT_RUN_TIME: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("transcode-one") {
-        transcoder::transcode_one::run(Task::ProcessConfined(Product::FileAndStream)).unwrap();
+        transcoder::child_main::run(ChildTask::ProcessConfined(Outputs::FileAndStream)).unwrap();
         return ExitCode::SUCCESS;
     }
     let cases = match (number("FUZZ_CASE"), number("FUZZ_FILES")) {
         (Some(case), _) => Cases { from: case, until: case + 1, time: Duration::MAX },
         (None, Some(files)) => Cases { from: 0, until: files, time: Duration::MAX },
-        (None, None) => Cases { from: 0, until: u64::MAX, time: MOMENT },
+        (None, None) => Cases { from: 0, until: u64::MAX, time: DEFAULT_RUN_TIME },
     };
     let seed = number("FUZZ_SEED").unwrap_or(1);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let tally = runtime.block_on(run(seed, cases));
-    println!("fuzz: seed {seed}, {tally}");
-    if tally.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let summary = runtime.block_on(run(seed, cases));
+    println!("fuzz: seed {seed}, {summary}");
+    if summary.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -78,7 +78,7 @@ struct Cases {
     time: Duration,
 }
 
-async fn run(seed: u64, cases: Cases) -> Tally {
+async fn run(seed: u64, cases: Cases) -> FuzzSummary {
     let corpus = Arc::new(Corpus::new());
     let next = Arc::new(AtomicU64::new(cases.from));
     let begun = Instant::now();
@@ -86,65 +86,67 @@ async fn run(seed: u64, cases: Cases) -> Tally {
     for _ in 0..WORKERS {
         let (corpus, next) = (Arc::clone(&corpus), Arc::clone(&next));
         workers.spawn(async move {
-            let mut tally = Tally::default();
-            let (mut world, canary) = (World::new().await, Canary::new());
-            world.child_is(this_program());
+            let mut summary = FuzzSummary::default();
+            let (mut fixture, canary) = (WorkerFixture::new().await, Canary::new());
+            fixture.child_is(this_program());
             while begun.elapsed() < cases.time {
                 let case = next.fetch_add(1, Relaxed);
                 if case >= cases.until {
                     break;
                 }
                 let (kind, bytes) = mutation::file(&corpus, &canary, seed, case);
-                let verdict = one(&world, &canary, bytes).await;
-                tally.add(case, kind, verdict);
+                let result = one(&fixture, &canary, bytes).await;
+                summary.add(case, kind, result);
             }
-            tally
+            summary
         });
     }
-    let mut tally = Tally::default();
+    let mut summary = FuzzSummary::default();
     while let Some(more) = workers.join_next().await {
-        tally.merge(more.unwrap());
+        summary.merge(more.unwrap());
     }
-    tally
+    summary
 }
 
 /// What became of one file.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum CaseResult {
     /// It came to its one end, through these steps.
-    Ended(Vec<Outcome>),
+    Ended(Vec<StepOutcome>),
     /// It did not.
     Wrong(String),
 }
 
-async fn one(world: &World, canary: &Canary, bytes: Vec<u8>) -> Verdict {
-    let video = world.upload_of(bytes).await;
+async fn one(fixture: &WorkerFixture, canary: &Canary, bytes: Vec<u8>) -> CaseResult {
+    let video = fixture.upload_of(bytes).await;
     let mut steps = Vec::new();
-    while !steps.last().is_some_and(|step| matches!(step, Outcome::Processed | Outcome::Failed(_)))
+    while !steps
+        .last()
+        .is_some_and(|step| matches!(step, StepOutcome::Processed | StepOutcome::Failed(_)))
     {
-        match tokio::time::timeout(HUNG, world.try_step()).await {
-            Err(_) => return Verdict::Wrong("the worker hangs".to_owned()),
-            Ok(Err(error)) => return Verdict::Wrong(format!("the worker broke: {error}")),
-            Ok(Ok(Outcome::Retry(reason))) => steps.push(Outcome::Retry(reason)),
-            Ok(Ok(step @ (Outcome::Processed | Outcome::Failed(_)))) => steps.push(step),
-            Ok(Ok(step)) => return Verdict::Wrong(format!("after {steps:?}: {step:?}")),
+        match tokio::time::timeout(STEP_TIMEOUT, fixture.try_step()).await {
+            Err(_) => return CaseResult::Wrong("the worker hangs".to_owned()),
+            Ok(Err(error)) => return CaseResult::Wrong(format!("the worker broke: {error}")),
+            Ok(Ok(StepOutcome::Retry(reason))) => steps.push(StepOutcome::Retry(reason)),
+            Ok(Ok(step @ (StepOutcome::Processed | StepOutcome::Failed(_)))) => steps.push(step),
+            Ok(Ok(step)) => return CaseResult::Wrong(format!("after {steps:?}: {step:?}")),
         }
     }
     let ended =
-        matches!(world.log.status(video), VideoStatus::Processed(_) | VideoStatus::Failed(_));
-    if world.log.ends(video) != 1 || !ended {
-        return Verdict::Wrong(format!("history {:?}", world.log.history(video)));
+        matches!(fixture.log.status(video), VideoStatus::Processed(_) | VideoStatus::Failed(_));
+    if fixture.log.ends(video) != 1 || !ended {
+        return CaseResult::Wrong(format!("history {:?}", fixture.log.history(video)));
     }
-    if let Some(trace) = canary.trace().or_else(|| world.scraps()) {
-        return Verdict::Wrong(format!("escaped: {trace}"));
+    if let Some(trace) = canary.trace().or_else(|| fixture.scraps()) {
+        return CaseResult::Wrong(format!("escaped: {trace}"));
     }
-    Verdict::Ended(steps)
+    CaseResult::Ended(steps)
 }
 
 fn this_program() -> ChildCommand {
     ChildCommand {
         program: std::env::current_exe().unwrap(),
         arguments: vec!["transcode-one".into()],
-        time_limit: CHILD_LIMIT,
+        time_limit: CHILD_TIME_LIMIT,
     }
 }

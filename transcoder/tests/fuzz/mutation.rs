@@ -2,9 +2,9 @@
 
 use crate::canary::Canary;
 use crate::corpus::Corpus;
-use crate::dice::Dice;
+use crate::random::SeededRandom;
 
-type Mutation = fn(&Corpus, &mut Dice) -> Vec<u8>;
+type Mutation = fn(&Corpus, &mut SeededRandom) -> Vec<u8>;
 
 /// How, by name; the more often it is in the list, the more often it is done.
 const MUTATIONS: [(&str, Mutation); 20] = [
@@ -37,71 +37,72 @@ pub(crate) fn file(
     seed: u64,
     case: u64,
 ) -> (&'static str, Vec<u8>) {
-    let mut dice = Dice::of(seed, case);
+    let mut random = SeededRandom::of(seed, case);
     if case % 20 == 10 {
-        return ("bait", bait(canary, &mut dice));
+        return ("bait", bait(canary, &mut random));
     }
     // It takes seconds, so it comes once in a while.
     if case % 200 == 100 {
         return ("decompression bomb", corpus.bomb.clone());
     }
-    let (name, mutate) = dice.one_of(&MUTATIONS);
-    (name, mutate(corpus, &mut dice))
+    let (name, mutate) = random.one_of(&MUTATIONS);
+    (name, mutate(corpus, &mut random))
 }
 
-fn any(corpus: &Corpus, dice: &mut Dice) -> Vec<u8> {
-    dice.one_of(&corpus.clips).clone()
+fn any(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
+    random.one_of(&corpus.clips).clone()
 }
 
-fn flip(bytes: &mut [u8], dice: &mut Dice) {
-    let at = dice.below(bytes.len());
-    bytes[at] ^= 1 << dice.below(8);
+fn flip(bytes: &mut [u8], random: &mut SeededRandom) {
+    let at = random.below(bytes.len());
+    bytes[at] ^= 1 << random.below(8);
 }
 
-fn flipped(corpus: &Corpus, dice: &mut Dice) -> Vec<u8> {
-    let mut bytes = any(corpus, dice);
-    for _ in 0..1 + dice.below(64) {
-        flip(&mut bytes, dice);
+fn flipped(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
+    let mut bytes = any(corpus, random);
+    for _ in 0..1 + random.below(64) {
+        flip(&mut bytes, random);
     }
     bytes
 }
 
 /// Most of what a demuxer reads stands near the beginning.
-fn flipped_headers(corpus: &Corpus, dice: &mut Dice) -> Vec<u8> {
-    let mut bytes = any(corpus, dice);
+fn flipped_headers(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
+    let mut bytes = any(corpus, random);
     let end = bytes.len().min(2500);
-    for _ in 0..1 + dice.below(6) {
-        flip(&mut bytes[12..end], dice);
+    for _ in 0..1 + random.below(6) {
+        flip(&mut bytes[12..end], random);
     }
     bytes
 }
 
-fn truncated(corpus: &Corpus, dice: &mut Dice) -> Vec<u8> {
-    let mut bytes = any(corpus, dice);
-    bytes.truncate(dice.below(bytes.len()));
+fn truncated(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
+    let mut bytes = any(corpus, random);
+    bytes.truncate(random.below(bytes.len()));
     bytes
 }
 
 /// The beginning of one file on the body of another.
-fn swapped(corpus: &Corpus, dice: &mut Dice) -> Vec<u8> {
-    let (head, mut body) = (any(corpus, dice), any(corpus, dice));
-    let end = 1 + dice.below(head.len().min(body.len()).min(1500));
+fn swapped(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
+    let (head, mut body) = (any(corpus, random), any(corpus, random));
+    let end = 1 + random.below(head.len().min(body.len()).min(1500));
     body[..end].copy_from_slice(&head[..end]);
     body
 }
 
-fn spliced(corpus: &Corpus, dice: &mut Dice) -> Vec<u8> {
-    let (one, other) = (any(corpus, dice), any(corpus, dice));
-    let (end, start) = (dice.below(one.len()), dice.below(other.len()));
+fn spliced(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
+    let (one, other) = (any(corpus, random), any(corpus, random));
+    let (end, start) = (random.below(one.len()), random.below(other.len()));
     [&one[..end], &other[start..]].concat()
 }
 
 /// Numbers of 32 bits that are too large, negative, or nearly so.
-fn huge_numbers(corpus: &Corpus, dice: &mut Dice) -> Vec<u8> {
-    let mut bytes = any(corpus, dice);
-    for _ in 0..1 + dice.below(4) {
-        let number = *dice.one_of(&[0_u32, 1, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 0x4000_0000]);
-        let at = 12 + dice.below(bytes.len().min(3000) - 16);
+fn huge_numbers(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
+    let mut bytes = any(corpus, random);
+    for _ in 0..1 + random.below(4) {
+        let number =
+            *random.one_of(&[0_u32, 1, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 0x4000_0000]);
+        let at = 12 + random.below(bytes.len().min(3000) - 16);
         bytes[at..at + 4].copy_from_slice(&number.to_be_bytes());
     }
     bytes
@@ -120,9 +121,9 @@ fn put(bytes: &mut [u8], at: usize, what: &[u8]) {
 }
 
 /// 65,535 by 65,535, or nearly, where a sample entry or a Matroska track says how large pictures are.
-fn huge_pictures(corpus: &Corpus, dice: &mut Dice) -> Vec<u8> {
-    let side = *dice.one_of(&[0xFFFF_u16, 0x8000, 0x7FFF, 0x2001]);
-    if dice.below(2) == 0 {
+fn huge_pictures(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
+    let side = *random.one_of(&[0xFFFF_u16, 0x8000, 0x7FFF, 0x2001]);
+    if random.below(2) == 0 {
         let mut bytes = corpus.mp4.clone();
         let size = [side.to_be_bytes(), side.to_be_bytes()].concat();
         boxes(&corpus.mp4, b"avc1").into_iter().for_each(|at| put(&mut bytes, at + 24, &size));
@@ -141,9 +142,9 @@ fn huge_pictures(corpus: &Corpus, dice: &mut Dice) -> Vec<u8> {
 }
 
 /// Lengths of nothing, below nothing, or for ever: of the movie, of a track, of single frames.
-fn odd_lengths(corpus: &Corpus, dice: &mut Dice) -> Vec<u8> {
+fn odd_lengths(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     let mut bytes = corpus.mp4.clone();
-    let (name, behind) = *dice.one_of(&[
+    let (name, behind) = *random.one_of(&[
         (b"mvhd", 12),
         (b"mvhd", 16),
         (b"mdhd", 12),
@@ -155,7 +156,7 @@ fn odd_lengths(corpus: &Corpus, dice: &mut Dice) -> Vec<u8> {
         (b"elst", 12),
         (b"tkhd", 20),
     ]);
-    let number = *dice.one_of(&[0_u32, 1, 0xFFFF_FFFF, 0x8000_0000, 0x7FFF_FFFF, 90_000_000]);
+    let number = *random.one_of(&[0_u32, 1, 0xFFFF_FFFF, 0x8000_0000, 0x7FFF_FFFF, 90_000_000]);
     boxes(&corpus.mp4, name)
         .into_iter()
         .for_each(|at| put(&mut bytes, at + behind, &number.to_be_bytes()));
@@ -168,23 +169,23 @@ fn boxed(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
 }
 
 /// The tracks of the movie, thousands of times.
-fn many_streams(corpus: &Corpus, dice: &mut Dice) -> Vec<u8> {
+fn many_streams(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     let mp4 = &corpus.mp4;
     let movie = boxes(mp4, b"moov")[0];
     let size = |at: usize| u32::from_be_bytes(mp4[at - 8..at - 4].try_into().unwrap()) as usize;
     let content = &mp4[movie..movie - 8 + size(movie)];
     let track = boxes(mp4, b"trak")[0];
     let track = &mp4[track - 8..track - 8 + size(track)];
-    let times = *dice.one_of(&[40, 500, 3000]);
+    let times = *random.one_of(&[40, 500, 3000]);
     let grown = [content, &track.repeat(times)].concat();
     let rest = &mp4[movie - 8 + size(movie)..];
     [&mp4[..movie - 8], &boxed(b"moov", &grown), rest].concat()
 }
 
 /// Boxes in boxes in boxes; or Matroska's, which say that they never end.
-fn recursive(_: &Corpus, dice: &mut Dice) -> Vec<u8> {
-    let name = *dice.one_of(&[b"moov", b"trak", b"mdia", b"udta", b"meta", b"ilst", b"SimB"]);
-    let depth = *dice.one_of(&[10, 1000, 20_000]);
+fn recursive(_: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
+    let name = *random.one_of(&[b"moov", b"trak", b"mdia", b"udta", b"meta", b"ilst", b"SimB"]);
+    let depth = *random.one_of(&[10, 1000, 20_000]);
     if name == b"SimB" {
         let header = b"\x1A\x45\xDF\xA3\x8B\x42\x82\x88matroska";
         let segment = b"\x18\x53\x80\x67\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF";
@@ -207,9 +208,9 @@ fn recursive(_: &Corpus, dice: &mut Dice) -> Vec<u8> {
 
 /// Files that ask for others: the canary's secret, or an answer from its port. Some of them hide behind
 /// the beginning of a film.
-fn bait(canary: &Canary, dice: &mut Dice) -> Vec<u8> {
-    let target = dice.one_of(&canary.addresses()).clone();
-    let text = match dice.below(5) {
+fn bait(canary: &Canary, random: &mut SeededRandom) -> Vec<u8> {
+    let target = random.one_of(&canary.addresses()).clone();
+    let text = match random.below(5) {
         0 => format!("#EXTM3U\n#EXTINF:1,\n{target}\n#EXT-X-ENDLIST\n"),
         1 => format!("ffconcat version 1.0\nfile '{target}'\n"),
         2 => format!("<?xml version=\"1.0\"?><MPD><BaseURL>{target}</BaseURL></MPD>"),
@@ -217,7 +218,7 @@ fn bait(canary: &Canary, dice: &mut Dice) -> Vec<u8> {
         _ => target,
     };
     let playlist = text.into_bytes();
-    match dice.below(4) {
+    match random.below(4) {
         0 => playlist,
         1 => [boxed(b"ftyp", b"isom\0\0\x02\0isomiso2"), playlist].concat(),
         // A subtitle track of an AVI that is a file of its own.
@@ -236,9 +237,9 @@ fn bait(canary: &Canary, dice: &mut Dice) -> Vec<u8> {
 }
 
 /// A sound beginning, and nothing that makes sense behind it.
-fn noise(corpus: &Corpus, dice: &mut Dice) -> Vec<u8> {
-    let mut bytes = any(corpus, dice);
-    let start = 16 + dice.below(600).min(bytes.len() / 2);
-    bytes[start..].iter_mut().for_each(|byte| *byte = dice.roll() as u8);
+fn noise(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
+    let mut bytes = any(corpus, random);
+    let start = 16 + random.below(600).min(bytes.len() / 2);
+    bytes[start..].iter_mut().for_each(|byte| *byte = random.next() as u8);
     bytes
 }

@@ -1,7 +1,7 @@
 //! Files that are no films.
 
 use domain::event::FailureReason;
-use transcoder::pipeline::{Product, transcode};
+use transcoder::pipeline::{Outputs, transcode};
 
 use crate::clip::{Clip, clip, plain, usual};
 use crate::finished::{attempt, made};
@@ -110,6 +110,6 @@ fn damage_anywhere_is_survived() {
         let folder = tempfile::tempdir().unwrap();
         let clip = Clip::of_bytes(&bytes);
         let file = std::fs::File::open(&clip.path).unwrap();
-        let _ = transcode(file, folder.path(), Product::FileAndStream, |_| {});
+        let _ = transcode(file, folder.path(), Outputs::FileAndStream, |_| {});
     }
 }

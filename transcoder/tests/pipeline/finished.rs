@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use transcoder::pipeline::{POSTER_FILE, Product, VIDEO_FILE, transcode};
+use transcoder::pipeline::{Outputs, POSTER_FILE, VIDEO_FILE, transcode};
 use transcoder::report::{Failure, Finished};
 
 use crate::clip::Clip;
@@ -30,7 +30,7 @@ pub(crate) struct Picture {
 pub(crate) fn attempt(clip: &Clip) -> Result<Made, Failure> {
     let folder = tempfile::tempdir().unwrap();
     let report =
-        transcode(File::open(&clip.path).unwrap(), folder.path(), Product::FileAndStream, |_| {})?;
+        transcode(File::open(&clip.path).unwrap(), folder.path(), Outputs::FileAndStream, |_| {})?;
     let video = folder.path().join(VIDEO_FILE);
     let poster = folder.path().join(POSTER_FILE);
     let probe = probe(&video);

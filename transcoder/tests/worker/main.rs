@@ -2,10 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "what these helpers unwrap is part of the tests")]
 
 mod crashes;
+mod fail_point;
+mod fixture;
+mod flaky_storage;
+mod folding_log;
 mod jobs;
-mod log;
 mod outages;
 mod queue;
-mod storage;
-mod trap;
-mod world;

@@ -10,13 +10,13 @@ use futures_util::stream::BoxStream;
 use infra::object_storage::local::LocalStorage;
 use infra::object_storage::{ByteStream, ObjectInfo, ObjectKey, ObjectStorage, StorageError};
 
-use crate::trap::{Point, Trap};
+use crate::fail_point::{FailPoint, FailPoints};
 
 /// A folder that can be away.
 pub(crate) struct FlakyStorage {
     pub(crate) local: LocalStorage,
     pub(crate) away: AtomicBool,
-    pub(crate) trap: Arc<Trap>,
+    pub(crate) fail_points: Arc<FailPoints>,
 }
 
 impl FlakyStorage {
@@ -36,12 +36,13 @@ impl ObjectStorage for FlakyStorage {
         kind: &str,
         body: ByteStream,
     ) -> Result<u64, StorageError> {
-        let (trap, kind_is_film) = (Arc::clone(&self.trap), kind.starts_with("video/"));
+        let (fail_points, kind_is_film) =
+            (Arc::clone(&self.fail_points), kind.starts_with("video/"));
         let body = body.then(move |chunk| {
-            let (trap, film) = (Arc::clone(&trap), kind_is_film);
+            let (fail_points, film) = (Arc::clone(&fail_points), kind_is_film);
             async move {
                 if film {
-                    trap.pass(Point::Upload).await;
+                    fail_points.reach(FailPoint::Upload).await;
                 }
                 chunk
             }
@@ -50,7 +51,7 @@ impl ObjectStorage for FlakyStorage {
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<ByteStream, StorageError> {
-        self.trap.pass(Point::Claimed).await;
+        self.fail_points.reach(FailPoint::Claimed).await;
         self.there()?.get(key).await
     }
 

@@ -1,4 +1,4 @@
-//! What a hostile child tries, from behind all walls or all but some.
+//! What a hostile child tries, from behind all layers or all but some.
 
 use std::fs::File;
 use std::io;
@@ -9,19 +9,19 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, Signal, getppid, kill_process, setrlimit};
-use transcoder::sandbox::{self, Limits, Wall};
+use transcoder::sandbox::{self, Limits, SandboxLayer};
 
 /// The tests do not wait ten minutes for the kernel to count to the limit.
 const LIMITS: Limits =
     Limits { cpu_seconds: 1, address_space: 4 << 30, file_bytes: 512 << 20, open_files: 32 };
 
-/// `attempt ATTEMPT WALLS [PATH]`: tries it without these walls, and says `escaped` if it could.
+/// `attempt ATTEMPT LAYERS [PATH]`: tries it without these layers, and says `escaped` if it could.
 pub(crate) fn attempt(arguments: &[&str]) {
     let [attempt, without, path] = *arguments else { panic!("{arguments:?}") };
     let parent = getppid().unwrap();
-    let stands = |wall: &Wall| without.split(" + ").all(|gone| gone != wall.to_string());
-    let walls: Vec<Wall> = Wall::ALL.into_iter().filter(stands).collect();
-    let missing = sandbox::build(&walls, &LIMITS);
+    let stands = |layer: &SandboxLayer| without.split(" + ").all(|gone| gone != layer.to_string());
+    let layers: Vec<SandboxLayer> = SandboxLayer::ALL.into_iter().filter(stands).collect();
+    let missing = sandbox::build(&layers, &LIMITS);
     assert!(missing.is_empty(), "{missing:?}");
     let unlimited = Rlimit { current: None, maximum: None };
     let escaped = match attempt {
@@ -53,25 +53,26 @@ pub(crate) fn attempt(arguments: &[&str]) {
         }
         unknown => panic!("{unknown}"),
     };
-    println!("{}", if escaped { "escaped" } else { "held" });
+    println!("{}", if escaped { "escaped" } else { "blocked" });
 }
 
-/// `foster WALL`: starts a prisoner that stays, and ends before it does.
+/// `parent-that-ends LAYER`: starts a test child that stays, and ends before it does.
 #[expect(clippy::zombie_processes, reason = "it is to be left alone")]
-pub(crate) fn foster(arguments: &[&str]) {
+pub(crate) fn parent_that_ends(arguments: &[&str]) {
     let [without] = *arguments else { panic!("{arguments:?}") };
     let program = std::env::current_exe().unwrap();
-    let prisoner = Command::new(program).args(["prisoner", "stay", without, ""]).spawn();
-    prisoner.unwrap();
-    // Until its walls are up.
+    let child = Command::new(program).args(["test-child", "stay", without, ""]).spawn();
+    child.unwrap();
+    // Until its layers are up.
     std::thread::sleep(Duration::from_millis(500));
 }
 
-/// `small WALL`: builds this wall only, and says what the kernel thinks of the process then.
-pub(crate) fn small(arguments: &[&str]) {
+/// `single-layer LAYER`: builds this layer only, and says what the kernel thinks of the process then.
+pub(crate) fn single_layer(arguments: &[&str]) {
     let [which] = *arguments else { panic!("{arguments:?}") };
-    let walls: Vec<Wall> = Wall::ALL.into_iter().filter(|wall| wall.to_string() == which).collect();
-    assert_eq!(sandbox::build(&walls, &LIMITS), Vec::<String>::new());
+    let layers: Vec<SandboxLayer> =
+        SandboxLayer::ALL.into_iter().filter(|layer| layer.to_string() == which).collect();
+    assert_eq!(sandbox::build(&layers, &LIMITS), Vec::<String>::new());
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let privileges = status.lines().find(|line| line.starts_with("NoNewPrivs"));
     println!("{:?} {:?}", privileges, rustix::process::dumpable_behavior().unwrap());

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::pipeline::{self, Product};
+use crate::pipeline::{self, Outputs};
 use crate::report::{Failure, Finished, Line};
 use crate::sandbox;
 
@@ -20,13 +20,13 @@ const NICENESS: i32 = 10;
 
 /// What the process is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// Say which walls of the sandbox are missing, and end.
+pub enum ChildTask {
+    /// Say which layers of the sandbox are missing, and end.
     Check,
     /// Process the video, whatever is missing.
-    Process(Product),
-    /// Process the video, but only with all walls around.
-    ProcessConfined(Product),
+    Process(Outputs),
+    /// Process the video, but only with all layers around.
+    ProcessConfined(Outputs),
 }
 
 /// Enters the sandbox, does its task, and reports. The process must have one thread only, and must
@@ -34,22 +34,22 @@ pub enum Task {
 ///
 /// # Errors
 /// If nothing can be printed; then nobody is there to read it.
-pub fn run(task: Task) -> io::Result<()> {
+pub fn run(task: ChildTask) -> io::Result<()> {
     // Somebody waits for every answer, nobody for a film. If the kernel refuses, it is as before.
     let _ = rustix::process::nice(NICENESS);
     let missing = sandbox::enter();
     say(&match task {
-        Task::Check => Line::MissingWalls(missing),
-        Task::ProcessConfined(_) if !missing.is_empty() => Line::Failed(Failure::internal(
+        ChildTask::Check => Line::MissingSandboxLayers(missing),
+        ChildTask::ProcessConfined(_) if !missing.is_empty() => Line::Failed(Failure::internal(
             &format!("the sandbox is not whole: {}", missing.join("; ")),
         )),
-        Task::Process(product) | Task::ProcessConfined(product) => process(product),
+        ChildTask::Process(outputs) | ChildTask::ProcessConfined(outputs) => process(outputs),
     })
 }
 
-fn process(product: Product) -> Line {
+fn process(outputs: Outputs) -> Line {
     // A panic is a defect of ours, and an outcome like any other.
-    let result = panic::catch_unwind(AssertUnwindSafe(|| transcode(product)))
+    let result = panic::catch_unwind(AssertUnwindSafe(|| transcode(outputs)))
         .unwrap_or_else(|_| Err(Failure::internal(&"the pipeline panicked")));
     match result {
         Ok(finished) => Line::Done(Finished { cpu_ms: cpu_ms(), ..finished }),
@@ -57,10 +57,10 @@ fn process(product: Product) -> Line {
     }
 }
 
-fn transcode(product: Product) -> Result<Finished, Failure> {
+fn transcode(outputs: Outputs) -> Result<Finished, Failure> {
     let original = io::stdin().as_fd().try_clone_to_owned();
     let original = File::from(original.map_err(|error| Failure::of_disk(&error))?);
-    pipeline::transcode(original, Path::new("."), product, |percent| {
+    pipeline::transcode(original, Path::new("."), outputs, |percent| {
         // Who does not want to know is told in the end all the same.
         let _ = say(&Line::Progress(percent));
     })

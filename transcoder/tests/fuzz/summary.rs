@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
 use domain::event::FailureReason;
-use transcoder::worker::Outcome;
+use transcoder::worker::StepOutcome;
 
-use crate::Verdict;
+use crate::CaseResult;
 
 /// Counts, and the cases that want to be looked at.
 #[derive(Default)]
-pub(crate) struct Tally {
+pub(crate) struct FuzzSummary {
     files: u64,
     kinds: BTreeMap<&'static str, u64>,
     ends: BTreeMap<&'static str, u64>,
@@ -19,23 +19,23 @@ pub(crate) struct Tally {
     wrong: Vec<String>,
 }
 
-impl Tally {
-    pub(crate) fn add(&mut self, case: u64, kind: &'static str, verdict: Verdict) {
+impl FuzzSummary {
+    pub(crate) fn add(&mut self, case: u64, kind: &'static str, result: CaseResult) {
         self.files += 1;
         *self.kinds.entry(kind).or_default() += 1;
-        let steps = match verdict {
-            Verdict::Ended(steps) => steps,
-            Verdict::Wrong(what) => {
+        let steps = match result {
+            CaseResult::Ended(steps) => steps,
+            CaseResult::Wrong(what) => {
                 self.wrong.push(format!("case {case} ({kind}): {what}"));
                 return;
             }
         };
-        if steps.contains(&Outcome::Retry(FailureReason::Internal)) {
+        if steps.contains(&StepOutcome::Retry(FailureReason::Internal)) {
             self.dead.push(case);
         }
         let end = match steps.last() {
-            Some(Outcome::Processed) => "processed",
-            Some(Outcome::Failed(reason)) => reason.code(),
+            Some(StepOutcome::Processed) => "processed",
+            Some(StepOutcome::Failed(reason)) => reason.code(),
             _ => "nothing",
         };
         *self.ends.entry(end).or_default() += 1;
@@ -57,7 +57,7 @@ impl Tally {
     }
 }
 
-impl Display for Tally {
+impl Display for FuzzSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |counts: &BTreeMap<&str, u64>| {
             let parts: Vec<_> =

@@ -12,7 +12,7 @@ use crate::pipeline::or_not_yet;
 
 /// Why there is no clip.
 #[derive(Debug, thiserror::Error)]
-pub enum SampleError {
+pub enum DemoClipError {
     /// FFmpeg cannot make it.
     #[error("FFmpeg: {0}")]
     Ffmpeg(#[from] Error),
@@ -29,8 +29,8 @@ const SINK: &str = "out";
 /// An MP4 of two seconds, with picture and sound; each `number` looks and sounds another way.
 ///
 /// # Errors
-/// [`SampleError`]
-pub fn clip(number: u32) -> Result<Vec<u8>, SampleError> {
+/// [`DemoClipError`]
+pub fn render(number: u32) -> Result<Vec<u8>, DemoClipError> {
     ffmpeg_next::init()?;
     ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Error);
     let folder = tempfile::tempdir()?;
@@ -148,8 +148,8 @@ mod tests {
     fn a_clip_is_a_film_of_two_seconds_and_no_two_are_alike() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("clip.mp4");
-        let bytes = clip(3).unwrap();
-        assert_ne!(bytes, clip(4).unwrap());
+        let bytes = render(3).unwrap();
+        assert_ne!(bytes, render(4).unwrap());
         std::fs::write(&path, bytes).unwrap();
         let input = format::input(&path).unwrap();
         assert_eq!(input.streams().count(), 2);

@@ -1,4 +1,4 @@
-//! Every attempt to break out fails, and each succeeds once the wall that holds it back is away.
+//! Every attempt to break out fails, and each succeeds once the layer that holds it back is away.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -10,9 +10,9 @@ use std::time::Duration;
 use rustix::io::{FdFlags, fcntl_setfd};
 use tempfile::TempDir;
 
-use crate::prisoner;
+use crate::test_child;
 
-/// Attempts, and the wall that holds each of them back alone.
+/// Attempts, and the layer that holds each of them back alone.
 const ATTEMPTS: [(&str, &str); 11] = [
     ("send", "system calls"),
     ("talk to a neighbour", "system calls"),
@@ -27,8 +27,8 @@ const ATTEMPTS: [(&str, &str); 11] = [
     ("open many files", "limits"),
 ];
 
-/// Attempts that each of two walls holds back.
-const HELD_TWICE: [(&str, &str); 4] = [
+/// Attempts that each of two layers holds back.
+const BLOCKED_BY_TWO: [(&str, &str); 4] = [
     ("connect", "files + system calls"),
     ("start a program", "files + system calls"),
     ("signal its parent", "files + system calls"),
@@ -36,16 +36,16 @@ const HELD_TWICE: [(&str, &str); 4] = [
 ];
 
 /// A computation that has not ended by then goes on for ever.
-const FOR_EVER: Duration = Duration::from_secs(4);
+const CPU_LIMIT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A folder for the prisoner, and one for its temptations.
-struct Prison {
+/// The folder of the test child, and what it must not reach.
+struct SandboxFixture {
     folder: TempDir,
     elsewhere: TempDir,
     neighbour: TcpListener,
 }
 
-impl Prison {
+impl SandboxFixture {
     fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
@@ -54,7 +54,7 @@ impl Prison {
         }
     }
 
-    /// Whether it could do it with all walls but those.
+    /// Whether it could do it with all layers but those.
     fn escapes(&self, attempt: &str, without: &str) -> bool {
         let left_open = std::fs::File::open("/etc/passwd").unwrap();
         fcntl_setfd(&left_open, FdFlags::empty()).unwrap();
@@ -63,11 +63,11 @@ impl Prison {
             "read what was left open" => left_open.as_raw_fd().to_string(),
             _ => self.elsewhere.path().join("mark").display().to_string(),
         };
-        let arguments = ["prisoner", attempt, without, &path];
-        let output = prisoner::start(&arguments, self.folder.path()).output().unwrap();
+        let arguments = ["test-child", attempt, without, &path];
+        let output = test_child::start(&arguments, self.folder.path()).output().unwrap();
         match String::from_utf8(output.stdout).unwrap().trim() {
             "escaped" => true,
-            "held" => false,
+            "blocked" => false,
             // Killed by the kernel, for writing a huge file.
             _ => {
                 assert!(output.status.code().is_none(), "{attempt}: {:?}", output.status);
@@ -77,20 +77,20 @@ impl Prison {
     }
 }
 
-pub(crate) fn nothing_gets_through_a_whole_sandbox() {
-    let prison = Prison::new();
-    assert!(prison.escapes("nothing", ""), "what is allowed works: threads");
-    for (attempt, _) in ATTEMPTS.iter().chain(&HELD_TWICE) {
-        assert!(!prison.escapes(attempt, ""), "{attempt}");
+pub(crate) fn the_whole_sandbox_blocks_every_attempt() {
+    let sandbox = SandboxFixture::new();
+    assert!(sandbox.escapes("nothing", ""), "what is allowed works: threads");
+    for (attempt, _) in ATTEMPTS.iter().chain(&BLOCKED_BY_TWO) {
+        assert!(!sandbox.escapes(attempt, ""), "{attempt}");
     }
-    assert!(!prison.elsewhere.path().join("mark").exists());
+    assert!(!sandbox.elsewhere.path().join("mark").exists());
     assert!(ends_by_itself(""), "compute for ever");
 }
 
-pub(crate) fn each_wall_holds_back_what_it_is_there_for() {
-    let prison = Prison::new();
-    for (attempt, wall) in ATTEMPTS.into_iter().chain(HELD_TWICE) {
-        assert!(prison.escapes(attempt, wall), "{attempt} is held back without {wall}");
+pub(crate) fn each_layer_alone_blocks_its_attempts() {
+    let sandbox = SandboxFixture::new();
+    for (attempt, layer) in ATTEMPTS.into_iter().chain(BLOCKED_BY_TWO) {
+        assert!(sandbox.escapes(attempt, layer), "{attempt} is held back without {layer}");
     }
     assert!(!ends_by_itself("limits"), "computing for ever ends without limits");
 }
@@ -98,24 +98,28 @@ pub(crate) fn each_wall_holds_back_what_it_is_there_for() {
 /// Whether a process that computes for ever is ended by the kernel.
 fn ends_by_itself(without: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();
-    let arguments = ["prisoner", "compute for ever", without, ""];
-    let child = prisoner::start(&arguments, folder.path()).stdout(Stdio::piped()).spawn().unwrap();
-    falls_silent(child, FOR_EVER)
+    let arguments = ["test-child", "compute for ever", without, ""];
+    let child =
+        test_child::start(&arguments, folder.path()).stdout(Stdio::piped()).spawn().unwrap();
+    closes_its_output(child, CPU_LIMIT_TIMEOUT)
 }
 
-pub(crate) fn a_process_ends_with_its_parent() {
-    assert!(orphan_falls_silent(""), "an orphan goes on");
-    assert!(!orphan_falls_silent("end with the parent"), "an orphan ends without the wall");
+pub(crate) fn a_child_ends_with_its_parent() {
+    assert!(orphan_closes_its_output(""), "an orphan goes on");
+    assert!(!orphan_closes_its_output("end with the parent"), "an orphan ends without the layer");
 }
 
-fn orphan_falls_silent(without: &str) -> bool {
+fn orphan_closes_its_output(without: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();
-    let mut foster = prisoner::start(&["foster", without], folder.path());
-    falls_silent(foster.stdout(Stdio::piped()).spawn().unwrap(), Duration::from_secs(2))
+    let mut parent_that_ends = test_child::start(&["parent-that-ends", without], folder.path());
+    closes_its_output(
+        parent_that_ends.stdout(Stdio::piped()).spawn().unwrap(),
+        Duration::from_secs(2),
+    )
 }
 
 /// Whether everybody who holds this child's standard output ends within a time. It is killed then.
-fn falls_silent(mut child: Child, within: Duration) -> bool {
+fn closes_its_output(mut child: Child, within: Duration) -> bool {
     let mut output = child.stdout.take().unwrap();
     let (sender, silence) = mpsc::channel();
     std::thread::spawn(move || sender.send(output.read_to_end(&mut Vec::new()).is_ok()));
@@ -125,10 +129,10 @@ fn falls_silent(mut child: Child, within: Duration) -> bool {
     silent
 }
 
-pub(crate) fn the_small_walls_do_what_they_say() {
+pub(crate) fn privileges_and_debugger_layers_set_the_kernel_flags() {
     let folder = tempfile::tempdir().unwrap();
-    let state = |wall| {
-        let output = prisoner::start(&["small", wall], folder.path()).output().unwrap();
+    let state = |layer| {
+        let output = test_child::start(&["single-layer", layer], folder.path()).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     assert!(state("").contains("\\t0\") Dumpable"), "{}", state(""));

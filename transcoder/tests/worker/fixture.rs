@@ -1,4 +1,4 @@
-//! A small world: real Postgres, a folder as object store, a log that folds what is appended at once.
+//! A small fixture: real Postgres, a folder as object store, a log that folds what is appended at once.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use transcoder::child::ChildCommand;
-use transcoder::worker::{Outcome, Parts, StepError, Worker, WorkerSettings};
+use transcoder::worker::{StepError, StepOutcome, TranscoderDependencies, Worker, WorkerSettings};
 use uuid::Uuid;
 
-use crate::log::FoldingLog;
-use crate::storage::FlakyStorage;
-pub(crate) use crate::trap::Point;
-use crate::trap::Trap;
+pub(crate) use crate::fail_point::FailPoint;
+use crate::fail_point::FailPoints;
+use crate::flaky_storage::FlakyStorage;
+use crate::folding_log::FoldingLog;
 
 /// What a child does that makes a video of everything.
 pub(crate) const GOOD_CHILD: &str = "cat >/dev/null; printf film >video.mp4; printf still >poster.jpg; \
@@ -39,31 +39,32 @@ pub(crate) const STREAMING_CHILD: &str = "cat >/dev/null; printf film >video.mp4
 pub(crate) const BROKEN_FILE: &str =
     "echo '{\"failed\":{\"reason\":\"undecodable\",\"detail\":\"noise\"}}'";
 
-pub(crate) struct World {
+pub(crate) struct WorkerFixture {
     pub(crate) pool: PgPool,
     pub(crate) log: Arc<FoldingLog>,
-    pub(crate) trap: Arc<Trap>,
+    pub(crate) fail_points: Arc<FailPoints>,
     pub(crate) storage: Arc<FlakyStorage>,
     pub(crate) folder: TempDir,
     pub(crate) settings: WorkerSettings,
-    parts: Parts,
+    dependencies: TranscoderDependencies,
     stop: CancellationToken,
 }
 
-impl World {
+impl WorkerFixture {
     pub(crate) async fn new() -> Self {
         let pool = test_services::database().await;
         let folder = tempfile::tempdir().unwrap();
         let local = LocalStorage::open(folder.path().join("media"), "http://localhost", b"key");
-        let trap = Arc::new(Trap::default());
+        let fail_points = Arc::new(FailPoints::default());
         let storage = Arc::new(FlakyStorage {
             local: local.unwrap(),
             away: AtomicBool::new(false),
-            trap: Arc::clone(&trap),
+            fail_points: Arc::clone(&fail_points),
         });
         let desk = VerdictDesk::new(100);
-        let log = Arc::new(FoldingLog::new(pool.clone(), Arc::clone(&desk), Arc::clone(&trap)));
-        let parts = Parts {
+        let log =
+            Arc::new(FoldingLog::new(pool.clone(), Arc::clone(&desk), Arc::clone(&fail_points)));
+        let dependencies = TranscoderDependencies {
             pool: pool.clone(),
             storage: Arc::clone(&storage) as _,
             decisions: Decisions::new(Arc::clone(&log) as _, desk),
@@ -73,12 +74,21 @@ impl World {
         };
         let settings = WorkerSettings {
             back_off: Duration::ZERO,
-            verdict_deadline: Duration::from_secs(5),
-            report_patience: Duration::from_secs(2),
+            verdict_timeout: Duration::from_secs(5),
+            report_timeout: Duration::from_secs(2),
             poll: Duration::from_millis(50),
             ..WorkerSettings::default()
         };
-        Self { pool, log, trap, storage, folder, settings, parts, stop: CancellationToken::new() }
+        Self {
+            pool,
+            log,
+            fail_points,
+            storage,
+            folder,
+            settings,
+            dependencies,
+            stop: CancellationToken::new(),
+        }
     }
 
     /// A video with an original, waiting for a worker.
@@ -123,7 +133,7 @@ impl World {
     }
 
     pub(crate) fn child_is(&mut self, child: ChildCommand) {
-        self.parts.child = child;
+        self.dependencies.child = child;
     }
 
     pub(crate) fn child(&mut self, script: &str) {
@@ -131,19 +141,19 @@ impl World {
     }
 
     pub(crate) fn worker(&self) -> Worker {
-        Worker::new(self.parts.clone(), self.settings.clone()).unwrap()
+        Worker::new(self.dependencies.clone(), self.settings.clone()).unwrap()
     }
 
-    pub(crate) async fn step(&self) -> Outcome {
+    pub(crate) async fn step(&self) -> StepOutcome {
         self.try_step().await.unwrap()
     }
 
-    pub(crate) async fn try_step(&self) -> Result<Outcome, StepError> {
+    pub(crate) async fn try_step(&self) -> Result<StepOutcome, StepError> {
         self.worker().step(Uuid::new_v4(), &self.stop).await
     }
 
     /// A step in the background.
-    pub(crate) fn start_step(&self) -> JoinHandle<Outcome> {
+    pub(crate) fn start_step(&self) -> JoinHandle<StepOutcome> {
         let (worker, stop) = (self.worker(), self.stop.clone());
         tokio::spawn(async move { worker.step(Uuid::new_v4(), &stop).await.unwrap() })
     }

@@ -14,7 +14,7 @@ use infra::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoF
 use infra::verdicts::{LookupError, VerdictDesk};
 use sqlx::PgPool;
 
-use crate::trap::{Point, Trap};
+use crate::fail_point::{FailPoint, FailPoints};
 
 /// A log of one partition whose reader is the fold, at once.
 pub(crate) struct FoldingLog {
@@ -26,11 +26,11 @@ pub(crate) struct FoldingLog {
     pub(crate) away: AtomicUsize,
     /// The projection does not get to what is appended.
     pub(crate) silent: AtomicBool,
-    trap: Arc<Trap>,
+    fail_points: Arc<FailPoints>,
 }
 
 impl FoldingLog {
-    pub(crate) fn new(pool: PgPool, desk: Arc<VerdictDesk>, trap: Arc<Trap>) -> Self {
+    pub(crate) fn new(pool: PgPool, desk: Arc<VerdictDesk>, fail_points: Arc<FailPoints>) -> Self {
         Self {
             pool,
             desk,
@@ -38,7 +38,7 @@ impl FoldingLog {
             records: Mutex::default(),
             away: AtomicUsize::new(0),
             silent: AtomicBool::new(false),
-            trap,
+            fail_points,
         }
     }
 
@@ -130,12 +130,12 @@ impl EventLog for FoldingLog {
             }
             let starts = record.headers.iter().any(|(_, value)| value.ends_with("_started"));
             let [before, after] = match starts {
-                true => [Point::BeforeStarted, Point::AfterStarted],
-                false => [Point::BeforeEnd, Point::AfterEnd],
+                true => [FailPoint::BeforeStarted, FailPoint::AfterStarted],
+                false => [FailPoint::BeforeEnd, FailPoint::AfterEnd],
             };
-            self.trap.pass(before).await;
+            self.fail_points.reach(before).await;
             positions.push(Ok(self.fold(record).await));
-            self.trap.pass(after).await;
+            self.fail_points.reach(after).await;
         }
         positions
     }

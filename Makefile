@@ -72,6 +72,7 @@ bench: setup-bench build
 lint: setup
 	@cargo fmt --all -- --check
 	@cargo clippy --quiet --locked --workspace --all-targets
+	@cargo test --quiet --locked --package lints
 	@if cargo deny --version >/dev/null 2>&1; then \
 	  cargo deny --log-level error check; \
 	else \

@@ -49,7 +49,7 @@ soak: setup-test $(addprefix soak-,$(or $(ONLY),faults simulation plant))
 
 soak-faults: setup-test
 	@cargo run --quiet --locked --package test-services -- run \
-	  cargo test --quiet --locked --package anb --test faults -- --ignored --nocapture a_long_storm
+	  cargo test --quiet --locked --package anb --test faults -- --ignored --nocapture many_rounds_of_faults_break_no_promise
 
 soak-simulation:
 	@cargo run --quiet --locked --package simulation -- --minutes $(or $(MINUTES),30)

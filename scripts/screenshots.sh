@@ -4,4 +4,4 @@ set -eu
 cd "$(dirname "$0")/.."
 mkdir -p docs/screenshots
 SCREENSHOTS="$PWD/docs/screenshots" exec cargo run --quiet -p test-services -- run \
-    cargo test --quiet -p anb --test e2e -- --ignored draw_every_page
+    cargo test --quiet -p anb --test e2e -- --ignored take_screenshots_of_every_page

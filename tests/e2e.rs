@@ -1,7 +1,7 @@
-//! The whole system, from outside: the real binary on real services.
+//! End-to-end tests: the real binary on real services.
 //!
-//! Every scenario runs on both combinations: `embedded` (the log in Postgres, videos in a folder)
-//! and `cluster` (the log in Kafka, videos in S3).
+//! Most tests run on both backends: `embedded` (the log in Postgres, videos in a folder) and
+//! `cluster` (the log in Kafka, videos in S3).
 
 #[cfg(test)]
 #[macro_use]
@@ -10,24 +10,24 @@ mod e2e {
     mod harness;
 
     mod browser;
+    mod contest_journey;
     mod contract;
-    mod demo;
+    mod dead_letters;
+    mod demo_data;
     mod erasure;
-    mod keys;
-    mod kill;
-    mod live;
-    mod operators;
-    mod outage;
-    mod pages;
-    mod pending;
-    mod plays;
-    mod poison;
+    mod html_pages;
+    mod idempotency_keys;
+    mod operator_role;
+    mod pending_commands;
+    mod playback;
     mod races;
+    mod ranking_stream;
     mod rebuild;
     mod scale_out;
     mod schema;
+    mod server_crashes;
+    mod service_outages;
     mod settings;
-    mod story;
     mod sweep;
     mod transcoder;
     mod uploads;

@@ -1,32 +1,32 @@
-//! Faults on real parts: the whole system, two processes of each role, while everything that can go
-//! wrong does. Clients write down what they are told; afterwards it must be true.
+//! Fault injection on real services: two processes of each role, while a nemesis injects faults.
+//! Clients record every reply; at the end each reply must be true.
 //!
-//! `make test` runs a short storm, every fault once. `make soak` runs a long one, of `ROUNDS` rounds.
-//! `SEED` decides the order of the faults, how long each lasts, which come together, and what the
-//! clients do.
+//! `make test` runs one round, which has every fault once. `make soak` runs `ROUNDS` rounds. `SEED`
+//! decides the order of the faults, how long each lasts, which coincide, and what the clients do.
 
 #[cfg(test)]
 mod faults {
-    mod caller;
     mod checker;
+    mod checker_tests;
     mod client;
     mod clip;
-    mod facts;
+    mod fault_proxy;
+    mod fault_run;
+    mod final_state;
     mod history;
+    mod http_caller;
     mod nemesis;
     mod process;
-    mod proxy;
     mod report;
     mod services;
-    mod stack;
-    mod storm;
+    mod system;
 
-    use storm::run;
+    use fault_run::run;
 
-    /// The same storm each time, so that a run that fails can be told from one that did not.
-    const SEED: u64 = 1;
-    /// 36 faults each.
-    const LONG: u64 = 6;
+    /// Fixed, so that a failure can be compared with earlier runs.
+    const DEFAULT_SEED: u64 = 1;
+    /// One round has 36 faults.
+    const DEFAULT_ROUNDS: u64 = 6;
 
     fn setting(name: &str, default: u64) -> u64 {
         let given = std::env::var(name).ok();
@@ -34,13 +34,13 @@ mod faults {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_short_storm() {
-        run(setting("SEED", SEED), 1).await;
+    async fn one_round_of_faults_breaks_no_promise() {
+        run(setting("SEED", DEFAULT_SEED), 1).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
     #[ignore = "takes ten minutes: make soak"]
-    async fn a_long_storm() {
-        run(setting("SEED", SEED), setting("ROUNDS", LONG)).await;
+    async fn many_rounds_of_faults_break_no_promise() {
+        run(setting("SEED", DEFAULT_SEED), setting("ROUNDS", DEFAULT_ROUNDS)).await;
     }
 }

@@ -1,29 +1,12 @@
-//! The HTTP contract, row by row.
+//! The HTTP contract, rule by rule.
 
-mod general;
+mod authentication;
+mod every_route;
+mod fixture;
+mod login;
 mod own_videos;
-mod protected;
-mod public_list;
+mod public_videos;
 mod ranking;
-mod signing_in;
-mod signing_up;
-mod uploading;
+mod signup;
+mod video_upload;
 mod voting;
-
-use super::harness::{Api, Roles, Server, World};
-
-/// What the rows of one group share.
-struct Stage {
-    server: Server,
-    world: World,
-}
-
-impl Stage {
-    async fn open(world: World, roles: Roles) -> Self {
-        Self { server: Server::start(&world, roles).await, world }
-    }
-
-    fn api(&self) -> &Api {
-        &self.server.api
-    }
-}

@@ -1,5 +1,5 @@
-//! A rebuild that nobody notices: votes and reads go on while the next generation is built and takes
-//! the place of the live one.
+//! A rebuild without downtime: votes and reads continue while the next generation is built and
+//! replaces the live one.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,97 +10,99 @@ use tokio::process::Child;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::harness::balancer::Balancer;
-use super::harness::ballot::{Ballot, check_the_board};
-use super::harness::client::Ask;
-use super::harness::{Api, Roles, Server, World, eventually};
+use super::harness::client::SendRequest;
+use super::harness::load_balancer::LoadBalancer;
+use super::harness::vote_load::{VoteLoad, assert_ranking_shows_every_vote};
+use super::harness::{ApiClient, Roles, Server, TestEnvironment, eventually};
 
-/// None of whom the servers know yet, nor the videos: they all ask for them at once.
+/// New to every cache of the servers, so that they all cause lookups at once.
 const VOTERS: usize = 32;
 const VIDEOS: usize = 600;
 
-on_both!(
-    votes_and_reads_go_on_while_generations_change_places,
-    one_rebuild_at_a_time_and_one_that_was_killed_is_gone_on_with,
+test_on_both_backends!(
+    votes_and_reads_continue_while_a_rebuild_switches_generations,
+    a_second_rebuild_is_rejected_and_a_killed_one_is_resumed,
 );
 
-async fn votes_and_reads_go_on_while_generations_change_places(world: World) {
-    fill(&world, "15", "4000").await;
+async fn votes_and_reads_continue_while_a_rebuild_switches_generations(env: TestEnvironment) {
+    fill(&env, "15", "4000").await;
     let servers =
-        [Server::start(&world, Roles::NoTranscoder).await, Server::start(&world, Roles::Api).await];
+        [Server::start(&env, Roles::NoTranscoder).await, Server::start(&env, Roles::Api).await];
     let apis = servers.each_ref().map(|server| server.api.clone());
-    let voters = apis[0].crowd(VOTERS).await;
-    let videos = world.published(&voters[0], VIDEOS).await;
-    let readers = apis.each_ref().map(Reader::begin);
-    let ballot = Ballot::open(&Balancer::over(&apis), voters, &videos);
+    let voters = apis[0].new_people(VOTERS).await;
+    let videos = env.publish_videos(&voters[0], VIDEOS).await;
+    let readers = apis.each_ref().map(Reader::start);
+    let vote_load = VoteLoad::start(&LoadBalancer::over(&apis), voters, &videos);
     let votes_come_in = async |than: usize| {
-        eventually("votes come in", async || (ballot.acknowledged() > than).then_some(())).await;
+        eventually("votes come in", async || (vote_load.acknowledged() > than).then_some(())).await;
     };
 
     votes_come_in(50).await;
     for command in [&["rebuild"][..], &["rebuild", "--switch-back"]] {
-        let (said, _) = anb(&world, command).await.expect("it succeeds");
+        let (said, _) = anb(&env, command).await.expect("it succeeds");
         assert!(said.contains("every read model is as it was before"), "{said}");
-        let now = ballot.acknowledged();
+        let now = vote_load.acknowledged();
         votes_come_in(now + 50).await;
     }
     for reader in &readers {
         let enough = async || (reader.reads.load(Ordering::Relaxed) > 100).then_some(());
-        eventually("people read", enough).await;
+        eventually("the reader has read", enough).await;
     }
-    let told = ballot.close().await;
+    let replies = vote_load.stop().await;
     for reader in readers {
-        assert_eq!(reader.end().await, Vec::<String>::new());
+        assert_eq!(reader.stop().await, Vec::<String>::new());
     }
-    assert_eq!(told.failed, Vec::<String>::new());
+    assert_eq!(replies.failed, Vec::<String>::new());
 
-    world.caught_up().await;
+    env.wait_until_caught_up().await;
     let votes: HashSet<(Uuid, Uuid)> = sqlx::query_as("select voter, video_id from votes")
-        .fetch_all(&world.pool)
+        .fetch_all(&env.pool)
         .await
         .unwrap()
         .into_iter()
         .collect();
-    assert!(told.counted.is_subset(&votes) && told.promised.is_subset(&votes), "votes are lost");
+    assert!(
+        replies.accepted.is_subset(&votes) && replies.pending.is_subset(&votes),
+        "votes are lost"
+    );
     for api in &apis {
-        check_the_board(api, &world).await;
-        shows(api, "anb_generation 1").await;
+        assert_ranking_shows_every_vote(api, &env).await;
+        wait_for_metric(api, "anb_generation 1").await;
     }
     for server in servers {
         assert!(server.interrupt().await.success());
     }
-    assert_eq!(world.checksums().await, world.rebuilt().await);
+    assert_eq!(env.checksums().await, env.rebuild().await);
 }
 
-async fn one_rebuild_at_a_time_and_one_that_was_killed_is_gone_on_with(world: World) {
-    fill(&world, "100", "30000").await;
-    let server = Server::start(&world, Roles::NoTranscoder).await;
-    world.caught_up().await;
-    let live = world.checksums().await;
+async fn a_second_rebuild_is_rejected_and_a_killed_one_is_resumed(env: TestEnvironment) {
+    fill(&env, "100", "30000").await;
+    let server = Server::start(&env, Roles::NoTranscoder).await;
+    env.wait_until_caught_up().await;
+    let live = env.checksums().await;
 
-    let mut first = world.anb(&["rebuild"]).kill_on_drop(true).spawn().unwrap();
-    eventually("a part of it is built", async || {
+    let mut first = env.anb(&["rebuild"]).kill_on_drop(true).spawn().unwrap();
+    eventually("a part of the generation is built", async || {
         let sql = "select folded from generations where state = 'building'";
-        let folded: Option<i64> =
-            sqlx::query_scalar(sql).fetch_optional(&world.pool).await.unwrap();
+        let folded: Option<i64> = sqlx::query_scalar(sql).fetch_optional(&env.pool).await.unwrap();
         folded.is_some_and(|folded| folded > 0).then_some(())
     })
     .await;
     signal(&first, "-STOP").await;
-    let (_, refused) = anb(&world, &["rebuild"]).await.expect_err("the second one is refused");
+    let (_, refused) = anb(&env, &["rebuild"]).await.expect_err("the second one is refused");
     let line = refused.lines().last().unwrap_or_default();
     assert!(line.starts_with("anb: another rebuild is running: it has folded "), "{refused}");
-    shows(&server.api, "anb_rebuild_building 1").await;
+    wait_for_metric(&server.api, "anb_rebuild_building 1").await;
     first.kill().await.unwrap();
 
-    let (said, _) = anb(&world, &["rebuild"]).await.expect("it goes on");
+    let (said, _) = anb(&env, &["rebuild"]).await.expect("it goes on");
     assert!(said.contains("going on from where an earlier one had come"), "{said}");
     assert!(said.contains("generation 2 is live"), "{said}");
-    assert_eq!(world.checksums().await, live);
+    assert_eq!(env.checksums().await, live);
     assert!(server.interrupt().await.success());
 }
 
-async fn shows(api: &Api, metric: &str) {
+async fn wait_for_metric(api: &ApiClient, metric: &str) {
     eventually(metric, async || {
         let metrics = api.fetch("/metrics").await.text();
         metrics.lines().any(|line| line == metric).then_some(())
@@ -108,16 +110,16 @@ async fn shows(api: &Api, metric: &str) {
     .await;
 }
 
-/// Somebody who asks for pages until told to end.
+/// A client that reads pages until it is stopped.
 struct Reader {
     done: Arc<AtomicBool>,
-    /// Those that went well.
+    /// Number of successful reads.
     reads: Arc<AtomicUsize>,
     task: JoinHandle<Vec<String>>,
 }
 
 impl Reader {
-    fn begin(api: &Api) -> Self {
+    fn start(api: &ApiClient) -> Self {
         let (done, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (api, until, count) = (api.clone(), Arc::clone(&done), Arc::clone(&reads));
         let task = tokio::spawn(async move {
@@ -128,11 +130,11 @@ impl Reader {
                     "/api/public/videos?order_by=votes",
                     "/api/public/rankings/boards",
                 ] {
-                    match api.get(path).try_answer().await {
-                        Some(answer) if answer.status == 200 => {
+                    match api.get(path).try_response().await {
+                        Some(response) if response.status == 200 => {
                             count.fetch_add(1, Ordering::Relaxed);
                         }
-                        Some(answer) => failed.push(format!("{path}: {}", answer.text())),
+                        Some(response) => failed.push(format!("{path}: {}", response.text())),
                         None => failed.push(format!("{path}: no answer")),
                     }
                 }
@@ -143,22 +145,25 @@ impl Reader {
         Self { done, reads, task }
     }
 
-    /// The reads that failed.
-    async fn end(self) -> Vec<String> {
+    /// Stops the reader and returns its failed reads.
+    async fn stop(self) -> Vec<String> {
         self.done.store(true, Ordering::Relaxed);
         self.task.await.unwrap()
     }
 }
 
-/// Enough for a rebuild to take a while.
-async fn fill(world: &World, artists: &str, votes: &str) {
+/// Fills the log, so that a rebuild takes a while.
+async fn fill(env: &TestEnvironment, artists: &str, votes: &str) {
     let sizes = ["demo", "--direct", "--artists", artists, "--fans", "500", "--votes", votes];
-    anb(world, &sizes).await.expect("the log is filled");
+    anb(env, &sizes).await.expect("the log is filled");
 }
 
-/// What it printed, and what it complained of; an error if it did not succeed.
-async fn anb(world: &World, arguments: &[&str]) -> Result<(String, String), (String, String)> {
-    let output = world.anb(arguments).output().await.unwrap();
+/// Standard output and standard error; an `Err` if the command failed.
+async fn anb(
+    env: &TestEnvironment,
+    arguments: &[&str],
+) -> Result<(String, String), (String, String)> {
+    let output = env.anb(arguments).output().await.unwrap();
     let [out, err] =
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     if output.status.success() { Ok((out, err)) } else { Err((out, err)) }

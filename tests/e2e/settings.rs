@@ -1,16 +1,16 @@
-//! A start that cannot succeed: one clear line, and an exit status that says so.
+//! Starts with invalid settings: one line on standard error and a failing exit status.
 
 use std::net::TcpListener;
 use std::process::Output;
 
 use super::harness::server::free_port;
-use super::harness::{PATIENCE, World};
+use super::harness::{TEST_TIMEOUT, TestEnvironment};
 
-/// Changes to settings that are right.
+/// Changes to valid settings; `None` removes one.
 type Changes<'a> = &'a [(&'a str, Option<&'a str>)];
 
-async fn attempt(world: &World, changes: Changes<'_>) -> Output {
-    let mut command = world.anb(&["serve"]);
+async fn try_to_start(env: &TestEnvironment, changes: Changes<'_>) -> Output {
+    let mut command = env.anb(&["serve"]);
     command.env("HTTP_ADDR", format!("127.0.0.1:{}", free_port()));
     command.env("RUST_LOG", "off").kill_on_drop(true);
     for (name, value) in changes {
@@ -19,12 +19,15 @@ async fn attempt(world: &World, changes: Changes<'_>) -> Output {
             None => command.env_remove(name),
         };
     }
-    tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends by itself").unwrap()
+    tokio::time::timeout(TEST_TIMEOUT, command.output())
+        .await
+        .expect("the process goes on")
+        .unwrap()
 }
 
-/// The start fails with one line that names what is wrong.
-async fn refused(world: &World, changes: Changes<'_>, named: &str) {
-    let output = attempt(world, changes).await;
+/// Asserts that the start fails with one line that contains `named`.
+async fn assert_rejected(env: &TestEnvironment, changes: Changes<'_>, named: &str) {
+    let output = try_to_start(env, changes).await;
     let line = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success(), "{changes:?}: it started");
     assert_eq!(output.status.code().map(|code| code > 0), Some(true), "{changes:?}: it crashed");
@@ -36,20 +39,20 @@ async fn refused(world: &World, changes: Changes<'_>, named: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_setting_is_named() {
-    let world = World::embedded().await;
+    let env = TestEnvironment::embedded().await;
     for name in ["DATABASE_URL", "SECRET_KEY"] {
-        refused(&world, &[(name, None)], name).await;
-        refused(&world, &[(name, Some(""))], name).await;
+        assert_rejected(&env, &[(name, None)], name).await;
+        assert_rejected(&env, &[(name, Some(""))], name).await;
     }
     let kafka = [("EVENT_LOG", Some("kafka"))];
-    refused(&world, &kafka, "KAFKA_BROKERS").await;
+    assert_rejected(&env, &kafka, "KAFKA_BROKERS").await;
     let s3 = [("STORAGE_BACKEND", Some("s3"))];
-    refused(&world, &s3, "AWS_S3_BUCKET_NAME").await;
+    assert_rejected(&env, &s3, "AWS_S3_BUCKET_NAME").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_setting_is_named() {
-    let world = World::embedded().await;
+    let env = TestEnvironment::embedded().await;
     for (name, wrong) in [
         ("DATABASE_URL", "mysql://root:hunter2@localhost/anb"),
         ("SECRET_KEY", "hunter2"),
@@ -64,49 +67,50 @@ async fn a_wrong_setting_is_named() {
         ("ROLES", "web"),
         ("CORS_ORIGINS", "example.org"),
     ] {
-        refused(&world, &[(name, Some(wrong))], name).await;
+        assert_rejected(&env, &[(name, Some(wrong))], name).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_contradiction_is_named() {
-    let world = World::embedded().await;
-    refused(&world, &[("KAFKA_BROKERS", Some("localhost:9092"))], "KAFKA_BROKERS").await;
-    refused(&world, &[("AWS_S3_BUCKET_NAME", Some("videos"))], "AWS_S3_BUCKET_NAME").await;
+    let env = TestEnvironment::embedded().await;
+    assert_rejected(&env, &[("KAFKA_BROKERS", Some("localhost:9092"))], "KAFKA_BROKERS").await;
+    assert_rejected(&env, &[("AWS_S3_BUCKET_NAME", Some("videos"))], "AWS_S3_BUCKET_NAME").await;
     let both = [
         ("STORAGE_BACKEND", Some("s3")),
         ("AWS_S3_BUCKET_NAME", Some("videos")),
         ("AWS_REGION", Some("us-east-1")),
         ("MEDIA_ROOT", Some("/tmp/media")),
     ];
-    refused(&world, &both, "MEDIA_ROOT").await;
+    assert_rejected(&env, &both, "MEDIA_ROOT").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_number_of_partitions_stops_the_start() {
-    for world in [World::embedded().await, World::cluster().await] {
-        refused(&world, &[("LOG_PARTITIONS", Some("4"))], "LOG_PARTITIONS").await;
+    for env in [TestEnvironment::embedded().await, TestEnvironment::cluster().await] {
+        assert_rejected(&env, &[("LOG_PARTITIONS", Some("4"))], "LOG_PARTITIONS").await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_port_in_use_is_named() {
-    let world = World::embedded().await;
+    let env = TestEnvironment::embedded().await;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    refused(&world, &[("HTTP_ADDR", Some(&address))], &address).await;
+    assert_rejected(&env, &[("HTTP_ADDR", Some(&address))], &address).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_does_not_answer_is_named() {
     let nobody = format!("127.0.0.1:{}", free_port());
-    let world = World::embedded().await;
+    let env = TestEnvironment::embedded().await;
     let database = format!("postgres://anb:hunter2@{nobody}/anb");
-    refused(&world, &[("DATABASE_URL", Some(&database))], "Postgres").await;
+    assert_rejected(&env, &[("DATABASE_URL", Some(&database))], "Postgres").await;
     let kafka = [("EVENT_LOG", Some("kafka")), ("KAFKA_BROKERS", Some(nobody.as_str()))];
-    refused(&world, &kafka, "log").await;
-    let world = World::cluster().await;
+    assert_rejected(&env, &kafka, "log").await;
+    let env = TestEnvironment::cluster().await;
     let endpoint = format!("http://{nobody}");
-    refused(&world, &[("AWS_ENDPOINT_URL", Some(&endpoint))], "stor").await;
-    refused(&world, &[("AWS_S3_BUCKET_NAME", Some("no-such-bucket"))], "no-such-bucket").await;
+    assert_rejected(&env, &[("AWS_ENDPOINT_URL", Some(&endpoint))], "stor").await;
+    assert_rejected(&env, &[("AWS_S3_BUCKET_NAME", Some("no-such-bucket"))], "no-such-bucket")
+        .await;
 }

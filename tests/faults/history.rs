@@ -1,16 +1,16 @@
-//! What clients did, and what they were told.
+//! The history of a run: what clients requested and what they were told.
 
 use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
 
-/// What somebody wanted. However often it was tried, it was with one idempotency key.
+/// A command of a client. All its tries have the same idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum Operation {
     Register {
         email: String,
     },
-    /// The title is of this act alone.
+    /// The title is unique to this operation.
     Upload {
         by: Uuid,
         title: String,
@@ -25,35 +25,37 @@ pub(crate) enum Act {
     },
 }
 
-/// What they were told in the end.
+/// What the client was told in the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// It took effect; the account or video that it made, or the votes that it made it.
+pub(crate) enum Reply {
+    /// The operation took effect.
     Accepted(Effect),
-    /// It did not, for this reason.
+    /// It did not, for the reason with this code.
     Rejected(String),
-    /// It stands in the log: ask later, with this token.
+    /// The event is in the log; this token asks for its verdict.
     Pending(String),
-    /// Nothing: they gave up.
+    /// No reply: the client gave up.
     Nothing,
-    /// What nobody may be told.
-    Absurd(String),
+    /// A response that the API must never send.
+    Invalid(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    Made(Uuid),
+    /// An account or video with this id was created.
+    Created(Uuid),
+    /// The video has this many votes.
     Votes(u64),
     Done,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    pub(crate) act: Act,
-    pub(crate) told: Told,
+    pub(crate) operation: Operation,
+    pub(crate) reply: Reply,
 }
 
-impl Act {
+impl Operation {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Register { .. } => "register",
@@ -64,25 +66,25 @@ impl Act {
     }
 }
 
-impl Told {
+impl Reply {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Accepted(_) => "accepted",
             Self::Rejected(_) => "rejected",
             Self::Pending(_) => "pending",
             Self::Nothing => "gave up",
-            Self::Absurd(_) => "absurd",
+            Self::Invalid(_) => "invalid",
         }
     }
 }
 
-/// All of it, written by many at a time.
+/// All operations with their replies.
 #[derive(Default)]
 pub(crate) struct History(Mutex<Vec<Entry>>);
 
 impl History {
-    pub(crate) fn write(&self, act: Act, told: Told) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Entry { act, told });
+    pub(crate) fn write(&self, operation: Operation, reply: Reply) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Entry { operation, reply });
     }
 
     pub(crate) fn entries(&self) -> Vec<Entry> {

@@ -1,4 +1,4 @@
-//! What goes wrong, in which order and for how long: decided by a seed.
+//! The nemesis: injects faults; a seed decides their order and duration.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,29 +9,29 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rustix::process::Signal;
 
-use super::proxy::{Link, Weather};
-use super::services::{Deed, Service};
-use super::stack::{PROCESSES, ROLES, Stack};
+use super::fault_proxy::{FaultProxy, NetworkCondition};
+use super::services::{Service, ServiceAction};
+use super::system::{PROCESSES_PER_ROLE, ROLES, SystemUnderTest};
 
-/// A fault, which ends by itself.
+/// A fault. Each has an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// A process is killed, and started again by whoever looks after it.
+    /// A process is killed; its supervisor starts it again.
     Kill(usize),
-    /// A process hangs.
+    /// A process is stopped by SIGSTOP for a time.
     Hang(usize, Duration),
-    /// A process is told to stop.
+    /// A process is told to stop by SIGTERM; its supervisor starts it again.
     Restart(usize),
-    /// A service is killed, and comes back after a while.
+    /// A service is killed, and started after a time.
     Outage(Service, Duration),
-    /// A service hangs.
+    /// A service is stopped by SIGSTOP for a time.
     Freeze(Service, Duration),
-    /// The object store can write nothing.
+    /// The disk of the object store is full for a time.
     DiskFull(Duration),
-    /// Connections are cut in the middle of whatever they carry.
+    /// Every connection of a link is closed.
     Cut(usize),
-    /// The network is bad.
-    Network(usize, Weather, Duration),
+    /// A link is slow, stalled or refuses connections for a time.
+    Network(usize, NetworkCondition, Duration),
 }
 
 impl Fault {
@@ -48,9 +48,9 @@ impl Fault {
         }
     }
 
-    /// What it strikes, in words, and for how long.
-    fn details(self, stack: &Stack) -> String {
-        let process = |n: usize| stack.processes[n].name.clone();
+    /// The target and the duration, for the report.
+    fn details(self, system: &SystemUnderTest) -> String {
+        let process = |n: usize| system.processes[n].name.clone();
         let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
         match self {
             Self::Kill(n) | Self::Restart(n) => process(n),
@@ -61,7 +61,7 @@ impl Fault {
         }
     }
 
-    /// What it strikes; two faults at a time strike different things.
+    /// The target. Two simultaneous faults must have different targets.
     fn target(self) -> (u8, usize) {
         match self {
             Self::Kill(n) | Self::Hang(n, _) | Self::Restart(n) => (0, n),
@@ -75,7 +75,7 @@ impl Fault {
 pub(crate) struct Nemesis {
     rng: StdRng,
     began: Instant,
-    /// How many faults of each kind there were.
+    /// Number of injected faults by kind.
     pub(crate) faults: BTreeMap<String, usize>,
 }
 
@@ -89,24 +89,24 @@ impl Nemesis {
         self.faults.values().sum()
     }
 
-    /// Every fault once, in an order of this round's own; some come two at a time.
-    pub(crate) fn round(&mut self) -> Vec<Strike> {
-        let mut deck = self.deck();
-        deck.shuffle(&mut self.rng);
-        let mut strikes = Vec::new();
-        while let Some(first) = deck.pop() {
+    /// Every fault once, in random order; some coincide with another one.
+    pub(crate) fn round(&mut self) -> Vec<FaultStep> {
+        let mut faults = self.faults_of_a_round();
+        faults.shuffle(&mut self.rng);
+        let mut steps = Vec::new();
+        while let Some(first) = faults.pop() {
             let together = self.rng.random_bool(0.4);
-            let second = deck.pop_if(|next| together && next.target() != first.target());
+            let second = faults.pop_if(|next| together && next.target() != first.target());
             let later = self.milliseconds(0..1_500);
             let pause = self.milliseconds(200..1_200);
-            strikes.push(Strike { first, second: second.map(|fault| (later, fault)), pause });
+            steps.push(FaultStep { first, second: second.map(|fault| (later, fault)), pause });
         }
-        strikes
+        steps
     }
 
-    /// Strikes, and returns when all is well again.
-    pub(crate) async fn strike(&mut self, stack: &Stack, strike: &Strike) {
-        let Strike { first, second, .. } = *strike;
+    /// Injects the faults of a step and returns after their end.
+    pub(crate) async fn inject(&mut self, system: &SystemUnderTest, step: &FaultStep) {
+        let FaultStep { first, second, .. } = *step;
         let began = self.began;
         for fault in [Some(first), second.map(|(_, fault)| fault)].into_iter().flatten() {
             *self.faults.entry(fault.kind()).or_default() += 1;
@@ -114,41 +114,41 @@ impl Nemesis {
         let second = async {
             let Some((later, fault)) = second else { return };
             tokio::time::sleep(later).await;
-            suffer(stack, fault, began).await;
+            inject(system, fault, began).await;
         };
-        tokio::join!(suffer(stack, first, began), second);
+        tokio::join!(inject(system, first, began), second);
     }
 
-    fn deck(&mut self) -> Vec<Fault> {
-        let mut deck = Vec::new();
+    fn faults_of_a_round(&mut self) -> Vec<Fault> {
+        let mut faults = Vec::new();
         for role in 0..ROLES.len() {
-            let [first, second, third] =
-                [(); 3].map(|()| PROCESSES * role + self.rng.random_range(0..PROCESSES));
+            let [first, second, third] = [(); 3]
+                .map(|()| PROCESSES_PER_ROLE * role + self.rng.random_range(0..PROCESSES_PER_ROLE));
             let time = self.long();
-            deck.extend([Fault::Kill(first), Fault::Hang(second, time), Fault::Restart(third)]);
+            faults.extend([Fault::Kill(first), Fault::Hang(second, time), Fault::Restart(third)]);
         }
         for service in [Service::Broker, Service::Database, Service::Store] {
-            deck.push(Fault::Outage(service, self.briefly()));
-            deck.push(Fault::Freeze(service, self.long()));
+            faults.push(Fault::Outage(service, self.briefly()));
+            faults.push(Fault::Freeze(service, self.long()));
         }
-        deck.push(Fault::DiskFull(self.long()));
+        faults.push(Fault::DiskFull(self.long()));
         for link in 0..LINKS.len() {
-            let slow = Weather::Slow(self.milliseconds(20..400));
-            deck.extend([
+            let slow = NetworkCondition::Slow(self.milliseconds(20..400));
+            faults.extend([
                 Fault::Cut(link),
-                Fault::Network(link, Weather::Stalled, self.long()),
+                Fault::Network(link, NetworkCondition::Stalled, self.long()),
                 Fault::Network(link, slow, self.long()),
-                Fault::Network(link, Weather::Refusing, self.briefly()),
+                Fault::Network(link, NetworkCondition::Refusing, self.briefly()),
             ]);
         }
-        deck
+        faults
     }
 
     fn briefly(&mut self) -> Duration {
         self.milliseconds(300..2_000)
     }
 
-    /// Longer than it takes another process to take over, now and then.
+    /// Sometimes longer than a takeover by another process.
     fn long(&mut self) -> Duration {
         self.milliseconds(500..6_000)
     }
@@ -158,60 +158,60 @@ impl Nemesis {
     }
 }
 
-/// One fault, or two at the same time.
-pub(crate) struct Strike {
+/// One fault, or two that overlap.
+pub(crate) struct FaultStep {
     first: Fault,
     second: Option<(Duration, Fault)>,
-    /// Calm, afterwards.
+    /// Time without faults afterwards.
     pub(crate) pause: Duration,
 }
 
-/// Where links lead; the APIs have one each.
+/// The links, in the order of [`link`]. Each API has its own.
 const LINKS: [&str; 5] =
     ["to the database", "to the broker", "to the store", "to api-1", "to api-2"];
 
-fn link(stack: &Stack, n: usize) -> &Link {
-    let services = &stack.services;
+fn link(system: &SystemUnderTest, n: usize) -> &FaultProxy {
+    let services = &system.services;
     match n {
         0 => &services.to_database,
         1 => &services.to_broker,
         2 => &services.to_store,
-        n => &stack.to_apis[n - 3],
+        n => &system.to_apis[n - 3],
     }
 }
 
-async fn suffer(stack: &Stack, fault: Fault, began: Instant) {
+async fn inject(system: &SystemUnderTest, fault: Fault, began: Instant) {
     let at = began.elapsed().as_secs_f64();
-    println!("{at:>7.1} s  {}: {}", fault.kind(), fault.details(stack));
-    let services = &stack.services;
+    println!("{at:>7.1} s  {}: {}", fault.kind(), fault.details(system));
+    let services = &system.services;
     match fault {
-        Fault::Kill(n) => stack.processes[n].signal(Signal::KILL),
-        Fault::Restart(n) => stack.processes[n].signal(Signal::TERM),
+        Fault::Kill(n) => system.processes[n].signal(Signal::KILL),
+        Fault::Restart(n) => system.processes[n].signal(Signal::TERM),
         Fault::Hang(n, time) => {
-            stack.processes[n].signal(Signal::STOP);
+            system.processes[n].signal(Signal::STOP);
             tokio::time::sleep(time).await;
-            stack.processes[n].signal(Signal::CONT);
+            system.processes[n].signal(Signal::CONT);
         }
         Fault::Outage(service, time) => {
-            services.suffer(service, Deed::Kill).await;
+            services.apply(service, ServiceAction::Kill).await;
             tokio::time::sleep(time).await;
-            services.suffer(service, Deed::Start).await;
+            services.apply(service, ServiceAction::Start).await;
         }
         Fault::Freeze(service, time) => {
-            services.suffer(service, Deed::Freeze).await;
+            services.apply(service, ServiceAction::Freeze).await;
             tokio::time::sleep(time).await;
-            services.suffer(service, Deed::Thaw).await;
+            services.apply(service, ServiceAction::Thaw).await;
         }
         Fault::DiskFull(time) => {
-            services.suffer(Service::Store, Deed::FillDisk(true)).await;
+            services.apply(Service::Store, ServiceAction::FillDisk(true)).await;
             tokio::time::sleep(time).await;
-            services.suffer(Service::Store, Deed::FillDisk(false)).await;
+            services.apply(Service::Store, ServiceAction::FillDisk(false)).await;
         }
-        Fault::Cut(n) => link(stack, n).cut(),
-        Fault::Network(n, weather, time) => {
-            link(stack, n).set(weather);
+        Fault::Cut(n) => link(system, n).cut(),
+        Fault::Network(n, condition, time) => {
+            link(system, n).set(condition);
             tokio::time::sleep(time).await;
-            link(stack, n).set(Weather::Fair);
+            link(system, n).set(NetworkCondition::Normal);
         }
     }
 }

@@ -1,63 +1,63 @@
-//! The figures of a run, for people.
+//! The report of a run.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::caller::Tally;
-use super::facts::Facts;
+use super::final_state::FinalState;
 use super::history::Entry;
+use super::http_caller::RequestCounts;
 use super::nemesis::Nemesis;
 
-pub(crate) struct Report<'a> {
+pub(crate) struct RunReport<'a> {
     pub(crate) seed: u64,
-    pub(crate) lasted: Duration,
-    /// The longest time after a fault until somebody succeeded.
-    pub(crate) slowest: Duration,
-    /// How often processes were started.
+    pub(crate) duration: Duration,
+    /// The longest time from a fault to the next success of a client.
+    pub(crate) slowest_recovery: Duration,
+    /// Number of process starts.
     pub(crate) starts: usize,
     pub(crate) nemesis: &'a Nemesis,
-    pub(crate) tally: &'a Tally,
+    pub(crate) counts: &'a RequestCounts,
     pub(crate) history: &'a [Entry],
-    pub(crate) facts: &'a Facts,
+    pub(crate) state: &'a FinalState,
 }
 
-impl Report<'_> {
+impl RunReport<'_> {
     pub(crate) fn print(&self) {
         println!(
             "\nseed {}: {} faults in {:.0} s, {} process starts, recovered after {:.1} s at most",
             self.seed,
             self.nemesis.count(),
-            self.lasted.as_secs_f64(),
+            self.duration.as_secs_f64(),
             self.starts,
-            self.slowest.as_secs_f64(),
+            self.slowest_recovery.as_secs_f64(),
         );
         for (kind, count) in &self.nemesis.faults {
             println!("  {kind:<24} {count:>6}");
         }
-        println!("acts, as they were told in the end");
+        println!("operations and their final replies");
         let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
         for entry in self.history {
-            let outcome = format!("{}, {}", entry.act.name(), entry.told.name());
+            let outcome = format!("{}, {}", entry.operation.name(), entry.reply.name());
             *outcomes.entry(outcome).or_default() += 1;
         }
         for (outcome, count) in outcomes {
             println!("  {outcome:<24} {count:>6}");
         }
         let count = |counter: &std::sync::atomic::AtomicUsize| counter.load(Ordering::Relaxed);
-        let (answered, later, away, broken) = (
-            count(&self.tally.answered),
-            count(&self.tally.postponed),
-            count(&self.tally.turned_away),
-            count(&self.tally.broken),
+        let (answered, pending, unavailable, unanswered) = (
+            count(&self.counts.answered),
+            count(&self.counts.pending),
+            count(&self.counts.unavailable),
+            count(&self.counts.unanswered),
         );
-        let served = answered + later;
+        let served = answered + pending;
         println!(
-            "requests: {answered} answered, {later} given a token (202), {away} told to retry (503), \
-             {broken} without an answer: {:.1} % available",
-            100.0 * served as f64 / (served + away + broken).max(1) as f64
+            "requests: {answered} answered, {pending} given a token (202), {unavailable} told to retry (503), \
+             {unanswered} without an answer: {:.1} % available",
+            100.0 * served as f64 / (served + unavailable + unanswered).max(1) as f64
         );
-        let Facts { videos, votes, objects, swept, .. } = self.facts;
+        let FinalState { videos, votes, objects, swept, .. } = self.state;
         println!(
             "{} votes counted; {} videos, {} of them failed; {} objects, {swept} more swept away",
             votes.len(),

@@ -1,4 +1,4 @@
-//! The broker, the database and the S3 server, each behind a link of its own.
+//! The broker, the database and the S3 server, each behind a proxy of its own.
 
 use std::thread;
 
@@ -7,7 +7,7 @@ use test_services::s3_server::{OwnS3, S3Bucket, bucket_on};
 use test_services::{KafkaTopic, OwnKafka, OwnPostgres, kafka_broker};
 use tokio::sync::{mpsc, oneshot};
 
-use super::proxy::Link;
+use super::fault_proxy::FaultProxy;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
@@ -26,9 +26,9 @@ impl Service {
     }
 }
 
-/// What can be done to a service.
+/// What the nemesis does to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum ServiceAction {
     Kill,
     Start,
     Freeze,
@@ -36,24 +36,24 @@ pub(crate) enum Deed {
     FillDisk(bool),
 }
 
-/// How to reach the services, through their links.
+/// The addresses of the services, through their proxies.
 pub(crate) struct Services {
     pub(crate) database_url: String,
     pub(crate) kafka: KafkaTopic,
     pub(crate) s3: S3Bucket,
-    pub(crate) to_database: Link,
-    pub(crate) to_broker: Link,
-    pub(crate) to_store: Link,
-    keeper: Option<Keeper>,
+    pub(crate) to_database: FaultProxy,
+    pub(crate) to_broker: FaultProxy,
+    pub(crate) to_store: FaultProxy,
+    thread: Option<ServiceThread>,
 }
 
-/// The thread that the services live on.
-struct Keeper {
-    deeds: mpsc::UnboundedSender<(Service, Deed, oneshot::Sender<()>)>,
+/// The thread that owns the services.
+struct ServiceThread {
+    actions: mpsc::UnboundedSender<(Service, ServiceAction, oneshot::Sender<()>)>,
     thread: thread::JoinHandle<()>,
 }
 
-struct Running {
+struct RunningServices {
     database: OwnPostgres,
     broker: OwnKafka,
     store: OwnS3,
@@ -62,61 +62,63 @@ struct Running {
 impl Services {
     pub(crate) async fn start() -> Self {
         let [to_database, to_broker, to_store] =
-            [Link::open().await, Link::open().await, Link::open().await].map(Result::unwrap);
-        let (deeds, mut asked) = mpsc::unbounded_channel::<(Service, Deed, oneshot::Sender<()>)>();
+            [FaultProxy::open().await, FaultProxy::open().await, FaultProxy::open().await]
+                .map(Result::unwrap);
+        let (actions, mut asked) =
+            mpsc::unbounded_channel::<(Service, ServiceAction, oneshot::Sender<()>)>();
         let (started, addresses) = oneshot::channel();
         let (proxy, broker) = (to_broker.port, free_port().unwrap());
-        to_broker.lead_to(broker);
-        // Services end with the thread that has started them, and those of a runtime come and go.
+        to_broker.forward_to(broker);
+        // A service ends with the thread that started it, and a runtime ends its worker threads.
         let thread = thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let mut running = Running::start(proxy, broker).await;
+                let mut running = RunningServices::start(proxy, broker).await;
                 let url = running.database.database_url().await.unwrap();
                 let bucket = bucket_on(&running.store.endpoint()).await;
                 started.send((url, bucket)).unwrap();
-                while let Some((service, deed, done)) = asked.recv().await {
-                    running.suffer(service, deed).await;
-                    // Whoever asked may have been in a hurry.
+                while let Some((service, action, done)) = asked.recv().await {
+                    running.apply(service, action).await;
+                    // The receiver may have been dropped.
                     let _ = done.send(());
                 }
             });
         });
         let (url, mut s3) = addresses.await.unwrap();
         let mut url: url::Url = url.parse().unwrap();
-        to_database.lead_to(url.port().unwrap());
+        to_database.forward_to(url.port().unwrap());
         url.set_port(Some(to_database.port)).unwrap();
-        to_store.lead_to(s3.endpoint.rsplit(':').next().unwrap().parse().unwrap());
+        to_store.forward_to(s3.endpoint.rsplit(':').next().unwrap().parse().unwrap());
         s3.endpoint = format!("http://127.0.0.1:{}", to_store.port);
         let kafka = KafkaTopic {
             brokers: format!("127.0.0.1:{}", to_broker.port),
             topic: kafka_broker::fresh_topic(),
         };
-        let keeper = Some(Keeper { deeds, thread });
-        Self { database_url: url.into(), kafka, s3, to_database, to_broker, to_store, keeper }
+        let thread = Some(ServiceThread { actions, thread });
+        Self { database_url: url.into(), kafka, s3, to_database, to_broker, to_store, thread }
     }
 
-    /// Returns once it is done; a service that was started answers then.
-    pub(crate) async fn suffer(&self, service: Service, deed: Deed) {
+    /// Returns once the action is done; a started service then accepts connections.
+    pub(crate) async fn apply(&self, service: Service, action: ServiceAction) {
         let (done, wait) = oneshot::channel();
-        self.keeper.as_ref().unwrap().deeds.send((service, deed, done)).unwrap();
+        self.thread.as_ref().unwrap().actions.send((service, action, done)).unwrap();
         wait.await.unwrap();
     }
 }
 
 impl Drop for Services {
-    /// Ends the services, and waits until their data are gone.
+    /// Stops the services and waits until their data is deleted.
     fn drop(&mut self) {
-        if let Some(Keeper { deeds, thread }) = self.keeper.take() {
-            drop(deeds);
-            // If it has panicked, it has said so.
+        if let Some(ServiceThread { actions, thread }) = self.thread.take() {
+            drop(actions);
+            // A panic of the thread was already printed.
             let _ = thread.join();
         }
     }
 }
 
-impl Running {
+impl RunningServices {
     async fn start(proxy: u16, port: u16) -> Self {
         Self {
             database: OwnPostgres::start().await.unwrap(),
@@ -125,23 +127,25 @@ impl Running {
         }
     }
 
-    async fn suffer(&mut self, service: Service, deed: Deed) {
+    async fn apply(&mut self, service: Service, action: ServiceAction) {
         let Self { database, broker, store } = self;
-        match (service, deed) {
-            (Service::Broker, Deed::Kill) => broker.kill(),
-            (Service::Broker, Deed::Start) => broker.restart().unwrap(),
-            (Service::Broker, Deed::Freeze) => broker.freeze(),
-            (Service::Broker, Deed::Thaw) => broker.thaw(),
-            (Service::Database, Deed::Kill) => database.kill(),
-            (Service::Database, Deed::Start) => database.restart().await.unwrap(),
-            (Service::Database, Deed::Freeze) => database.freeze(),
-            (Service::Database, Deed::Thaw) => database.thaw(),
-            (Service::Store, Deed::Kill) => store.kill(),
-            (Service::Store, Deed::Start) => store.restart().unwrap(),
-            (Service::Store, Deed::Freeze) => store.freeze(),
-            (Service::Store, Deed::Thaw) => store.thaw(),
-            (Service::Store, Deed::FillDisk(full)) => store.fill_disk(full),
-            (other, Deed::FillDisk(_)) => panic!("{other:?} has no disk that can be filled"),
+        match (service, action) {
+            (Service::Broker, ServiceAction::Kill) => broker.kill(),
+            (Service::Broker, ServiceAction::Start) => broker.restart().unwrap(),
+            (Service::Broker, ServiceAction::Freeze) => broker.freeze(),
+            (Service::Broker, ServiceAction::Thaw) => broker.thaw(),
+            (Service::Database, ServiceAction::Kill) => database.kill(),
+            (Service::Database, ServiceAction::Start) => database.restart().await.unwrap(),
+            (Service::Database, ServiceAction::Freeze) => database.freeze(),
+            (Service::Database, ServiceAction::Thaw) => database.thaw(),
+            (Service::Store, ServiceAction::Kill) => store.kill(),
+            (Service::Store, ServiceAction::Start) => store.restart().unwrap(),
+            (Service::Store, ServiceAction::Freeze) => store.freeze(),
+            (Service::Store, ServiceAction::Thaw) => store.thaw(),
+            (Service::Store, ServiceAction::FillDisk(full)) => store.fill_disk(full),
+            (other, ServiceAction::FillDisk(_)) => {
+                panic!("{other:?} has no disk that can be filled")
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A client of the API, as a program outside would be.
+//! A client of the HTTP API.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -8,19 +8,20 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use super::{Answer, PATIENCE};
+use super::api_response::ApiResponse;
+use super::wait::TEST_TIMEOUT;
 
-/// A password that is long enough.
+/// A valid password.
 pub(crate) const PASSWORD: &str = "correcto caballo";
 
-/// The API of one server.
+/// A client of one server.
 #[derive(Clone)]
-pub(crate) struct Api {
+pub(crate) struct ApiClient {
     pub(crate) base: String,
     http: reqwest::Client,
 }
 
-/// Somebody who has signed up and in.
+/// A person with an account and an access token.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) id: AccountId,
@@ -29,10 +30,10 @@ pub(crate) struct Person {
     pub(crate) token: String,
 }
 
-impl Api {
+impl ApiClient {
     pub(crate) fn new(base: String) -> Self {
         let http = reqwest::Client::builder()
-            .timeout(PATIENCE)
+            .timeout(TEST_TIMEOUT)
             .connect_timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -55,25 +56,25 @@ impl Api {
         self.request(Method::POST, path)
     }
 
-    pub(crate) async fn fetch(&self, path: &str) -> Answer {
-        self.get(path).answer().await
+    pub(crate) async fn fetch(&self, path: &str) -> ApiResponse {
+        self.get(path).response().await
     }
 
-    pub(crate) async fn sign_up(&self, registration: &Value) -> Answer {
-        self.post("/api/auth/signup").json(registration).answer().await
+    pub(crate) async fn sign_up(&self, registration: &Value) -> ApiResponse {
+        self.post("/api/auth/signup").json(registration).response().await
     }
 
-    pub(crate) async fn log_in(&self, email: &str, password: &str) -> Answer {
+    pub(crate) async fn log_in(&self, email: &str, password: &str) -> ApiResponse {
         let body = json!({"email": email, "password": password});
-        self.post("/api/auth/login").json(&body).answer().await
+        self.post("/api/auth/login").json(&body).response().await
     }
 
-    /// Somebody new, from Cali, who is signed in.
-    pub(crate) async fn somebody(&self, first_name: &str) -> Person {
-        self.somebody_from(first_name, "Cali", "Colombia").await
+    /// A new person from Cali, signed in.
+    pub(crate) async fn new_person(&self, first_name: &str) -> Person {
+        self.new_person_from(first_name, "Cali", "Colombia").await
     }
 
-    pub(crate) async fn somebody_from(
+    pub(crate) async fn new_person_from(
         &self,
         first_name: &str,
         city: &str,
@@ -84,8 +85,8 @@ impl Api {
         registration["first_name"] = first_name.into();
         registration["city"] = city.into();
         registration["country"] = country.into();
-        let account = self.sign_up(&registration).await.ok(201);
-        let session = self.log_in(&email, PASSWORD).await.ok(200);
+        let account = self.sign_up(&registration).await.expect(201);
+        let session = self.log_in(&email, PASSWORD).await.expect(200);
         Person {
             id: account["id"].as_str().unwrap().parse().unwrap(),
             first_name: first_name.to_owned(),
@@ -94,11 +95,11 @@ impl Api {
         }
     }
 
-    /// So many people, who sign up a few at a time.
-    pub(crate) async fn crowd(&self, size: usize) -> Vec<Person> {
+    /// `size` new people; four sign up at a time.
+    pub(crate) async fn new_people(&self, size: usize) -> Vec<Person> {
         use futures_util::StreamExt;
         futures_util::stream::iter(0..size)
-            .map(|n| async move { self.somebody(&format!("Voter {n}")).await })
+            .map(|n| async move { self.new_person(&format!("Voter {n}")).await })
             .buffered(4)
             .collect()
             .await
@@ -108,13 +109,13 @@ impl Api {
         self.post(&format!("/api/public/videos/{video}/vote")).bearer_auth(&voter.token)
     }
 
-    pub(crate) async fn vote(&self, voter: &Person, video: VideoId) -> Answer {
-        self.vote_request(voter, video).answer().await
+    pub(crate) async fn vote(&self, voter: &Person, video: VideoId) -> ApiResponse {
+        self.vote_request(voter, video).response().await
     }
 
-    pub(crate) async fn delete(&self, owner: &Person, video: VideoId) -> Answer {
+    pub(crate) async fn delete(&self, owner: &Person, video: VideoId) -> ApiResponse {
         let path = format!("/api/videos/{video}");
-        self.request(Method::DELETE, &path).bearer_auth(&owner.token).answer().await
+        self.request(Method::DELETE, &path).bearer_auth(&owner.token).response().await
     }
 
     pub(crate) fn erase_request(&self, person: &Person, password: &str) -> RequestBuilder {
@@ -122,12 +123,12 @@ impl Api {
         request.json(&json!({ "password": password }))
     }
 
-    pub(crate) async fn erase(&self, person: &Person) -> Answer {
-        self.erase_request(person, PASSWORD).answer().await
+    pub(crate) async fn erase(&self, person: &Person) -> ApiResponse {
+        self.erase_request(person, PASSWORD).response().await
     }
 
-    pub(crate) async fn video(&self, owner: &Person, video: VideoId) -> Answer {
-        self.get(&format!("/api/videos/{video}")).bearer_auth(&owner.token).answer().await
+    pub(crate) async fn video(&self, owner: &Person, video: VideoId) -> ApiResponse {
+        self.get(&format!("/api/videos/{video}")).bearer_auth(&owner.token).response().await
     }
 
     pub(crate) fn upload_request(&self, owner: &Person, upload: Upload) -> RequestBuilder {
@@ -135,30 +136,30 @@ impl Api {
         request.multipart(upload.form())
     }
 
-    pub(crate) async fn upload(&self, owner: &Person, upload: Upload) -> Answer {
-        self.upload_request(owner, upload).answer().await
+    pub(crate) async fn upload(&self, owner: &Person, upload: Upload) -> ApiResponse {
+        self.upload_request(owner, upload).response().await
     }
 }
 
-/// The end of building a request.
-pub(crate) trait Ask {
-    /// Sends it; panics if there is no answer.
-    async fn answer(self) -> Answer;
-    /// Sends it; `None` if there is no answer, as when the server dies.
-    async fn try_answer(self) -> Option<Answer>;
+/// Sends a request that is built.
+pub(crate) trait SendRequest {
+    /// Panics without a response.
+    async fn response(self) -> ApiResponse;
+    /// `None` without a response, as when the server crashes.
+    async fn try_response(self) -> Option<ApiResponse>;
 }
 
-impl Ask for RequestBuilder {
-    async fn answer(self) -> Answer {
-        Answer::read(self.send().await.unwrap()).await.unwrap()
+impl SendRequest for RequestBuilder {
+    async fn response(self) -> ApiResponse {
+        ApiResponse::read(self.send().await.unwrap()).await.unwrap()
     }
 
-    async fn try_answer(self) -> Option<Answer> {
-        Answer::read(self.send().await.ok()?).await.ok()
+    async fn try_response(self) -> Option<ApiResponse> {
+        ApiResponse::read(self.send().await.ok()?).await.ok()
     }
 }
 
-/// An address that nobody has used.
+/// An unused address.
 pub(crate) fn new_email(name: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -166,7 +167,7 @@ pub(crate) fn new_email(name: &str) -> String {
     format!("{}.{n}@example.com", letters.to_lowercase())
 }
 
-/// A registration in which nothing is wrong.
+/// A valid registration.
 pub(crate) fn registration(email: &str) -> Value {
     json!({
         "first_name": "Ana",
@@ -179,7 +180,7 @@ pub(crate) fn registration(email: &str) -> Value {
     })
 }
 
-/// An upload, right unless told otherwise.
+/// An upload; [`Upload::of`] makes a valid one.
 pub(crate) struct Upload {
     pub(crate) title: Option<String>,
     pub(crate) description: Option<String>,

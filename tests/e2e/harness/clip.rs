@@ -1,9 +1,9 @@
-//! Video files to upload.
+//! Video files for uploads.
 
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// A clip of two seconds with picture and sound, as a telephone would make it.
+/// A clip of two seconds with picture and sound.
 pub(crate) fn real() -> Vec<u8> {
     static CLIP: OnceLock<Vec<u8>> = OnceLock::new();
     CLIP.get_or_init(make).clone()
@@ -13,7 +13,7 @@ fn make() -> Vec<u8> {
     made_of("testsrc2=size=640x360:rate=25:duration=2")
 }
 
-/// A clip that keeps a worker busy for some seconds.
+/// A clip that a worker needs some seconds for.
 pub(crate) fn long() -> Vec<u8> {
     made_of("testsrc2=size=1280x720:rate=50:duration=12")
 }
@@ -33,7 +33,7 @@ fn made_of(picture: &str) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-/// A poster: lights on a stage, other ones for each number.
+/// A poster with the colours of this number.
 pub(crate) fn poster(number: usize) -> Vec<u8> {
     const COLOURS: [(&str, &str); 6] = [
         ("0x2b1055", "0xd53369"),
@@ -54,8 +54,7 @@ pub(crate) fn poster(number: usize) -> Vec<u8> {
     drawn.stdout
 }
 
-/// The real clip, grown to exactly `size` bytes by a box that players skip (ISO/IEC 14496-12,
-/// 8.1.2).
+/// [`real`] padded to exactly `size` bytes with a `free` box (ISO/IEC 14496-12, 8.1.2).
 pub(crate) fn of_size(size: usize) -> Vec<u8> {
     let mut clip = real();
     let padding = size - clip.len();
@@ -66,14 +65,14 @@ pub(crate) fn of_size(size: usize) -> Vec<u8> {
     clip
 }
 
-/// Begins like an MP4, and is none.
+/// The header of an MP4, followed by garbage.
 pub(crate) fn broken() -> Vec<u8> {
     let mut clip = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2".to_vec();
     clip.extend_from_slice(&[0x5a; 4_096]);
     clip
 }
 
-/// What `ffprobe` says about a file.
+/// The output of `ffprobe` for a file.
 pub(crate) fn probe(file: &[u8]) -> serde_json::Value {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clip.mp4");

@@ -1,4 +1,4 @@
-//! The real binary, running.
+//! A process of the real binary.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -6,16 +6,15 @@ use std::process::{ExitStatus, Stdio};
 
 use tokio::process::{Child, Command};
 
-use super::{Api, World, eventually};
+use super::client::ApiClient;
+use super::environment::TestEnvironment;
+use super::wait::{TEST_TIMEOUT, eventually};
 
-/// The binary under test.
-pub(crate) const ANB: &str = env!("CARGO_BIN_EXE_anb");
-
-/// What a server does.
+/// The roles of a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Roles {
     All,
-    /// Everything but transcoding, for scenarios that publish videos by themselves.
+    /// For tests that publish videos without transcoding.
     NoTranscoder,
     Api,
     Projector,
@@ -34,40 +33,40 @@ impl Roles {
     }
 }
 
-/// A running server. It is killed when this is dropped, also by a panic.
+/// A running server. Dropping it kills it.
 pub(crate) struct Server {
     child: Child,
-    pub(crate) api: Api,
+    pub(crate) api: ApiClient,
     log: PathBuf,
 }
 
 impl Server {
     /// Starts a server and waits until it is ready.
-    pub(crate) async fn start(world: &World, roles: Roles) -> Self {
-        Self::start_with(world, roles, free_port(), &[]).await
+    pub(crate) async fn start(env: &TestEnvironment, roles: Roles) -> Self {
+        Self::start_with(env, roles, free_port(), &[]).await
     }
 
     pub(crate) async fn start_with(
-        world: &World,
+        env: &TestEnvironment,
         roles: Roles,
         port: u16,
         settings: &[(&str, &str)],
     ) -> Self {
-        let mut server = Self::launch(world, roles, port, settings);
-        server.ready().await;
+        let mut server = Self::launch(env, roles, port, settings);
+        server.wait_until_ready().await;
         server
     }
 
-    /// Starts a server and waits for nothing.
+    /// Starts a server without waiting.
     pub(crate) fn launch(
-        world: &World,
+        env: &TestEnvironment,
         roles: Roles,
         port: u16,
         settings: &[(&str, &str)],
     ) -> Self {
-        let log = world.folder().join(format!("server-{port}.log"));
+        let log = env.folder().join(format!("server-{port}.log"));
         let output = File::options().create(true).append(true).open(&log).unwrap();
-        let child = world
+        let child = env
             .anb(&["serve"])
             .env("HTTP_ADDR", format!("127.0.0.1:{port}"))
             .env("ROLES", roles.names())
@@ -78,10 +77,10 @@ impl Server {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        Self { child, api: Api::new(format!("http://127.0.0.1:{port}")), log }
+        Self { child, api: ApiClient::new(format!("http://127.0.0.1:{port}")), log }
     }
 
-    pub(crate) async fn ready(&mut self) {
+    pub(crate) async fn wait_until_ready(&mut self) {
         let Self { child, api, log } = self;
         eventually("the server is ready", async || {
             if let Some(status) = child.try_wait().unwrap() {
@@ -90,41 +89,41 @@ impl Server {
                     std::fs::read_to_string(&log).unwrap()
                 );
             }
-            let answer = api.get("/ready").send().await.ok()?;
-            answer.status().is_success().then_some(())
+            let response = api.get("/ready").send().await.ok()?;
+            response.status().is_success().then_some(())
         })
         .await;
     }
 
-    /// What SIGKILL, or a power cut, does.
+    /// SIGKILL.
     pub(crate) async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }
 
-    /// What Ctrl-C does.
+    /// SIGINT, as Ctrl-C sends it; waits for the exit.
     pub(crate) async fn interrupt(self) -> ExitStatus {
         self.signal("-INT").await;
-        self.ended().await
+        self.wait_for_exit().await
     }
 
-    /// What a service manager does.
+    /// SIGTERM, as a service manager sends it; waits for the exit.
     pub(crate) async fn terminate(self) -> ExitStatus {
         self.signal("-TERM").await;
-        self.ended().await
+        self.wait_for_exit().await
     }
 
-    /// It hangs from now on: its connections stay, and nothing happens on them.
+    /// SIGSTOP: connections stay open and nothing happens on them.
     pub(crate) async fn freeze(&self) {
         self.signal("-STOP").await;
     }
 
-    /// It goes on as if nothing had happened.
+    /// SIGCONT after [`Self::freeze`].
     pub(crate) async fn thaw(&self) {
         self.signal("-CONT").await;
     }
 
-    /// Waits until it says that it serves, whatever its roles.
-    pub(crate) async fn serving(&self) {
+    /// Waits until its log says that it serves; processes without the API role log it, too.
+    pub(crate) async fn wait_until_serving(&self) {
         eventually("the server serves", async || {
             let log = std::fs::read_to_string(&self.log).unwrap();
             let (started, stopped) =
@@ -139,8 +138,8 @@ impl Server {
         assert!(Command::new("kill").args([signal, &pid]).status().await.unwrap().success());
     }
 
-    async fn ended(mut self) -> ExitStatus {
-        tokio::time::timeout(super::PATIENCE, self.child.wait()).await.unwrap().unwrap()
+    async fn wait_for_exit(mut self) -> ExitStatus {
+        tokio::time::timeout(TEST_TIMEOUT, self.child.wait()).await.unwrap().unwrap()
     }
 }
 
@@ -150,12 +149,12 @@ impl Drop for Server {
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
             let tail = &lines[lines.len().saturating_sub(40)..];
-            eprintln!("--- the server's last words ---\n{}", tail.join("\n"));
+            eprintln!("--- end of the server's log ---\n{}", tail.join("\n"));
         }
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that was just free.
 pub(crate) fn free_port() -> u16 {
     test_services::java::free_port().unwrap()
 }

@@ -1,52 +1,52 @@
-//! A client of resumable uploads, one request at a time.
+//! A tus client that sends one request at a time.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Body, Method, RequestBuilder};
 
-use super::client::Ask;
-use super::{Answer, Api, Person};
+use super::api_response::ApiResponse;
+use super::client::{ApiClient, Person, SendRequest};
 
-/// The type of pieces.
+/// The content type of pieces.
 pub(crate) const PIECE: &str = "application/offset+octet-stream";
 
-/// Somebody who uploads.
+/// A client with the token of its owner.
 #[derive(Clone)]
-pub(crate) struct Tus {
-    api: Api,
+pub(crate) struct TusClient {
+    api: ApiClient,
     token: String,
 }
 
-impl Tus {
-    pub(crate) fn of(api: &Api, owner: &Person) -> Self {
+impl TusClient {
+    pub(crate) fn of(api: &ApiClient, owner: &Person) -> Self {
         Self { api: api.clone(), token: owner.token.clone() }
     }
 
-    pub(crate) fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.api.request(method, path).bearer_auth(&self.token).header("tus-resumable", "1.0.0")
     }
 
     pub(crate) fn create_request(&self, length: usize) -> RequestBuilder {
-        let request = self.ask(Method::POST, "/api/uploads").header("upload-length", length);
+        let request = self.request(Method::POST, "/api/uploads").header("upload-length", length);
         request.header("upload-metadata", metadata())
     }
 
-    /// Where the new upload is.
+    /// Creates an upload and returns its path.
     pub(crate) async fn create(&self, length: usize) -> String {
-        let answer = self.create_request(length).answer().await;
-        assert_eq!(answer.status, 201, "{}", answer.text());
-        answer.header("location").unwrap().to_owned()
+        let response = self.create_request(length).response().await;
+        assert_eq!(response.status, 201, "{}", response.text());
+        response.header("location").unwrap().to_owned()
     }
 
-    pub(crate) async fn head(&self, upload: &str) -> Answer {
-        self.ask(Method::HEAD, upload).answer().await
+    pub(crate) async fn head(&self, upload: &str) -> ApiResponse {
+        self.request(Method::HEAD, upload).response().await
     }
 
-    /// How much has come.
+    /// The number of bytes received.
     pub(crate) async fn offset(&self, upload: &str) -> usize {
-        let answer = self.head(upload).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        offset(&answer)
+        let response = self.head(upload).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        offset(&response)
     }
 
     pub(crate) fn patch_request(
@@ -55,27 +55,27 @@ impl Tus {
         offset: usize,
         piece: impl Into<Body>,
     ) -> RequestBuilder {
-        let request = self.ask(Method::PATCH, upload).header("upload-offset", offset);
+        let request = self.request(Method::PATCH, upload).header("upload-offset", offset);
         request.header("content-type", PIECE).body(piece)
     }
 
-    pub(crate) async fn patch(&self, upload: &str, offset: usize, piece: &[u8]) -> Answer {
-        self.patch_request(upload, offset, piece.to_vec()).answer().await
+    pub(crate) async fn patch(&self, upload: &str, offset: usize, piece: &[u8]) -> ApiResponse {
+        self.patch_request(upload, offset, piece.to_vec()).response().await
     }
 
-    pub(crate) async fn cancel(&self, upload: &str) -> Answer {
-        self.ask(Method::DELETE, upload).answer().await
+    pub(crate) async fn cancel(&self, upload: &str) -> ApiResponse {
+        self.request(Method::DELETE, upload).response().await
     }
 }
 
-/// What an answer says of the offset.
+/// `Upload-Offset` of a response.
 #[track_caller]
-pub(crate) fn offset(answer: &Answer) -> usize {
-    let text = answer.header("upload-offset").unwrap_or_else(|| panic!("{answer:?}"));
+pub(crate) fn offset(response: &ApiResponse) -> usize {
+    let text = response.header("upload-offset").unwrap_or_else(|| panic!("{response:?}"));
     text.parse().unwrap()
 }
 
-/// What the uploads of these tests say of themselves.
+/// `Upload-Metadata` of the uploads in these tests.
 pub(crate) fn metadata() -> String {
     let pair = |key: &str, value: &str| format!("{key} {}", STANDARD.encode(value));
     [pair("title", "Mi canción"), pair("filename", "clip.mp4"), pair("filetype", "video/mp4")]

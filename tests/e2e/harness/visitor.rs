@@ -1,38 +1,38 @@
-//! Somebody with a browser that has no scripts: pages, forms and cookies.
+//! A browser without scripts: pages, forms and cookies.
 
 use reqwest::{Method, RequestBuilder};
 
-use super::client::{Ask, PASSWORD};
-use super::{Answer, Api, Person};
+use super::api_response::ApiResponse;
+use super::client::{ApiClient, PASSWORD, Person, SendRequest};
 
-/// A visitor of the pages.
+/// A visitor with cookies and a preferred language.
 #[derive(Clone)]
 pub(crate) struct Visitor {
-    api: Api,
+    api: ApiClient,
     cookies: Vec<(String, String)>,
     language: &'static str,
 }
 
 impl Visitor {
-    pub(crate) fn new(api: &Api) -> Self {
+    pub(crate) fn new(api: &ApiClient) -> Self {
         Self { api: api.clone(), cookies: Vec::new(), language: "es-CO,es;q=0.9" }
     }
 
-    /// One who reads English.
-    pub(crate) fn english(api: &Api) -> Self {
+    /// A visitor who prefers English.
+    pub(crate) fn english(api: &ApiClient) -> Self {
         Self { language: "en", ..Self::new(api) }
     }
 
-    /// One who has signed in through the form.
-    pub(crate) async fn signed_in(api: &Api, person: &Person) -> Self {
+    /// A visitor who has signed in through the form.
+    pub(crate) async fn signed_in(api: &ApiClient, person: &Person) -> Self {
         let mut visitor = Self::new(api);
         let fields = [("email", person.email.as_str()), ("password", PASSWORD)];
-        let answer = visitor.send("/sign-in", &fields).await;
-        assert_eq!(answer.status, 303, "{}", answer.text());
+        let response = visitor.submit("/sign-in", &fields).await;
+        assert_eq!(response.status, 303, "{}", response.text());
         visitor
     }
 
-    /// A request as this browser makes it, without what tells where it comes from.
+    /// A request with cookies, without a header that tells its origin.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -43,31 +43,31 @@ impl Visitor {
             .header("accept", "text/html,*/*;q=0.8")
     }
 
-    /// A page.
-    pub(crate) async fn open(&self, path: &str) -> Answer {
-        let answer = self.request(Method::GET, path).answer().await;
-        let is_page = answer.status / 100 != 3;
-        assert!(!is_page || answer.header("content-security-policy").is_some(), "{path}");
-        answer
+    /// Opens a page.
+    pub(crate) async fn open(&self, path: &str) -> ApiResponse {
+        let response = self.request(Method::GET, path).response().await;
+        let is_page = response.status / 100 != 3;
+        assert!(!is_page || response.header("content-security-policy").is_some(), "{path}");
+        response
     }
 
-    /// The text of a page that must be there.
+    /// Asserts that the page exists, and returns its HTML.
     #[track_caller]
-    pub(crate) fn read(&self, path: &str) -> impl Future<Output = String> {
+    pub(crate) fn html(&self, path: &str) -> impl Future<Output = String> {
         let visitor = self.clone();
         let path = path.to_owned();
         async move {
-            let answer = visitor.open(&path).await;
-            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-            answer.text()
+            let response = visitor.open(&path).await;
+            assert_eq!(response.status, 200, "{path}: {}", response.text());
+            response.text()
         }
     }
 
-    /// Sends a form of ours.
-    pub(crate) async fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    /// Sends a form from a page of the server, and keeps the cookies.
+    pub(crate) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> ApiResponse {
         let request = self.request(Method::POST, path).header("sec-fetch-site", "same-origin");
-        let answer = request.body(encoded(fields)).answer().await;
-        for cookie in answer.headers.get_all("set-cookie") {
+        let response = request.body(encoded(fields)).response().await;
+        for cookie in response.headers.get_all("set-cookie") {
             let pair = cookie.to_str().unwrap().split(';').next().unwrap();
             let (name, value) = pair.split_once('=').unwrap();
             self.cookies.retain(|(known, _)| known != name);
@@ -75,11 +75,11 @@ impl Visitor {
                 self.cookies.push((name.to_owned(), value.to_owned()));
             }
         }
-        answer
+        response
     }
 }
 
-/// A form's body; fields whose letters need no escapes come out as a browser writes them.
+/// The body of a form, URL-encoded.
 pub(crate) fn encoded(fields: &[(&str, &str)]) -> String {
     let escape = |text: &str| {
         let byte = |byte: u8| match byte {

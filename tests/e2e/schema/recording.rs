@@ -1,48 +1,49 @@
-//! What a version said to its database, from the database's own log.
+//! The statements that a version sends to its database, recorded from the server's log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use test_services::OwnPostgres;
 
-use super::super::harness::tus::Tus;
-use super::super::harness::{PATIENCE, Roles, Server, Upload, World, clip, eventually};
+use crate::e2e::harness::tus::TusClient;
+use crate::e2e::harness::{Roles, Server, TEST_TIMEOUT, TestEnvironment, Upload, clip, eventually};
 
-/// So often a statement is kept; the first runs of many find nothing yet.
-const RUNS: usize = 3;
-/// Before every line of the log.
-const PREFIX: &str = "%d|";
-/// Of a connection: what comes of these cannot be seen in one statement.
-const OF_CONNECTIONS: [&str; 6] = ["begin", "commit", "rollback", "set ", "listen ", "unlisten "];
-/// Of the driver, the migrations and this recording.
-const FOREIGN: [&str; 3] = ["_sqlx_migrations", "pg_catalog", "current_setting"];
+/// Bounds the recorded runs of a statement. More than one, because the first often finds no rows.
+const MAX_RUNS: usize = 3;
+/// The prefix of every log line: the database.
+const LOG_LINE_PREFIX: &str = "%d|";
+/// Statements that change the connection, not the data.
+const CONNECTION_STATEMENTS: [&str; 6] =
+    ["begin", "commit", "rollback", "set ", "listen ", "unlisten "];
+/// Words in statements of the driver, the migrations and this recording.
+const FOREIGN_WORDS: [&str; 3] = ["_sqlx_migrations", "pg_catalog", "current_setting"];
 
 /// Statements with their parameters, in the order in which they were sent.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Recording {
     statements: Vec<String>,
-    /// Which statement, and its parameters as text.
+    /// Index of the statement, and its parameters as text.
     runs: Vec<(usize, Vec<Option<String>>)>,
 }
 
 impl Recording {
-    /// Of everything that people and operators do in a small contest.
+    /// Records a small contest with every kind of request.
     pub(super) async fn of_a_contest() -> Self {
         let postgres = OwnPostgres::start().await.unwrap();
         let url = postgres.database_url().await.unwrap();
-        let world = World::embedded_on(&url).await;
+        let env = TestEnvironment::embedded_with_database(&url).await;
         for setting in [
             "alter system set log_statement = 'all'".to_owned(),
-            format!("alter system set log_line_prefix = '{PREFIX}'"),
+            format!("alter system set log_line_prefix = '{LOG_LINE_PREFIX}'"),
             "select pg_reload_conf()".to_owned(),
         ] {
-            sqlx::query(sqlx::AssertSqlSafe(setting)).execute(&world.pool).await.unwrap();
+            sqlx::query(sqlx::AssertSqlSafe(setting)).execute(&env.pool).await.unwrap();
         }
-        contest(&world).await;
+        contest(&env).await;
         let database = url.rsplit('/').next().unwrap().split('?').next().unwrap();
-        Self::of_log(&log(&world.pool).await, database)
+        Self::of_log(&log(&env.pool).await, database)
     }
 
     fn of_log(log: &str, database: &str) -> Self {
@@ -56,7 +57,7 @@ impl Recording {
             let next = recording.statements.len();
             let (number, count) = seen.entry(text.clone()).or_insert((next, 0));
             *count += 1;
-            if *count > RUNS {
+            if *count > MAX_RUNS {
                 continue;
             }
             if *number == next {
@@ -76,49 +77,66 @@ impl Recording {
         std::fs::write(path, serde_json::to_string_pretty(self).unwrap() + "\n").unwrap();
     }
 
-    /// The statement of each run, as the version has it.
+    /// The statement of each run.
     pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
         self.runs.iter().map(|(number, _)| self.statements[*number].as_str())
     }
 
-    /// What to send for each run. Prepared, so that parameters have the types of their places.
+    /// The SQL of each run. It prepares the statement, which gives each parameter its type.
     pub(super) fn runs(&self) -> impl Iterator<Item = String> {
         self.runs.iter().map(|(number, parameters)| {
             let text = &self.statements[*number];
             if parameters.is_empty() {
                 return text.clone();
             }
-            let literals: Vec<String> = parameters.iter().map(literal).collect();
-            let literals = literals.join(", ");
+            let literals = literals(parameters);
             format!("deallocate all; prepare run as {text}; execute run ({literals})")
+        })
+    }
+
+    /// The SQL that prepares each statement with parameters, once.
+    pub(super) fn preparations(&self) -> impl Iterator<Item = String> {
+        let prepared: BTreeSet<usize> =
+            self.runs.iter().filter(|(_, p)| !p.is_empty()).map(|(number, _)| *number).collect();
+        prepared
+            .into_iter()
+            .map(|number| format!("prepare statement_{number} as {}", self.statements[number]))
+    }
+
+    /// The SQL of each run, with the statements of [`Self::preparations`].
+    pub(super) fn executions(&self) -> impl Iterator<Item = String> {
+        self.runs.iter().map(|(number, parameters)| match parameters[..] {
+            [] => self.statements[*number].clone(),
+            _ => format!("execute statement_{number} ({})", literals(parameters)),
         })
     }
 }
 
-fn literal(parameter: &Option<String>) -> String {
-    match parameter {
+fn literals(parameters: &[Option<String>]) -> String {
+    let literal = |parameter: &Option<String>| match parameter {
         Some(value) => format!("'{}'", value.replace('\'', "''")),
         None => "null".to_owned(),
-    }
+    };
+    parameters.iter().map(literal).collect::<Vec<_>>().join(", ")
 }
 
-async fn contest(world: &World) {
-    let server = Server::start(world, Roles::All).await;
+async fn contest(env: &TestEnvironment) {
+    let server = Server::start(env, Roles::All).await;
     let api = &server.api;
-    let (ana, beto) = (api.somebody("Ana").await, api.somebody("Beto").await);
-    api.log_in("nobody@example.com", "wrong password").await.ok(401);
+    let (ana, beto) = (api.new_person("Ana").await, api.new_person("Beto").await);
+    api.log_in("nobody@example.com", "wrong password").await.expect(401);
     let upload = async |file: Vec<u8>, end: &str| {
-        let uploaded = api.upload(&ana, Upload::of(file)).await.ok(201);
+        let uploaded = api.upload(&ana, Upload::of(file)).await.expect(201);
         let id = uploaded["video_id"].as_str().unwrap().parse().unwrap();
-        eventually("the video is at its end", async || {
-            (api.video(&ana, id).await.ok(200)["status"] == end).then_some(())
+        eventually("the processing has ended", async || {
+            (api.video(&ana, id).await.expect(200)["status"] == end).then_some(())
         })
         .await;
         id
     };
     let song = upload(clip::real(), "processed").await;
     let noise = upload(clip::broken(), "failed").await;
-    let tus = Tus::of(api, &ana);
+    let tus = TusClient::of(api, &ana);
     let clip = clip::real();
     let (first, rest) = clip.split_at(clip.len() / 2);
     let upload = tus.create(clip.len()).await;
@@ -126,10 +144,10 @@ async fn contest(world: &World) {
     tus.patch(&upload, tus.offset(&upload).await, rest).await;
     tus.cancel(&tus.create(clip.len()).await).await;
     tus.create(clip.len()).await;
-    api.vote(&beto, song).await.ok(200);
-    api.vote(&beto, song).await.ok(400);
+    api.vote(&beto, song).await.expect(200);
+    api.vote(&beto, song).await.expect(400);
     eventually("the vote is on the board", async || {
-        let ranking = api.fetch("/api/public/rankings").await.ok(200);
+        let ranking = api.fetch("/api/public/rankings").await.expect(200);
         (ranking["rankings"].get(0)?["votes"] == 1).then_some(())
     })
     .await;
@@ -142,18 +160,18 @@ async fn contest(world: &World) {
         "/ready".to_owned(),
     ];
     for page in pages {
-        api.fetch(&page).await.ok(200);
+        api.fetch(&page).await.expect(200);
     }
     for page in ["/api/videos", "/api/rankings/me"] {
-        let answer = api.get(page).bearer_auth(&ana.token).send().await.unwrap();
-        assert_eq!(answer.status(), 200, "{page}");
+        let response = api.get(page).bearer_auth(&ana.token).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{page}");
     }
-    api.delete(&ana, noise).await.ok(200);
-    api.erase(&beto).await.ok(200);
-    // What was written on the way out is part of it.
-    tokio::time::timeout(PATIENCE, server.terminate()).await.unwrap();
-    world.checksums().await;
-    // No rebuild: it works on tables of its own, which begin anew when there is a newer schema.
+    api.delete(&ana, noise).await.expect(200);
+    api.erase(&beto).await.expect(200);
+    // The statements of a shutdown belong to the recording.
+    tokio::time::timeout(TEST_TIMEOUT, server.terminate()).await.unwrap();
+    env.checksums().await;
+    // Without a rebuild: its tables are created again after a migration.
 }
 
 async fn log(pool: &PgPool) -> String {
@@ -164,7 +182,7 @@ async fn log(pool: &PgPool) -> String {
     std::fs::read_to_string(Path::new(&folder).with_file_name("postgres.log")).unwrap()
 }
 
-/// Lines that begin with a tab go on with what the line before has begun.
+/// The entries of the log. A line that starts with a tab continues its entry.
 fn entries(log: &str) -> Vec<String> {
     let mut entries: Vec<String> = Vec::new();
     for line in log.lines() {
@@ -186,12 +204,12 @@ fn statement(entry: &str) -> Option<String> {
         None => said.strip_prefix("execute ")?.split_once(": ")?.1,
     };
     let lower = text.to_lowercase();
-    let skipped = OF_CONNECTIONS.iter().any(|beginning| lower.starts_with(beginning))
-        || FOREIGN.iter().any(|words| lower.contains(words));
+    let skipped = CONNECTION_STATEMENTS.iter().any(|beginning| lower.starts_with(beginning))
+        || FOREIGN_WORDS.iter().any(|words| lower.contains(words));
     (!skipped).then(|| text.to_owned())
 }
 
-/// From `DETAIL:  parameters: $1 = 'it''s', $2 = NULL`.
+/// Parses `DETAIL:  parameters: $1 = 'it''s', $2 = NULL`.
 fn parameters(entry: &str) -> Vec<Option<String>> {
     let lists = ["DETAIL:  parameters: ", "DETAIL:  Parameters: "];
     let Some(mut rest) = lists.iter().find_map(|list| entry.strip_prefix(list)) else {
@@ -219,7 +237,7 @@ fn next_char(text: &str) -> usize {
 }
 
 #[test]
-fn a_log_is_understood() {
+fn a_statement_log_is_parsed_with_its_parameters() {
     let log = "db|LOG:  execute sqlx_s_1: select $1,\n\t  $2\n\
                db|DETAIL:  parameters: $1 = 'it''s ''é''', $2 = NULL\n\
                db|LOG:  statement: BEGIN\nother|LOG:  statement: select 1\n\

@@ -1,4 +1,4 @@
-//! A client: a person, or rather several, with a bad connection.
+//! A client: acts for several people over an unreliable connection.
 
 use std::sync::Arc;
 
@@ -12,143 +12,146 @@ use infra::verdicts::Decision;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::history::{Act, Entry, History, Told};
-use crate::lane::{self, Lane};
+use crate::actor::{self, Actor};
+use crate::cluster::SimCluster;
+use crate::history::{Entry, History, Operation, Reply};
 use crate::lookup::known_videos;
-use crate::process::{DEADLINE, Process, Service};
-use crate::world::World;
+use crate::process::{Process, Service, VERDICT_DEADLINE};
 
-/// As many people take part, whoever acts for them.
+/// People in the contest; every client acts for all of them.
 const PEOPLE: u64 = 5;
-/// So many of them have something to show.
+/// How many of the people upload videos.
 const ARTISTS: u64 = 2;
-/// So many accounts a person may have, one after the other.
-const ACCOUNTS: u64 = 3;
-const TRIES: u64 = 4;
+/// How many accounts a person may have, one after the other.
+const ACCOUNTS_PER_PERSON: u64 = 3;
+const MAX_TRIES: u64 = 4;
 const SMALLEST_AVI: &[u8] = b"RIFF\x24\0\0\0AVI LIST";
 
 /// One client.
 pub(crate) struct Client {
     pub(crate) number: u64,
-    pub(crate) world: Arc<World>,
+    pub(crate) cluster: Arc<SimCluster>,
     pub(crate) apis: Vec<Arc<Process>>,
     pub(crate) history: History,
-    /// For the second of two requests that are sent at once.
-    pub(crate) second: Arc<Lane>,
+    /// Sends the second of two simultaneous requests.
+    pub(crate) second: Arc<Actor>,
 }
 
 pub(crate) fn person(number: u64) -> AccountId {
     AccountId(Uuid::from_u128(u128::from(number) + 1))
 }
 
-/// One of the accounts that a person may have; most often the first, under which they act.
+/// One of a person's possible accounts; mostly the first, which is the one that acts.
 fn account_of(person: AccountId) -> AccountId {
-    let nth = if lane::chance(0.85) { 0 } else { lane::below(ACCOUNTS) };
-    AccountId(Uuid::from_u128(person.0.as_u128() + u128::from(nth) * 1_000))
+    let n = if actor::chance(0.85) { 0 } else { actor::below(ACCOUNTS_PER_PERSON) };
+    AccountId(Uuid::from_u128(person.0.as_u128() + u128::from(n) * 1_000))
 }
 
 impl Client {
-    /// Acts as often as planned.
+    /// Performs the planned number of operations.
     pub(crate) async fn run(self) {
-        for nth in 0..self.world.plan.acts {
-            lane::pause(self.world.plan.pause).await;
-            let act = self.choose();
-            self.perform(self.number * 1_000 + nth, act).await;
+        for n in 0..self.cluster.params.operations {
+            actor::pause(self.cluster.params.pause).await;
+            let operation = self.choose();
+            self.perform(self.number * 1_000 + n, operation).await;
         }
     }
 
-    fn choose(&self) -> Act {
-        let by = person(lane::below(PEOPLE));
-        let videos = known_videos(&self.world);
-        let unknown = VideoId(Uuid::from_u128(u128::from(lane::below(3))));
-        let (video, owner) = lane::pick(&videos).unwrap_or((unknown, by));
-        match lane::below(100) {
-            0..16 => Act::Register { by, account: account_of(by) },
-            16..32 => Act::Upload { by: person(lane::below(ARTISTS)) },
-            32..44 => Act::Delete { by: if lane::chance(0.8) { owner } else { by }, video },
-            44..48 => Act::Erase { by, account: account_of(by) },
-            _ => Act::Vote { by, video },
+    fn choose(&self) -> Operation {
+        let by = person(actor::below(PEOPLE));
+        let videos = known_videos(&self.cluster);
+        let unknown = VideoId(Uuid::from_u128(u128::from(actor::below(3))));
+        let (video, owner) = actor::pick(&videos).unwrap_or((unknown, by));
+        match actor::below(100) {
+            0..16 => Operation::Register { by, account: account_of(by) },
+            16..32 => Operation::Upload { by: person(actor::below(ARTISTS)) },
+            32..44 => Operation::Delete { by: if actor::chance(0.8) { owner } else { by }, video },
+            44..48 => Operation::Erase { by, account: account_of(by) },
+            _ => Operation::Vote { by, video },
         }
     }
 
-    /// Tries until there is an answer, or patience ends.
-    async fn perform(&self, number: u64, act: Act) {
-        let keyed = lane::chance(0.7);
-        let twice = lane::chance(0.1);
-        for nth in 0..TRIES {
-            // Without a key every try is an event of its own; production makes its id at random.
-            let key = if keyed { format!("{number}") } else { format!("{number}, try {nth}") };
+    /// Tries until the reply is final, at most `MAX_TRIES` times.
+    async fn perform(&self, number: u64, operation: Operation) {
+        let keyed = actor::chance(0.7);
+        let twice = actor::chance(0.1);
+        for n in 0..MAX_TRIES {
+            // Without a key every try is another event; in production its id is random.
+            let key = if keyed { format!("{number}") } else { format!("{number}, try {n}") };
             if twice {
-                let second = self.second.run(self.attempt(number, &act, keyed, &key));
-                let first = self.attempt(number, &act, keyed, &key);
+                let second = self.second.run(self.attempt(number, &operation, keyed, &key));
+                let first = self.attempt(number, &operation, keyed, &key);
                 let (first, second) = tokio::join!(first, second);
                 if first && second {
                     return;
                 }
-            } else if self.attempt(number, &act, keyed, &key).await && lane::chance(0.9) {
+            } else if self.attempt(number, &operation, keyed, &key).await && actor::chance(0.9) {
                 return;
             }
-            lane::pause(800).await;
+            actor::pause(800).await;
         }
     }
 
-    /// One try; says whether the answer was final.
-    async fn attempt(&self, number: u64, act: &Act, keyed: bool, key: &str) -> bool {
-        let Some(api) = lane::pick(&self.apis) else { return false };
+    /// One try; whether the reply was final.
+    async fn attempt(&self, number: u64, operation: &Operation, keyed: bool, key: &str) -> bool {
+        let Some(api) = actor::pick(&self.apis) else { return false };
         let context = Context { idempotency_key: Some(key.to_owned()), ..Context::default() };
-        let event = event_id(&context, act);
-        let (task, title) = (act.clone(), format!("act {number}"));
+        let event = event_id(&context, operation);
+        let (task, title) = (operation.clone(), format!("operation {number}"));
         let asked = Instant::now();
-        let told = api.request(|service| call(service, context, task, title)).await;
-        let told = told.unwrap_or(Told::Nothing);
-        let took = asked.elapsed().as_millis() as u64;
-        let entry = Entry { number, act: act.clone(), keyed, event, told, took };
-        self.note(api.name, entry.clone());
-        let Told::Pending(token) = &entry.told else { return entry.told.is_final() };
-        for _ in 0..lane::below(4) {
-            lane::pause(1_500).await;
-            if let Some(told) = self.ask(token).await {
-                self.note("token", Entry { told, ..entry });
+        let reply = api.request(|service| call(service, context, task, title)).await;
+        let reply = reply.unwrap_or(Reply::Nothing);
+        let waited_ms = asked.elapsed().as_millis() as u64;
+        let entry = Entry { number, operation: operation.clone(), keyed, event, reply, waited_ms };
+        self.record(api.name, entry.clone());
+        let Reply::Pending(token) = &entry.reply else { return entry.reply.is_final() };
+        for _ in 0..actor::below(4) {
+            actor::pause(1_500).await;
+            if let Some(reply) = self.ask(token).await {
+                self.record("token", Entry { reply, ..entry });
                 break;
             }
         }
         true
     }
 
-    /// Asks for the verdict behind a token, in any process.
-    async fn ask(&self, token: &str) -> Option<Told> {
-        let api = lane::pick(&self.apis)?;
+    /// Asks any process for the verdict of a command token.
+    async fn ask(&self, token: &str) -> Option<Reply> {
+        let api = actor::pick(&self.apis)?;
         ask(&api, token).await
     }
 
-    fn note(&self, at: &str, entry: Entry) {
-        let Entry { act, event, told, .. } = &entry;
-        self.world.trace(|| format!("client {}: {act:?} {event} at {at}: {told:?}", self.number));
+    fn record(&self, at: &str, entry: Entry) {
+        let Entry { operation, event, reply, .. } = &entry;
+        self.cluster
+            .trace(|| format!("client {}: {operation:?} {event} at {at}: {reply:?}", self.number));
         self.history.push(entry);
     }
 }
 
-/// Asks a process for the verdict behind a token.
-pub(crate) async fn ask(api: &Process, token: &str) -> Option<Told> {
+/// Asks a process for the verdict of a command token.
+pub(crate) async fn ask(api: &Process, token: &str) -> Option<Reply> {
     let token = token.to_owned();
     let status =
         api.request(|service| async move { service.commands.status(&token).await }).await?;
     match status {
-        Ok(Some(CommandStatus::Accepted { total_votes })) => Some(Told::Accepted(total_votes)),
-        Ok(Some(CommandStatus::Rejected(rejection))) => Some(Told::Rejected(rejection)),
-        Ok(None) => Some(Told::Defect("an unknown token".to_owned())),
+        Ok(Some(CommandStatus::Accepted { total_votes })) => Some(Reply::Accepted(total_votes)),
+        Ok(Some(CommandStatus::Rejected(rejection))) => Some(Reply::Rejected(rejection)),
+        Ok(None) => Some(Reply::Defect("an unknown token".to_owned())),
         Ok(Some(CommandStatus::Pending)) | Err(_) => None,
     }
 }
 
-/// The same id that the command derives.
-fn event_id(context: &Context, act: &Act) -> EventId {
-    match act {
-        Act::Register { by, .. } => context.event_id(registrar(&email_key(*by)), "register", ""),
-        Act::Erase { account, .. } => context.event_id(account.0, "erase", ""),
-        Act::Upload { by } => context.event_id(by.0, "upload", ""),
-        Act::Delete { by, video } => context.event_id(by.0, "delete", &video.to_string()),
-        Act::Vote { by, video } => context.event_id(by.0, "vote", &video.to_string()),
+/// The event id that the command derives.
+fn event_id(context: &Context, operation: &Operation) -> EventId {
+    match operation {
+        Operation::Register { by, .. } => {
+            context.event_id(registrar(&email_key(*by)), "register", "")
+        }
+        Operation::Erase { account, .. } => context.event_id(account.0, "erase", ""),
+        Operation::Upload { by } => context.event_id(by.0, "upload", ""),
+        Operation::Delete { by, video } => context.event_id(by.0, "delete", &video.to_string()),
+        Operation::Vote { by, video } => context.event_id(by.0, "vote", &video.to_string()),
     }
 }
 
@@ -160,35 +163,37 @@ fn registrar(email: &EmailKey) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, email.as_str().as_bytes())
 }
 
-async fn call(service: Service, context: Context, act: Act, title: String) -> Told {
-    match act {
-        Act::Register { by, account } => register(&service, &context, by, account).await,
-        Act::Erase { by, account } => erase(&service, &context, by, account).await,
-        Act::Upload { by } => {
+async fn call(service: Service, context: Context, operation: Operation, title: String) -> Reply {
+    match operation {
+        Operation::Register { by, account } => register(&service, &context, by, account).await,
+        Operation::Erase { by, account } => erase(&service, &context, by, account).await,
+        Operation::Upload { by } => {
             let body = stream::iter([Ok(Bytes::from_static(SMALLEST_AVI))]).boxed();
             let original = match service.commands.store_original(body, 1_000).await {
                 Ok(original) => original,
-                Err(error) => return Told::Defect(error.to_string()),
+                Err(error) => return Reply::Defect(error.to_string()),
             };
             let new = NewVideo { title, description: None, original };
-            Told::of(service.commands.upload(&context, by, new).await, |_| None)
+            Reply::of(service.commands.upload(&context, by, new).await, |_| None)
         }
-        Act::Delete { by, video } => {
-            Told::of(service.commands.delete(&context, by, video).await, |()| None)
+        Operation::Delete { by, video } => {
+            Reply::of(service.commands.delete(&context, by, video).await, |()| None)
         }
-        Act::Vote { by, video } => Told::of(service.commands.vote(&context, by, video).await, Some),
+        Operation::Vote { by, video } => {
+            Reply::of(service.commands.vote(&context, by, video).await, Some)
+        }
     }
 }
 
-/// Registration, without the personal data that it keeps in Postgres: the event that
-/// `Commands::register` makes, and the protocol that it follows. The account's id is known before, so
-/// that artists may act before their registration has been folded.
+/// Appends the event of `Commands::register` by the same protocol, without its personal data in
+/// Postgres. The account id is chosen by the caller, so that artists can act before their
+/// registration is folded.
 async fn register(
     service: &Service,
     context: &Context,
     by: AccountId,
     account_id: AccountId,
-) -> Told {
+) -> Reply {
     let email = email_key(by);
     let event_id = context.event_id(registrar(&email), "register", "");
     let registered =
@@ -198,17 +203,22 @@ async fn register(
     submit(service, envelope).await
 }
 
-/// Erasure, likewise: the event that `Commands::erase` makes.
-async fn erase(service: &Service, context: &Context, by: AccountId, account_id: AccountId) -> Told {
+/// Appends the event of `Commands::erase`, without deleting personal data.
+async fn erase(
+    service: &Service,
+    context: &Context,
+    by: AccountId,
+    account_id: AccountId,
+) -> Reply {
     let event_id = context.event_id(account_id.0, "erase", "");
     let event = Event::Account(email_key(by), AccountEvent::Erased(Erased { account_id }));
     submit(service, context.envelope(event_id, Some(account_id), event)).await
 }
 
-async fn submit(service: &Service, envelope: Envelope) -> Told {
-    match service.decisions.submit(envelope, DEADLINE).await {
-        Ok(Decision::Decided { verdict: Verdict::Rejected(why), .. }) => Told::Rejected(why),
-        Ok(Decision::Decided { verdict: Verdict::Accepted { .. }, .. }) => Told::Accepted(None),
-        Ok(Decision::Pending { .. }) | Err(_) => Told::Unavailable,
+async fn submit(service: &Service, envelope: Envelope) -> Reply {
+    match service.decisions.submit(envelope, VERDICT_DEADLINE).await {
+        Ok(Decision::Decided { verdict: Verdict::Rejected(why), .. }) => Reply::Rejected(why),
+        Ok(Decision::Decided { verdict: Verdict::Accepted { .. }, .. }) => Reply::Accepted(None),
+        Ok(Decision::Pending { .. }) | Err(_) => Reply::Unavailable,
     }
 }

@@ -1,14 +1,14 @@
-//! What clients were told.
+//! The history of a run: what clients requested and what they were told.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use commands::{Answer, CommandError};
 use domain::{AccountId, EventId, Rejection, VideoId};
 
-/// What a client wants.
+/// A command that a client sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
-    /// `by` wants this account; after an erasure, another one.
+pub(crate) enum Operation {
+    /// `by` registers this account; after an erasure, another one.
     Register {
         by: AccountId,
         account: AccountId,
@@ -30,38 +30,38 @@ pub(crate) enum Act {
     },
 }
 
-/// One answer to one try of an act.
+/// The reply to one try of an operation.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    /// The number of the act, the same for all its tries.
+    /// Number of the operation, the same for all its tries.
     pub(crate) number: u64,
-    pub(crate) act: Act,
+    pub(crate) operation: Operation,
     pub(crate) keyed: bool,
-    /// The event that this try stands for.
+    /// The event that this try appends.
     pub(crate) event: EventId,
-    pub(crate) told: Told,
-    /// How long the client waited for it, in milliseconds.
-    pub(crate) took: u64,
+    pub(crate) reply: Reply,
+    /// How long the client waited for the reply, in milliseconds.
+    pub(crate) waited_ms: u64,
 }
 
-/// An answer.
+/// What a client was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// It took effect; for a vote, with the votes then.
+pub(crate) enum Reply {
+    /// The operation took effect; for a vote, with the new total.
     Accepted(Option<u64>),
-    /// It did not, by a verdict or because the read models knew already.
+    /// It did not, by a verdict or because a read model already ruled it out.
     Rejected(Rejection),
-    /// Later: a token.
+    /// The verdict is pending; the token asks for it later.
     Pending(String),
-    /// Try again.
+    /// The client should retry.
     Unavailable,
-    /// Something that must never happen.
+    /// A reply that must never occur.
     Defect(String),
-    /// The process died.
+    /// No reply: the process crashed or the client hung up.
     Nothing,
 }
 
-impl Told {
+impl Reply {
     pub(crate) fn of<T>(
         answer: Result<Answer<T>, CommandError>,
         total: impl FnOnce(T) -> Option<u64>,
@@ -83,7 +83,7 @@ impl Told {
     }
 }
 
-/// All answers of a run, in the order in which clients heard them.
+/// All replies of a run, in the order in which clients received them.
 #[derive(Clone, Default)]
 pub(crate) struct History(Arc<Mutex<Vec<Entry>>>);
 

@@ -2,36 +2,36 @@
 //! behind their ports, on a simulated log, database and object store, in virtual time.
 //!
 //! One seed decides everything that happens in a run: delays, the order between partitions, records
-//! delivered twice, acknowledgements lost, processes crashed at any await, partitions taken away in
+//! delivered twice, lost acknowledgements, crashes at any await, partitions that change their owner in
 //! the middle of a batch. Afterwards a plain recount of the log must agree with the read models, with
-//! every answer that a client was given, and with a replay.
+//! every reply to a client, and with a replay.
 //!
-//! `cargo run -p simulation -- --seed N` replays one seed and shows what happened;
-//! `--minutes N` goes on with new seeds for so long.
+//! `cargo run -p simulation -- --seed N` replays one seed and prints its trace;
+//! `--minutes N` runs new seeds for N minutes.
 //!
-//! Never in here: a copy of production code.
+//! Not here: copies of production code.
 
-mod check;
+mod actor;
+mod checker;
 mod client;
-mod follow;
+mod cluster;
+mod database;
 mod history;
-mod lane;
 mod log;
 mod lookup;
 mod nemesis;
-mod plan;
-mod plant;
+mod parameters;
+mod planted_bug;
 mod process;
+mod progress_listener;
 pub mod recount;
 mod replay;
 mod run;
+mod seed_search;
 mod storage;
 mod store;
-mod sweep;
-mod tables;
 mod transcoding;
-mod world;
 
-pub use plant::Plant;
+pub use planted_bug::PlantedBug;
 pub use run::{Failure, Summary, run};
-pub use sweep::{Found, Swept, sweep};
+pub use seed_search::{FoundFailure, SeedSearch, search_seeds};

@@ -10,104 +10,107 @@ use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError, R
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::lane;
-use crate::plant::Plant;
-use crate::world::World;
+use crate::actor;
+use crate::cluster::SimCluster;
+use crate::planted_bug::PlantedBug;
 
-/// How long a producer waits for an acknowledgement, in milliseconds.
-const ACKNOWLEDGED_WITHIN: u64 = 2_000;
+/// Bounds how long a producer waits for an acknowledgement, in milliseconds.
+const ACKNOWLEDGEMENT_TIMEOUT_MS: u64 = 2_000;
 
 /// A connection to the log.
 pub(crate) struct SimLog {
-    world: Arc<World>,
+    cluster: Arc<SimCluster>,
 }
 
 impl SimLog {
-    pub(crate) fn new(world: &Arc<World>) -> Arc<Self> {
-        Arc::new(Self { world: Arc::clone(world) })
+    pub(crate) fn new(cluster: &Arc<SimCluster>) -> Arc<Self> {
+        Arc::new(Self { cluster: Arc::clone(cluster) })
     }
 
     async fn append_one(&self, record: NewRecord) -> Result<Position, AppendError> {
-        self.world.delay().await;
-        if self.world.fault(0.5) {
+        self.cluster.delay().await;
+        if self.cluster.fault(0.5) {
             return Err(AppendError::Unavailable("refused".to_owned()));
         }
-        let patience = lane::moment(1) + std::time::Duration::from_millis(ACKNOWLEDGED_WITHIN);
+        let deadline =
+            actor::time_slot(1) + std::time::Duration::from_millis(ACKNOWLEDGEMENT_TIMEOUT_MS);
         let acknowledged = self.send(record);
-        match timeout_at(patience, acknowledged).await {
+        match timeout_at(deadline, acknowledged).await {
             Ok(Ok(position)) => {
-                self.world.delay().await;
+                self.cluster.delay().await;
                 Ok(position)
             }
-            _ if self.world.has(Plant::UnknownTakenForUnavailable) => {
+            _ if self.cluster.has(PlantedBug::UnknownTakenForUnavailable) => {
                 Err(AppendError::Unavailable("no acknowledgement".to_owned()))
             }
             _ => Err(AppendError::Unknown("no acknowledgement".to_owned())),
         }
     }
 
-    /// Sends a record on its way. What happens to it no longer depends on the process that sent it.
+    /// Sends a record. Its delivery no longer depends on the process that sent it.
     fn send(&self, record: NewRecord) -> oneshot::Receiver<Position> {
         let (acknowledge, acknowledged) = oneshot::channel();
-        let world = &self.world;
-        let slow = if world.fault(0.5) { 2 * ACKNOWLEDGED_WITHIN } else { world.plan.delay };
+        let cluster = &self.cluster;
+        let slow =
+            if cluster.fault(0.5) { 2 * ACKNOWLEDGEMENT_TIMEOUT_MS } else { cluster.params.delay };
         let delivery = Delivery {
-            world: Arc::clone(world),
-            at: lane::moment(slow),
-            again_at: world.fault(2.0).then(|| lane::moment(4_000)),
-            lost: world.fault(0.5),
-            told: !world.fault(1.0),
+            cluster: Arc::clone(cluster),
+            at: actor::time_slot(slow),
+            again_at: cluster.fault(2.0).then(|| actor::time_slot(4_000)),
+            lost: cluster.fault(0.5),
+            acknowledges: !cluster.fault(1.0),
             acknowledge,
         };
-        world.in_flight.fetch_add(1, Ordering::Relaxed);
-        match lane::current() {
-            Some(lane) => tokio::spawn(lane.run(delivery.make(record))),
-            None => tokio::spawn(delivery.make(record)),
+        cluster.in_flight.fetch_add(1, Ordering::Relaxed);
+        match actor::current() {
+            Some(actor) => tokio::spawn(actor.run(delivery.deliver(record))),
+            None => tokio::spawn(delivery.deliver(record)),
         };
         acknowledged
     }
 }
 
-/// A record's way to the log.
+/// The delivery of a record to the log.
 struct Delivery {
-    world: Arc<World>,
+    cluster: Arc<SimCluster>,
     at: Instant,
-    /// The producer did not hear the acknowledgement and sends it once more.
+    /// The producer missed the acknowledgement and sends the record once more.
     again_at: Option<Instant>,
     lost: bool,
-    told: bool,
+    acknowledges: bool,
     acknowledge: oneshot::Sender<Position>,
 }
 
 impl Delivery {
-    async fn make(self, record: NewRecord) {
+    async fn deliver(self, record: NewRecord) {
         sleep_until(self.at).await;
-        let loses = self.world.has(Plant::AcknowledgedBeforeAppended) && lane::chance(0.02);
+        let loses_record =
+            self.cluster.has(PlantedBug::AcknowledgedBeforeAppended) && actor::chance(0.02);
         if !self.lost {
-            let position = push(&self.world, &record, !loses);
-            if self.told {
-                // Whoever asked may be gone.
+            let position = push(&self.cluster, &record, !loses_record);
+            if self.acknowledges {
+                // The producer may have timed out.
                 let _ = self.acknowledge.send(position);
             }
         }
-        if let (Some(again), false) = (self.again_at, self.lost || loses) {
+        if let (Some(again), false) = (self.again_at, self.lost || loses_record) {
             sleep_until(again.max(self.at)).await;
-            push(&self.world, &record, true);
+            push(&self.cluster, &record, true);
         }
-        self.world.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.cluster.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-fn push(world: &World, new: &NewRecord, really: bool) -> Position {
-    let partition = partition_of(new.key.as_bytes(), world.plan.partitions);
-    let at = world.broker_time(partition);
-    let mut partitions = world.partitions();
+fn push(cluster: &SimCluster, new: &NewRecord, appends: bool) -> Position {
+    let partition = partition_of(new.key.as_bytes(), cluster.params.partitions);
+    let at = cluster.broker_time(partition);
+    let mut partitions = cluster.partitions();
     let records = &mut partitions[partition as usize];
     let position = Position { partition, offset: records.len() as u64 };
-    if !really {
+    if !appends {
         return position;
     }
-    world.trace(|| format!("log: {position} {}", description(new)));
+    cluster.trace(|| format!("log: {position} {}", description(new)));
     records.push(Record {
         position,
         at,
@@ -116,7 +119,7 @@ fn push(world: &World, new: &NewRecord, really: bool) -> Position {
         value: Some(new.value.clone()),
     });
     drop(partitions);
-    world.appended.send_modify(|count| *count += 1);
+    cluster.appended.send_modify(|count| *count += 1);
     position
 }
 
@@ -130,7 +133,7 @@ fn description(new: &NewRecord) -> String {
 #[async_trait]
 impl EventLog for SimLog {
     fn partitions(&self) -> u32 {
-        self.world.plan.partitions
+        self.cluster.params.partitions
     }
 
     async fn append(&self, records: Vec<NewRecord>) -> Vec<Result<Position, AppendError>> {
@@ -142,33 +145,33 @@ impl EventLog for SimLog {
     }
 
     async fn read(&self, from: &[Position]) -> Result<Box<dyn LogReader>, ReadError> {
-        self.world.delay().await;
-        if self.world.fault(0.5) {
+        self.cluster.delay().await;
+        if self.cluster.fault(0.5) {
             return Err(ReadError::Unavailable("no connection".to_owned()));
         }
         let mut next = from.to_vec();
-        if self.world.has(Plant::ReaderSkips) && lane::chance(0.1) {
-            let ends = ends(&self.world);
+        if self.cluster.has(PlantedBug::ReaderSkips) && actor::chance(0.1) {
+            let ends = ends(&self.cluster);
             for at in &mut next {
                 at.offset = (at.offset + 1).min(ends[at.partition as usize]);
             }
         }
-        let (world, appended) = (Arc::clone(&self.world), self.world.appended.subscribe());
-        Ok(Box::new(SimReader { world, next, appended }))
+        let (cluster, appended) = (Arc::clone(&self.cluster), self.cluster.appended.subscribe());
+        Ok(Box::new(SimReader { cluster, next, appended }))
     }
 
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
-        self.world.delay().await;
-        Ok(ends(&self.world))
+        self.cluster.delay().await;
+        Ok(ends(&self.cluster))
     }
 }
 
-pub(crate) fn ends(world: &World) -> Vec<u64> {
-    world.partitions().iter().map(|records| records.len() as u64).collect()
+pub(crate) fn ends(cluster: &SimCluster) -> Vec<u64> {
+    cluster.partitions().iter().map(|records| records.len() as u64).collect()
 }
 
 struct SimReader {
-    world: Arc<World>,
+    cluster: Arc<SimCluster>,
     next: Vec<Position>,
     appended: watch::Receiver<u64>,
 }
@@ -178,26 +181,26 @@ impl LogReader for SimReader {
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, ReadError> {
         loop {
             self.appended.mark_unchanged();
-            // Not longer than the projector's tick, which would cancel this call for ever.
-            lane::pause(self.world.plan.delay.min(300)).await;
-            if self.world.fault(0.2) {
+            // Shorter than the projector's tick, which would cancel every call.
+            actor::pause(self.cluster.params.delay.min(300)).await;
+            if self.cluster.fault(0.2) {
                 return Err(ReadError::Unavailable("connection lost".to_owned()));
             }
             let batch = self.take(max);
             if !batch.is_empty() {
                 return Ok(batch);
             }
-            let gone = |_| ReadError::Unavailable("the log is gone".to_owned());
+            let gone = |_| ReadError::Unavailable("the log is closed".to_owned());
             self.appended.changed().await.map_err(gone)?;
         }
     }
 }
 
 impl SimReader {
-    /// Some of what is there, partitions interleaved at random.
+    /// Some of the next records, partitions interleaved at random.
     fn take(&mut self, max: usize) -> Vec<Record> {
-        let most = 1 + lane::below(max.min(64) as u64) as usize;
-        let partitions = self.world.partitions();
+        let most = 1 + actor::below(max.min(64) as u64) as usize;
+        let partitions = self.cluster.partitions();
         let mut batch = Vec::new();
         while batch.len() < most {
             let more =
@@ -206,7 +209,7 @@ impl SimReader {
             if open.is_empty() {
                 break;
             }
-            let chosen = lane::below(open.len() as u64) as usize;
+            let chosen = actor::below(open.len() as u64) as usize;
             let at = &mut *open[chosen];
             batch.push(partitions[at.partition as usize][at.offset as usize].clone());
             at.offset += 1;

@@ -1,4 +1,4 @@
-//! The simulated read models, as those who only ask see them through the ports.
+//! The simulated read models, as queries see them through the ports.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,23 +10,23 @@ use domain::{
 use infra::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
 use infra::verdicts::{Awaited, LookupError, VerdictLookup};
 
+use crate::cluster::SimCluster;
 use crate::log::ends;
-use crate::plant::Plant;
-use crate::world::World;
+use crate::planted_bug::PlantedBug;
 
 /// A pool of connections that only read.
 pub(crate) struct SimLookup {
-    world: Arc<World>,
+    cluster: Arc<SimCluster>,
 }
 
 impl SimLookup {
-    pub(crate) fn new(world: &Arc<World>) -> Arc<Self> {
-        Arc::new(Self { world: Arc::clone(world) })
+    pub(crate) fn new(cluster: &Arc<SimCluster>) -> Arc<Self> {
+        Arc::new(Self { cluster: Arc::clone(cluster) })
     }
 
     async fn round_trip(&self) -> Result<(), LookupError> {
-        self.world.delay().await;
-        if self.world.fault(0.3) {
+        self.cluster.delay().await;
+        if self.cluster.fault(0.3) {
             return Err(LookupError("connection lost".to_owned()));
         }
         Ok(())
@@ -40,42 +40,42 @@ impl VerdictLookup for SimLookup {
         events: &[(Position, Awaited)],
     ) -> Result<HashMap<EventId, Verdict>, LookupError> {
         self.round_trip().await?;
-        let stale = self.world.has(Plant::StaleLookup);
-        let ends = ends(&self.world);
+        let stale = self.cluster.has(PlantedBug::StaleLookup);
+        let ends = ends(&self.cluster);
         let verdicts = {
-            let tables = self.world.tables();
+            let database = self.cluster.database();
             let folded = |at: &Position| {
-                let next = tables.checkpoints.get(&at.partition).copied().unwrap_or(0);
-                let next = match self.world.plant {
-                    Some(Plant::EndTakenForCheckpoint) => ends[at.partition as usize],
-                    Some(Plant::VerdictApartFromCheckpoint) => u64::MAX,
+                let next = database.checkpoints.get(&at.partition).copied().unwrap_or(0);
+                let next = match self.cluster.planted {
+                    Some(PlantedBug::EndTakenForCheckpoint) => ends[at.partition as usize],
+                    Some(PlantedBug::VerdictApartFromCheckpoint) => u64::MAX,
                     _ => next,
                 };
                 at.offset < next
             };
             let rejection = |event: &EventId| match stale {
-                true => tables.stale_rejections.get(event).copied(),
-                false => tables.rows.rejections.get(event).copied(),
+                true => database.stale_rejections.get(event).copied(),
+                false => database.rows.rejections.get(event).copied(),
             };
             let verdict = |awaited: &Awaited| {
-                let video = awaited.counts.and_then(|video| tables.rows.videos.get(&video));
+                let video = awaited.counts.and_then(|video| database.rows.videos.get(&video));
                 let accepted = Verdict::Accepted { total_votes: video.map(|video| video.votes) };
                 let rejected = rejection(&awaited.event_id).map(|(why, _)| Verdict::Rejected(why));
                 (awaited.event_id, rejected.unwrap_or(accepted))
             };
             events.iter().filter(|(at, _)| folded(at)).map(|(_, of)| verdict(of)).collect()
         };
-        self.world.delay().await;
+        self.cluster.delay().await;
         Ok(verdicts)
     }
 
     async fn checkpoints(&self) -> Result<Vec<Position>, LookupError> {
         self.round_trip().await?;
-        let mut checkpoints = self.world.tables().checkpoints.clone();
-        if self.world.has(Plant::EndTakenForCheckpoint) {
-            checkpoints = (0..).zip(ends(&self.world)).collect::<BTreeMap<u32, u64>>();
+        let mut checkpoints = self.cluster.database().checkpoints.clone();
+        if self.cluster.has(PlantedBug::EndTakenForCheckpoint) {
+            checkpoints = (0..).zip(ends(&self.cluster)).collect::<BTreeMap<u32, u64>>();
         }
-        self.world.delay().await;
+        self.cluster.delay().await;
         let position = |(partition, offset)| Position { partition, offset };
         Ok(checkpoints.into_iter().map(position).collect())
     }
@@ -89,43 +89,43 @@ impl ReadModels for SimLookup {
     ) -> Result<Option<AccountFacts>, LookupError> {
         self.round_trip().await?;
         let facts = self
-            .world
-            .tables()
+            .cluster
+            .database()
             .rows
             .accounts
             .get(email)
             .map(|account| account_facts(account, None));
-        self.world.delay().await;
+        self.cluster.delay().await;
         Ok(facts)
     }
 
     async fn account(&self, account: AccountId) -> Result<Option<AccountFacts>, LookupError> {
         self.round_trip().await?;
         let facts = {
-            let tables = self.world.tables();
-            let holds = tables.rows.accounts.values().map(|account| account_facts(account, None));
-            let erased = tables.rows.erased.values();
+            let database = self.cluster.database();
+            let holds = database.rows.accounts.values().map(|account| account_facts(account, None));
+            let erased = database.rows.erased.values();
             let erased = erased.map(|erased| account_facts(&erased.account, Some(erased.by)));
             holds.chain(erased).find(|facts| facts.id == account)
         };
-        self.world.delay().await;
+        self.cluster.delay().await;
         Ok(facts)
     }
 
     async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError> {
         self.round_trip().await?;
-        let facts = self.world.tables().rows.videos.get(&video).map(facts);
-        self.world.delay().await;
+        let facts = self.cluster.database().rows.videos.get(&video).map(facts);
+        self.cluster.delay().await;
         Ok(facts)
     }
 
     async fn videos_of(&self, _: AccountId) -> Result<Vec<(VideoId, VideoFacts)>, LookupError> {
-        // Only an erasure with its personal data asks this.
+        // Only the part of an erasure that is not simulated calls this.
         Err(LookupError("not simulated".to_owned()))
     }
 
     async fn abandoned_videos(&self, _: u32) -> Result<Vec<AbandonedVideo>, LookupError> {
-        // No sweeper runs in here.
+        // The simulation runs no sweeper.
         Err(LookupError("not simulated".to_owned()))
     }
 
@@ -134,7 +134,7 @@ impl ReadModels for SimLookup {
         _keys: &[String],
         _ends: &[u64],
     ) -> Result<Vec<String>, LookupError> {
-        // No sweeper runs in here.
+        // The simulation runs no sweeper.
         Err(LookupError("not simulated".to_owned()))
     }
 }
@@ -174,11 +174,11 @@ fn facts(video: &Video) -> VideoFacts {
     }
 }
 
-/// Artists and videos that the rows know, in a fixed order.
-pub(crate) fn known_videos(world: &World) -> Vec<(VideoId, AccountId)> {
-    let tables = world.tables();
+/// All videos in the rows with their owners, in a fixed order.
+pub(crate) fn known_videos(cluster: &SimCluster) -> Vec<(VideoId, AccountId)> {
+    let database = cluster.database();
     let mut videos: Vec<_> =
-        tables.rows.videos.iter().map(|(id, video)| (*id, video.owner)).collect();
+        database.rows.videos.iter().map(|(id, video)| (*id, video.owner)).collect();
     videos.sort();
     videos
 }

@@ -1,31 +1,31 @@
-//! `simulation`: replays one seed, or runs as many as one likes.
+//! `simulation`: replays one seed, or searches many for violations.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use simulation::{Plant, run, sweep};
+use simulation::{PlantedBug, run, search_seeds};
 
-/// Runs the write side of the contest in a simulated world.
+/// Runs the write side of the contest on simulated services.
 #[derive(Parser)]
 struct Args {
-    /// Replays this seed and shows what happens.
+    /// Replays this seed and prints its trace.
     #[arg(long, conflicts_with_all = ["seeds", "minutes"])]
     seed: Option<u64>,
-    /// Runs so many seeds.
+    /// How many seeds to run.
     #[arg(long, default_value_t = 10_000)]
     seeds: u64,
-    /// Runs new seeds for so many minutes instead.
+    /// Runs new seeds for this many minutes instead.
     #[arg(long)]
     minutes: Option<u64>,
-    /// The first of many seeds; with `--minutes`, the time of day, unless given.
+    /// The first seed; by default 0, with `--minutes` derived from the current time.
     #[arg(long)]
     first: Option<u64>,
     /// Plants a bug into a simulated adapter.
     #[arg(long)]
-    plant: Option<Plant>,
-    /// How many seeds are run at once.
+    plant: Option<PlantedBug>,
+    /// How many seeds run at the same time.
     #[arg(long, default_value_t = 2)]
     threads: usize,
 }
@@ -38,8 +38,8 @@ fn main() -> io::Result<ExitCode> {
     }
 }
 
-fn replay(seed: u64, plant: Option<Plant>) -> io::Result<ExitCode> {
-    let outcome = run(seed, plant, true);
+fn replay(seed: u64, planted: Option<PlantedBug>) -> io::Result<ExitCode> {
+    let outcome = run(seed, planted, true);
     let mut out = io::stdout().lock();
     match outcome {
         Ok(summary) => writeln!(out, "seed {seed}: everything holds. {summary:?}")?,
@@ -60,18 +60,18 @@ fn explore(args: &Args) -> io::Result<ExitCode> {
         Some(until) => Instant::now() < until,
         None => number < args.seeds,
     };
-    let swept = sweep(first, args.plant, args.threads, goes_on);
+    let search = search_seeds(first, args.plant, args.threads, goes_on);
     let seconds = began.elapsed().as_secs_f64();
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "{} seeds from {first} on in {seconds:.1} s ({:.0} a second), {} records, {} answers",
-        swept.seeds,
-        swept.seeds as f64 / seconds,
-        swept.records,
-        swept.answers,
+        "{} seeds from {first} on in {seconds:.1} s ({:.0} a second), {} records, {} replies",
+        search.seeds,
+        search.seeds as f64 / seconds,
+        search.records,
+        search.replies,
     )?;
-    let Some(found) = swept.found else { return Ok(ExitCode::SUCCESS) };
+    let Some(found) = search.found else { return Ok(ExitCode::SUCCESS) };
     writeln!(out, "after {} seeds: {}", found.after, found.failure)?;
     Ok(ExitCode::FAILURE)
 }

@@ -14,45 +14,45 @@ use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
-use crate::follow;
-use crate::lane::{self, Lane};
+use crate::actor::{self, Actor};
+use crate::cluster::SimCluster;
 use crate::log::SimLog;
 use crate::lookup::SimLookup;
+use crate::progress_listener;
 use crate::storage::SimStorage;
 use crate::store::SimStore;
-use crate::world::World;
 
-/// Longer than most steps take, and shorter than some.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(4);
-const DESK_PLACES: usize = 64;
-/// As in production.
-const GRACE: Duration = Duration::from_millis(5);
+/// Longer than most steps, and shorter than some.
+pub(crate) const VERDICT_DEADLINE: Duration = Duration::from_secs(4);
+const VERDICT_DESK_CAPACITY: usize = 64;
+/// The same as in production.
+const VERDICT_BATCH_DELAY: Duration = Duration::from_millis(5);
 
-/// What a process does.
+/// The roles of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Roles {
     pub(crate) api: bool,
     pub(crate) projector: bool,
 }
 
-/// A place where a process runs, most of the time.
+/// A process that runs until it crashes, and can be started again.
 pub(crate) struct Process {
     pub(crate) name: &'static str,
-    world: Arc<World>,
+    cluster: Arc<SimCluster>,
     storage: Arc<SimStorage>,
     roles: Roles,
-    lanes: [Arc<Lane>; 3],
+    actors: [Arc<Actor>; 3],
     running: Mutex<Option<Running>>,
 }
 
 struct Running {
-    /// None in a process without the role.
+    /// `None` without the API role.
     service: Option<Service>,
     storage: Arc<SimStorage>,
     tasks: JoinSet<()>,
 }
 
-/// What requests use.
+/// The production services behind the requests of clients.
 #[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) commands: Commands,
@@ -62,13 +62,13 @@ pub(crate) struct Service {
 impl Process {
     pub(crate) fn new(
         name: &'static str,
-        world: &Arc<World>,
+        cluster: &Arc<SimCluster>,
         storage: &Arc<SimStorage>,
         roles: Roles,
-        lanes: [Arc<Lane>; 3],
+        actors: [Arc<Actor>; 3],
     ) -> Arc<Self> {
-        let (world, storage) = (Arc::clone(world), Arc::clone(storage));
-        Arc::new(Self { name, world, storage, roles, lanes, running: Mutex::new(None) })
+        let (cluster, storage) = (Arc::clone(cluster), Arc::clone(storage));
+        Arc::new(Self { name, cluster, storage, roles, actors, running: Mutex::new(None) })
     }
 
     fn running(&self) -> MutexGuard<'_, Option<Running>> {
@@ -76,8 +76,9 @@ impl Process {
     }
 
     pub(crate) fn start(&self) {
-        let (desk, lookup) = (VerdictDesk::new(DESK_PLACES), SimLookup::new(&self.world));
-        let (log, storage) = (SimLog::new(&self.world), self.storage.elsewhere());
+        let (desk, lookup) =
+            (VerdictDesk::new(VERDICT_DESK_CAPACITY), SimLookup::new(&self.cluster));
+        let (log, storage) = (SimLog::new(&self.cluster), self.storage.connect());
         let decisions = Decisions::new(log.clone(), Arc::clone(&desk));
         let service = self.roles.api.then(|| {
             let parts = Parts {
@@ -88,28 +89,34 @@ impl Process {
                 storage: storage.clone(),
                 pool: no_database(),
             };
-            Service { commands: template(&parts).elsewhere(parts), decisions }
+            Service { commands: commands_template(&parts).elsewhere(parts), decisions }
         });
         let mut tasks = JoinSet::new();
-        let [serving, following, projecting] = &self.lanes;
+        let [verdict_actor, listener_actor, projector_actor] = &self.actors;
         if self.roles.api {
             let (serves, asked): (_, Arc<dyn VerdictLookup>) = (desk.clone(), lookup.clone());
-            tasks.spawn(serving.run(async move { serves.serve(asked, GRACE).await }));
-            tasks.spawn(following.run(follow::follow(self.world.clone(), lookup, desk.clone())));
+            tasks.spawn(
+                verdict_actor.run(async move { serves.serve(asked, VERDICT_BATCH_DELAY).await }),
+            );
+            tasks.spawn(listener_actor.run(progress_listener::listen(
+                self.cluster.clone(),
+                lookup,
+                desk.clone(),
+            )));
         }
         if self.roles.projector {
-            let world = Arc::clone(&self.world);
+            let cluster = Arc::clone(&self.cluster);
             let project = async move {
-                let store = SimStore::new(&world);
+                let store = SimStore::new(&cluster);
                 let projector = Projector::new(log, store, Some(desk), watch::Sender::new(0))
-                    .with_max_batch(world.plan.max_batch);
+                    .with_max_batch(cluster.params.max_batch);
                 if let Err(error) = projector.run(CancellationToken::new()).await {
-                    world.violation(format!("a projector has stopped: {error}"));
+                    cluster.violation(format!("a projector has stopped: {error}"));
                 }
             };
-            tasks.spawn(projecting.run(project));
+            tasks.spawn(projector_actor.run(project));
         }
-        self.world.trace(|| format!("{}: started", self.name));
+        self.cluster.trace(|| format!("{}: started", self.name));
         *self.running() = Some(Running { service, storage, tasks });
     }
 
@@ -119,48 +126,48 @@ impl Process {
 
     pub(crate) fn crash(&self) {
         if let Some(running) = self.running().take() {
-            running.storage.cut();
-            self.world.trace(|| format!("{}: crashed", self.name));
+            running.storage.disconnect();
+            self.cluster.trace(|| format!("{}: crashed", self.name));
         }
     }
 
-    /// Works on a request in this process; `None` if the process is not there, or dies meanwhile, or
-    /// the client hangs up: then the request is dropped where it stands, as the HTTP server does.
+    /// Handles a request in this process. `None` if the process is down or crashes meanwhile, or if
+    /// the client hangs up. Like the HTTP server, a hang-up drops the request at its current await.
     pub(crate) async fn request<T, F>(&self, work: impl FnOnce(Service) -> F) -> Option<T>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let lane = lane::current()?;
+        let actor = actor::current()?;
         let (done, answer) = oneshot::channel();
         let task = {
             let mut running = self.running();
             let running = running.as_mut()?;
             let work = work(running.service.clone()?);
             let task = async move {
-                // Nobody waits any more if the client has gone.
+                // The client may have hung up.
                 let _ = done.send(work.await);
             };
-            let task = running.tasks.spawn(lane.run(task));
+            let task = running.tasks.spawn(actor.run(task));
             while running.tasks.try_join_next().is_some() {}
             task
         };
-        if !self.world.fault(1.0) {
+        if !self.cluster.fault(1.0) {
             return answer.await.ok();
         }
-        let hangs_up = lane::moment(3_000);
+        let hangs_up = actor::time_slot(3_000);
         let answer = timeout_at(hangs_up, answer).await;
         task.abort();
         answer.ok()?.ok()
     }
 }
 
-/// Secrets are the same in all processes, and dear to make.
-fn template(parts: &Parts) -> &'static Commands {
+/// All processes share these commands' secrets, which are expensive to derive.
+fn commands_template(parts: &Parts) -> &'static Commands {
     static TEMPLATE: OnceLock<Commands> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
         let settings = CommandSettings {
-            verdict_deadline: DEADLINE,
+            verdict_deadline: VERDICT_DEADLINE,
             upload_expiry: Duration::from_secs(60),
             secret_key: b"simulation".to_vec(),
             hash_parallelism: 1,
@@ -178,7 +185,7 @@ fn template(parts: &Parts) -> &'static Commands {
     })
 }
 
-/// A pool that has never connected, and never will: no command that runs in here asks it.
+/// A pool that never connects: no simulated command uses the database.
 fn no_database() -> PgPool {
     static POOL: OnceLock<PgPool> = OnceLock::new();
     let pool = POOL.get_or_init(|| {

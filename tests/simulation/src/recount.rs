@@ -1,4 +1,4 @@
-//! The naive recount: what the log says, by plain code that shares nothing with `domain`.
+//! The recount: what the log says, by plain code that shares nothing with `domain`.
 //!
 //! It reads every partition from its beginning and keeps everything. An event id counts once.
 
@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use infra::event_log::Record;
 use serde_json::Value;
 
-/// A video, as the recount sees it.
+/// A video as recounted.
 #[derive(Clone, Debug, Default)]
-pub struct Counted {
-    /// Account id of whoever uploaded it.
+pub struct RecountedVideo {
+    /// Account id of its owner.
     pub owner: String,
     /// Its title.
     pub title: String,
@@ -18,36 +18,81 @@ pub struct Counted {
     pub original: String,
     /// `pending`, `processing`, `processed`, `failed` or `deleted`.
     pub status: &'static str,
+    /// The final statuses that it has had, in their order.
+    pub ends: Vec<&'static str>,
     /// Attempts to process it.
     pub attempts: u64,
-    /// Who voted, and when, in microseconds.
+    /// Voters and the times of their votes, in microseconds.
     pub votes: BTreeMap<String, i64>,
-    /// When, in microseconds.
+    /// Time of publication, in microseconds.
     pub published_at: i64,
 }
 
-/// What became of an event: `ok` or the code of its rejection, and the votes of its video then.
+/// The verdict on an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fate {
-    /// `ok`, or why it was rejected.
+pub struct CountedVerdict {
+    /// `ok`, or the code of its rejection.
     pub code: &'static str,
-    /// Votes of its video then.
+    /// Votes of its video right after it.
     pub votes: u64,
 }
 
-/// The contest.
+/// The contest as recounted.
 #[derive(Default)]
 pub struct Recount {
     /// Ids of the accounts that hold their addresses, by the key of their stream.
     pub accounts: BTreeMap<String, String>,
     /// Keys and ids of erased accounts.
     pub erased: BTreeSet<(String, String)>,
+    /// Keys and ids of the accounts that are operators.
+    pub operators: BTreeSet<(String, String)>,
     /// Videos by the key of their stream.
-    pub videos: BTreeMap<String, Counted>,
-    /// What became of each event, by its id.
-    pub fates: BTreeMap<String, Fate>,
-    /// Records that are no events.
-    pub broken: u64,
+    pub videos: BTreeMap<String, RecountedVideo>,
+    /// Verdicts by event id.
+    pub verdicts: BTreeMap<String, CountedVerdict>,
+    /// Number of records that are no events.
+    pub unreadable: u64,
+}
+
+/// The types of event. Matches on them are exhaustive, so that a new one is not counted as another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EventType {
+    Registered,
+    Erased,
+    OperatorGranted,
+    OperatorRevoked,
+    Uploaded,
+    Video(VideoEventType),
+}
+
+/// The types of event about a video that was uploaded before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum VideoEventType {
+    ProcessingStarted,
+    Processed,
+    ProcessingFailed,
+    Deleted,
+    Withdrawn,
+    VoteCast,
+}
+
+impl EventType {
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "anb.account.registered" => Self::Registered,
+            "anb.account.erased" => Self::Erased,
+            "anb.operator.granted" => Self::OperatorGranted,
+            "anb.operator.revoked" => Self::OperatorRevoked,
+            "anb.video.uploaded" => Self::Uploaded,
+            "anb.video.processing_started" => Self::Video(VideoEventType::ProcessingStarted),
+            "anb.video.processed" => Self::Video(VideoEventType::Processed),
+            "anb.video.processing_failed" => Self::Video(VideoEventType::ProcessingFailed),
+            "anb.video.deleted" => Self::Video(VideoEventType::Deleted),
+            "anb.video.withdrawn" => Self::Video(VideoEventType::Withdrawn),
+            "anb.vote.cast" => Self::Video(VideoEventType::VoteCast),
+            _ => return None,
+        })
+    }
 }
 
 impl Recount {
@@ -56,12 +101,13 @@ impl Recount {
         let mut recount = Self::default();
         for record in partitions.iter().flatten() {
             if recount.count(record).is_none() {
-                recount.broken += 1;
+                recount.unreadable += 1;
             }
         }
         recount
     }
 
+    /// Counts a record; `None` if it is no event.
     fn count(&mut self, record: &Record) -> Option<()> {
         let header = |name: &str| {
             let found = record.headers.iter().find(|(key, _)| key == name)?;
@@ -69,74 +115,100 @@ impl Recount {
         };
         let data: Value = serde_json::from_slice(record.value.as_ref()?).ok()?;
         let key = String::from_utf8(record.key.as_ref()?.to_vec()).ok()?;
-        let (id, kind) = (header("ce_id")?, header("ce_type")?);
-        if kind == "anb.vote.cast" && !data["voter"].is_string() {
+        let (id, event_type) = (header("ce_id")?, EventType::parse(&header("ce_type")?)?);
+        if event_type == EventType::Video(VideoEventType::VoteCast) && !data["voter"].is_string() {
             return None;
         }
-        if self.fates.contains_key(&id) {
+        if self.verdicts.contains_key(&id) {
             return Some(());
         }
         let at = record.at.timestamp_micros();
-        let code = match kind.as_str() {
-            "anb.account.registered" => self.registered(key.clone(), &data),
-            "anb.account.erased" => self.erased(key.clone(), &data),
-            "anb.video.uploaded" => self.uploaded(key.clone(), &data),
-            _ => match self.videos.get_mut(&key) {
+        let account = (key.clone(), text(&data["account_id"]));
+        let code = match event_type {
+            EventType::Registered => self.register(account),
+            EventType::Erased => self.erase(account),
+            EventType::OperatorGranted => self.grant_operator(account),
+            EventType::OperatorRevoked => self.revoke_operator(&account),
+            EventType::Uploaded => self.upload(key.clone(), &data),
+            EventType::Video(event_type) => match self.videos.get_mut(&key) {
                 None => "video_unknown",
-                Some(video) => video.apply(&kind, &data, at),
+                Some(video) => video.apply(event_type, &data, at),
             },
         };
         let votes = self.videos.get(&key).map_or(0, |video| video.votes.len() as u64);
-        self.fates.insert(id, Fate { code, votes });
+        self.verdicts.insert(id, CountedVerdict { code, votes });
         Some(())
     }
 
-    fn registered(&mut self, key: String, data: &Value) -> &'static str {
-        if self.erased.contains(&(key.clone(), text(&data["account_id"]))) {
+    fn register(&mut self, account: (String, String)) -> &'static str {
+        if self.erased.contains(&account) {
             return "account_erased";
         }
-        if self.accounts.contains_key(&key) {
+        if self.accounts.contains_key(&account.0) {
             return "email_taken";
         }
-        self.accounts.insert(key, text(&data["account_id"]));
+        self.accounts.insert(account.0, account.1);
         "ok"
     }
 
-    fn erased(&mut self, key: String, data: &Value) -> &'static str {
-        let account = text(&data["account_id"]);
-        if self.erased.contains(&(key.clone(), account.clone())) {
-            return "account_erased";
+    fn erase(&mut self, account: (String, String)) -> &'static str {
+        if let Some(code) = self.missing(&account) {
+            return code;
         }
-        if self.accounts.get(&key) != Some(&account) {
-            return "account_unknown";
-        }
-        self.accounts.remove(&key);
-        self.erased.insert((key, account));
+        self.accounts.remove(&account.0);
+        self.operators.remove(&account);
+        self.erased.insert(account);
         "ok"
     }
 
-    fn uploaded(&mut self, key: String, data: &Value) -> &'static str {
+    fn grant_operator(&mut self, account: (String, String)) -> &'static str {
+        match self.missing(&account) {
+            Some(code) => code,
+            None if self.operators.insert(account) => "ok",
+            None => "already_operator",
+        }
+    }
+
+    fn revoke_operator(&mut self, account: &(String, String)) -> &'static str {
+        match self.missing(account) {
+            Some(code) => code,
+            None if self.operators.remove(account) => "ok",
+            None => "not_operator",
+        }
+    }
+
+    /// Why an account does not hold its address, if it does not.
+    fn missing(&self, account: &(String, String)) -> Option<&'static str> {
+        match self.accounts.get(&account.0) {
+            Some(holder) if *holder == account.1 => None,
+            _ if self.erased.contains(account) => Some("account_erased"),
+            _ => Some("account_unknown"),
+        }
+    }
+
+    fn upload(&mut self, key: String, data: &Value) -> &'static str {
         if self.videos.contains_key(&key) {
             return "video_exists";
         }
-        let video = Counted {
+        let video = RecountedVideo {
             owner: text(&data["owner"]),
             title: text(&data["title"]),
             original: text(&data["original_key"]),
             status: "pending",
-            ..Counted::default()
+            ..RecountedVideo::default()
         };
         self.videos.insert(key, video);
         "ok"
     }
 
-    /// Votes and time of the artists on the board.
+    /// Votes of each artist with published videos, and the time when they reached that count.
     pub fn ranking(&self) -> BTreeMap<String, (u64, i64)> {
         let mut ranking = BTreeMap::new();
-        let left = self.erased.iter().map(|(_, account)| account);
-        for artist in self.accounts.values().chain(left) {
-            let on = |video: &&Counted| video.owner == *artist && video.status == "processed";
-            let videos: Vec<&Counted> = self.videos.values().filter(on).collect();
+        let erased = self.erased.iter().map(|(_, account)| account);
+        for artist in self.accounts.values().chain(erased) {
+            let counts =
+                |video: &&RecountedVideo| video.owner == *artist && video.status == "processed";
+            let videos: Vec<&RecountedVideo> = self.videos.values().filter(counts).collect();
             let Some(first) = videos.iter().map(|video| video.published_at).min() else { continue };
             let times: Vec<i64> = videos.iter().flat_map(|v| v.votes.values().copied()).collect();
             let reached = times.iter().copied().max().unwrap_or(first);
@@ -146,26 +218,21 @@ impl Recount {
     }
 }
 
-impl Counted {
-    fn apply(&mut self, kind: &str, data: &Value, at: i64) -> &'static str {
+impl RecountedVideo {
+    fn apply(&mut self, event_type: VideoEventType, data: &Value, at: i64) -> &'static str {
+        use VideoEventType::{
+            Deleted, Processed, ProcessingFailed, ProcessingStarted, VoteCast, Withdrawn,
+        };
         let waits = self.status == "pending" || self.status == "processing";
         let attempt = data["attempt"].as_u64().unwrap_or(0);
-        match kind {
-            "anb.video.processing_started" => {
+        match event_type {
+            ProcessingStarted => {
                 if waits && attempt > self.attempts {
                     (self.attempts, self.status) = (attempt, "processing");
                 }
                 "ok"
             }
-            "anb.video.processed" if waits => {
-                (self.published_at, self.status) = (at, "processed");
-                "ok"
-            }
-            "anb.video.processing_failed" if data["final"] == true && waits => {
-                (self.attempts, self.status) = (self.attempts.max(attempt), "failed");
-                "ok"
-            }
-            "anb.video.processing_failed" if data["final"] != true => {
+            ProcessingFailed if data["final"] != true => {
                 let newest = match self.status {
                     "processing" => attempt >= self.attempts,
                     _ => attempt > self.attempts,
@@ -175,30 +242,54 @@ impl Counted {
                 }
                 "ok"
             }
-            _ if self.status == "deleted" => "video_deleted",
-            "anb.video.processed" | "anb.video.processing_failed" => "already_finished",
-            "anb.video.withdrawn" if self.status == "processed" => "already_finished",
-            "anb.video.withdrawn" if text(&data["owner"]) != self.owner => "not_owner",
-            "anb.video.withdrawn" => {
-                self.status = "deleted";
-                "ok"
+            Processed | ProcessingFailed | Deleted | Withdrawn | VoteCast
+                if self.status == "deleted" =>
+            {
+                "video_deleted"
             }
-            "anb.video.deleted" if text(&data["by"]) != self.owner => "not_owner",
-            "anb.video.deleted" if !self.votes.is_empty() => "has_votes",
-            "anb.video.deleted" => {
-                self.status = "deleted";
-                "ok"
+            Processed if waits => {
+                self.published_at = at;
+                self.end("processed")
             }
-            _ if self.votes.contains_key(&text(&data["voter"])) => "already_voted",
-            _ if self.status != "processed" => "not_votable",
-            _ => {
+            ProcessingFailed if waits => {
+                self.attempts = self.attempts.max(attempt);
+                self.end("failed")
+            }
+            Processed | ProcessingFailed => "already_finished",
+            Withdrawn if self.status == "processed" => "already_finished",
+            Withdrawn if text(&data["owner"]) != self.owner => "not_owner",
+            Withdrawn => self.end("deleted"),
+            Deleted if text(&data["by"]) != self.owner => "not_owner",
+            Deleted if !self.votes.is_empty() => "has_votes",
+            Deleted => self.end("deleted"),
+            VoteCast if self.votes.contains_key(&text(&data["voter"])) => "already_voted",
+            VoteCast if self.status != "processed" => "not_votable",
+            VoteCast => {
                 self.votes.insert(text(&data["voter"]), at);
                 "ok"
             }
         }
     }
+
+    fn end(&mut self, status: &'static str) -> &'static str {
+        self.status = status;
+        self.ends.push(status);
+        "ok"
+    }
 }
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventType;
+
+    #[test]
+    fn every_event_type_is_counted() {
+        for (name, _) in domain::event::codec::TYPES {
+            assert!(EventType::parse(name).is_some(), "{name} is counted as unreadable");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The replay: the same log, a new projector, other cuts, and the same contest must come out.
+//! The replay: another projector folds the same log in other batches, to the same rows.
 
 use std::sync::Arc;
 
@@ -7,19 +7,19 @@ use projections::Projector;
 use projections::store::Store;
 use tokio::sync::watch;
 
-use crate::check;
-use crate::lane;
+use crate::actor;
+use crate::checker;
+use crate::cluster::SimCluster;
 use crate::log::SimLog;
 use crate::recount::Recount;
 use crate::store::SimStore;
-use crate::world::World;
 
-/// Folds the log of `world` once more, and says what came out differently.
-pub(crate) async fn replay(world: &World, recount: &Recount) -> Vec<String> {
-    let again = world.replay();
-    let mut wrong = Vec::new();
+/// Folds the log of `cluster` once more and returns every difference.
+pub(crate) async fn replay(cluster: &SimCluster, recount: &Recount) -> Vec<String> {
+    let again = cluster.replay();
+    let mut differences = Vec::new();
     let mut store = SimStore::new(&again);
-    if let Err(error) = store.claim(again.plan.partitions).await {
+    if let Err(error) = store.claim(again.params.partitions).await {
         return vec![format!("replay: {error}")];
     }
     let log = SimLog::new(&again);
@@ -32,35 +32,36 @@ pub(crate) async fn replay(world: &World, recount: &Recount) -> Vec<String> {
                         domain::Verdict::Accepted { .. } => "ok",
                         domain::Verdict::Rejected(why) => why.code(),
                     };
-                    let counted = recount.fates.get(&event.to_string()).map(|fate| fate.code);
+                    let counted =
+                        recount.verdicts.get(&event.to_string()).map(|verdict| verdict.code);
                     if counted != Some(code) {
-                        wrong.push(format!("replay: {event} is {code}, and not {counted:?}"));
+                        differences.push(format!("replay: {event} is {code}, and not {counted:?}"));
                     }
                 }
             }
-            Err(error) => wrong.push(format!("replay: {error}")),
+            Err(error) => differences.push(format!("replay: {error}")),
         }
     }
-    check::rows(&again, recount, &mut wrong);
-    let (then, now) = (world.tables(), again.tables());
+    checker::rows(&again, recount, &mut differences);
+    let (then, now) = (cluster.database(), again.database());
     if then.rows != now.rows || then.ranking != now.ranking {
-        wrong.push("replay: the rows differ from those of the first time".to_owned());
+        differences.push("replay: the rows differ from those of the first time".to_owned());
     }
-    wrong
+    differences
 }
 
-/// The whole log, partitions interleaved and cut at random.
-fn batches(world: &Arc<World>) -> Vec<Vec<Record>> {
-    let mut waiting: Vec<Vec<Record>> = world.partitions().clone();
+/// The whole log in random batches, partitions interleaved at random.
+fn batches(cluster: &Arc<SimCluster>) -> Vec<Vec<Record>> {
+    let mut waiting: Vec<Vec<Record>> = cluster.partitions().clone();
     waiting.iter_mut().for_each(|records| records.reverse());
     let mut batches = Vec::new();
     let mut batch = Vec::new();
     loop {
         waiting.retain(|records| !records.is_empty());
-        let chosen = lane::below(waiting.len() as u64) as usize;
+        let chosen = actor::below(waiting.len() as u64) as usize;
         let Some(record) = waiting.get_mut(chosen).and_then(Vec::pop) else { break };
         batch.push(record);
-        if lane::chance(0.1) {
+        if actor::chance(0.1) {
             batches.push(std::mem::take(&mut batch));
         }
     }

@@ -1,4 +1,4 @@
-//! One run: a seed, from beginning to verdict.
+//! One run: everything that one seed decides, and the checks at its end.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,45 +8,45 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use crate::check::check;
+use crate::actor::{self, Actor};
+use crate::checker::check;
 use crate::client::{self, Client};
-use crate::history::{Entry, History, Told};
-use crate::lane::{self, Lane};
+use crate::cluster::SimCluster;
+use crate::history::{Entry, History, Reply};
 use crate::log::ends;
 use crate::nemesis;
-use crate::plan::Plan;
-use crate::plant::Plant;
+use crate::parameters::RunParameters;
+use crate::planted_bug::PlantedBug;
 use crate::process::{Process, Roles};
 use crate::recount::Recount;
 use crate::replay::replay;
 use crate::storage::SimStorage;
 use crate::transcoding::transcode;
-use crate::world::World;
 
-/// No run takes longer, in virtual time.
-const PATIENCE: Duration = Duration::from_secs(3_600);
-/// Without faults something commits within so many looks, until all is folded.
-const IDLE_STEPS: u32 = 100;
+/// Bounds a run in virtual time.
+const RUN_TIMEOUT: Duration = Duration::from_secs(3_600);
+/// Without faults a batch commits within this many polls until everything is folded.
+const MAX_IDLE_STEPS: u32 = 100;
 
-/// What a run did.
+/// The size of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Records in the log.
     pub records: u64,
-    /// Answers that clients were given.
-    pub answers: u64,
-    /// How long it took, in virtual milliseconds.
+    /// Replies to clients.
+    pub replies: u64,
+    /// Duration in virtual milliseconds.
     pub milliseconds: u64,
 }
 
-/// A seed that found something.
+/// A seed with violations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The seed.
     pub seed: u64,
     /// The bug that was planted, if there was one.
-    pub plant: Option<Plant>,
-    /// What does not hold.
+    pub planted: Option<PlantedBug>,
+    /// Every rule that does not hold.
     pub violations: Vec<String>,
 }
 
@@ -57,73 +57,73 @@ impl fmt::Display for Failure {
             writeln!(f, "  {violation}")?;
         }
         write!(f, "replay it: cargo run -p simulation -- --seed {}", self.seed)?;
-        let plant = self.plant.and_then(|plant| clap::ValueEnum::to_possible_value(&plant));
-        plant.map_or(Ok(()), |plant| write!(f, " --plant {}", plant.get_name()))
+        let planted = self.planted.and_then(|planted| clap::ValueEnum::to_possible_value(&planted));
+        planted.map_or(Ok(()), |planted| write!(f, " --plant {}", planted.get_name()))
     }
 }
 
-/// Runs a seed, with a bug planted or without, and prints what happens if `traced`.
+/// Runs a seed, with or without a planted bug, and prints a trace if `traced`.
 ///
 /// # Errors
 /// [`Failure`] if anything does not hold at the end.
-pub fn run(seed: u64, plant: Option<Plant>, traced: bool) -> Result<Summary, Failure> {
-    let failure = |violations| Failure { seed, plant, violations };
+pub fn run(seed: u64, planted: Option<PlantedBug>, traced: bool) -> Result<Summary, Failure> {
+    let failure = |violations| Failure { seed, planted, violations };
     let runtime = Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .map_err(|error| failure(vec![format!("no runtime: {error}")]))?;
     let outcome = runtime.block_on(async {
-        let world = World::new(Plan::of(seed), plant, traced);
-        world.trace(|| format!("{:?}", world.plan));
-        let simulation = Simulation::new(world);
-        timeout(PATIENCE, simulation.run()).await
+        let cluster = SimCluster::new(RunParameters::of(seed), planted, traced);
+        cluster.trace(|| format!("{:?}", cluster.params));
+        let simulation = Simulation::new(cluster);
+        timeout(RUN_TIMEOUT, simulation.run()).await
     });
     match outcome {
         Ok((summary, violations)) if violations.is_empty() => Ok(summary),
         Ok((_, violations)) => Err(failure(violations)),
-        Err(_) => Err(failure(vec!["it does not come to an end".to_owned()])),
+        Err(_) => Err(failure(vec!["the run does not end".to_owned()])),
     }
 }
 
 struct Simulation {
-    world: Arc<World>,
+    cluster: Arc<SimCluster>,
     storage: Arc<SimStorage>,
     processes: Vec<Arc<Process>>,
-    lanes: Vec<Arc<Lane>>,
+    actors: Vec<Arc<Actor>>,
     history: History,
 }
 
 impl Simulation {
-    fn new(world: Arc<World>) -> Self {
+    fn new(cluster: Arc<SimCluster>) -> Self {
         let storage = SimStorage::new();
-        let lane = |number| Lane::new(world.plan.seed, number, world.began);
+        let actor = |number| Actor::new(cluster.params.seed, number, cluster.began);
         let kinds = [
             ("api with projector", Roles { api: true, projector: true }),
             ("api", Roles { api: true, projector: false }),
             ("projector", Roles { api: false, projector: true }),
         ];
         let process = |(number, (name, roles)): (u64, (&'static str, Roles))| {
-            let lanes = [lane(3 * number), lane(3 * number + 1), lane(3 * number + 2)];
-            Process::new(name, &world, &storage, roles, lanes)
+            let actors = [actor(3 * number), actor(3 * number + 1), actor(3 * number + 2)];
+            Process::new(name, &cluster, &storage, roles, actors)
         };
         let processes = (0..).zip(kinds).map(process).collect();
-        let lanes = (9..22).map(lane).collect();
-        Self { world, storage, processes, lanes, history: History::default() }
+        let actors = (9..22).map(actor).collect();
+        Self { cluster, storage, processes, actors, history: History::default() }
     }
 
     async fn run(self) -> (Summary, Vec<String>) {
         self.processes.iter().for_each(|process| process.start());
-        self.live().await;
-        let main = Arc::clone(&self.lanes[0]);
+        self.run_clients().await;
+        let main = Arc::clone(&self.actors[0]);
         let mut violations = main.run(self.settle()).await;
-        let recount = Recount::of(&self.world.partitions());
-        violations.extend(check(&self.world, &recount, &self.storage, &self.history.entries()));
-        violations.extend(main.run(replay(&self.world, &recount)).await);
+        let recount = Recount::of(&self.cluster.partitions());
+        violations.extend(check(&self.cluster, &recount, &self.storage, &self.history.entries()));
+        violations.extend(main.run(replay(&self.cluster, &recount)).await);
         let summary = Summary {
-            records: ends(&self.world).iter().sum(),
-            answers: self.history.entries().len() as u64,
-            milliseconds: self.world.began.elapsed().as_millis() as u64,
+            records: ends(&self.cluster).iter().sum(),
+            replies: self.history.entries().len() as u64,
+            milliseconds: self.cluster.began.elapsed().as_millis() as u64,
         };
         (summary, violations)
     }
@@ -132,56 +132,56 @@ impl Simulation {
         self.processes[..2].to_vec()
     }
 
-    /// The contest, from the first act to the last, and whatever goes wrong meanwhile.
-    async fn live(&self) {
-        let [_, nemesis, scribbler, worker, rest @ ..] = self.lanes.as_slice() else { return };
-        let world = || Arc::clone(&self.world);
+    /// Runs all clients to their end, with faults meanwhile.
+    async fn run_clients(&self) {
+        let [_, nemesis, writer, worker, rest @ ..] = self.actors.as_slice() else { return };
+        let cluster = || Arc::clone(&self.cluster);
         let others = [
-            tokio::spawn(nemesis.run(nemesis::haunt(world(), self.processes.clone()))),
-            tokio::spawn(scribbler.run(nemesis::scribble(world()))),
-            tokio::spawn(worker.run(transcode(world(), self.apis()))),
+            tokio::spawn(nemesis.run(nemesis::crash_processes(cluster(), self.processes.clone()))),
+            tokio::spawn(writer.run(nemesis::append_unreadable_records(cluster()))),
+            tokio::spawn(worker.run(transcode(cluster(), self.apis()))),
         ];
-        let client = |(number, lanes): (u64, &[Arc<Lane>])| {
+        let client = |(number, actors): (u64, &[Arc<Actor>])| {
             let client = Client {
                 number,
-                world: world(),
+                cluster: cluster(),
                 apis: self.apis(),
                 history: self.history.clone(),
-                second: Arc::clone(&lanes[1]),
+                second: Arc::clone(&actors[1]),
             };
-            tokio::spawn(lanes[0].run(client.run()))
+            tokio::spawn(actors[0].run(client.run()))
         };
-        let clients = (1..=self.world.plan.clients).zip(rest.chunks_exact(2)).map(client);
+        let clients = (1..=self.cluster.params.clients).zip(rest.chunks_exact(2)).map(client);
         let clients: Vec<_> = clients.collect();
         self.join(clients).await;
-        self.world.heal();
-        self.world.trace(|| "healed".to_owned());
+        self.cluster.heal();
+        self.cluster.trace(|| "healed".to_owned());
         self.join(others).await;
     }
 
     async fn join(&self, tasks: impl IntoIterator<Item = tokio::task::JoinHandle<()>>) {
         for task in tasks {
             if let Err(error) = task.await {
-                self.world.violation(format!("a task has failed: {error}"));
+                self.cluster.violation(format!("a task has failed: {error}"));
             }
         }
     }
 
-    /// Waits until everything that was sent is folded, and every token has its verdict.
+    /// Waits until every record is folded and every token has its verdict.
     async fn settle(&self) -> Vec<String> {
         let (mut idle, mut commits) = (0, 0);
         while !self.is_settled() {
-            let now = *self.world.progressed.borrow();
+            let now = *self.cluster.progressed.borrow();
             idle = if now == commits { idle + 1 } else { 0 };
             commits = now;
-            if idle > IDLE_STEPS {
+            if idle > MAX_IDLE_STEPS {
                 return vec!["the projection stands still".to_owned()];
             }
-            lane::pause(500).await;
+            actor::pause(500).await;
         }
         let mut unresolved = Vec::new();
         for entry in self.history.entries() {
-            if let Told::Pending(token) = &entry.told
+            if let Reply::Pending(token) = &entry.reply
                 && !self.resolve(&entry, token).await
             {
                 unresolved.push(format!("a token has no verdict: {entry:?}"));
@@ -191,16 +191,16 @@ impl Simulation {
     }
 
     fn is_settled(&self) -> bool {
-        let folded = self.world.tables().checkpoints.clone();
-        let ends = ends(&self.world);
-        self.world.in_flight.load(Ordering::Relaxed) == 0
+        let folded = self.cluster.database().checkpoints.clone();
+        let ends = ends(&self.cluster);
+        self.cluster.in_flight.load(Ordering::Relaxed) == 0
             && (0..).zip(&ends).all(|(p, end)| folded.get(&p).copied().unwrap_or(0) >= *end)
     }
 
     async fn resolve(&self, entry: &Entry, token: &str) -> bool {
-        let Some(api) = lane::pick(&self.apis()) else { return false };
-        let Some(told) = client::ask(&api, token).await else { return false };
-        self.history.push(Entry { told, ..entry.clone() });
+        let Some(api) = actor::pick(&self.apis()) else { return false };
+        let Some(reply) = client::ask(&api, token).await else { return false };
+        self.history.push(Entry { reply, ..entry.clone() });
         true
     }
 }

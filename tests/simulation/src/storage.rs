@@ -1,4 +1,4 @@
-//! The simulated object storage: which objects there are.
+//! The simulated object storage: the set of its keys.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,11 +10,11 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use infra::object_storage::{ByteStream, ObjectInfo, ObjectKey, ObjectStorage, StorageError};
 
-/// The objects, as one process sees them.
+/// One process' connection to the object storage.
 #[derive(Default)]
 pub(crate) struct SimStorage {
     objects: Arc<Mutex<BTreeSet<String>>>,
-    gone: AtomicBool,
+    disconnected: AtomicBool,
 }
 
 impl SimStorage {
@@ -22,14 +22,14 @@ impl SimStorage {
         Arc::default()
     }
 
-    /// The same objects for another process.
-    pub(crate) fn elsewhere(&self) -> Arc<Self> {
-        Arc::new(Self { objects: Arc::clone(&self.objects), gone: AtomicBool::new(false) })
+    /// A connection of another process to the same objects.
+    pub(crate) fn connect(&self) -> Arc<Self> {
+        Arc::new(Self { objects: Arc::clone(&self.objects), disconnected: AtomicBool::new(false) })
     }
 
-    /// The process is dead: what its destructors still do in here reaches nobody.
-    pub(crate) fn cut(&self) {
-        self.gone.store(true, Ordering::Relaxed);
+    /// Disconnects a crashed process, so that its destructors change nothing any more.
+    pub(crate) fn disconnect(&self) {
+        self.disconnected.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn objects(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -58,7 +58,7 @@ impl ObjectStorage for SimStorage {
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
-        if !self.gone.load(Ordering::Relaxed) {
+        if !self.disconnected.load(Ordering::Relaxed) {
             self.objects().remove(key.as_str());
         }
         Ok(())

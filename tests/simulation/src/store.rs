@@ -8,24 +8,24 @@ use domain::{Contest, Position};
 use projections::store::{Batch, Committed, Store, StoreError};
 use tokio::time::Instant;
 
-use crate::lane;
-use crate::plant::Plant;
-use crate::tables::Tables;
-use crate::world::World;
+use crate::actor;
+use crate::cluster::SimCluster;
+use crate::database::SimDatabase;
+use crate::planted_bug::PlantedBug;
 
 /// A projector's connection to the database.
 pub(crate) struct SimStore {
-    world: Arc<World>,
+    cluster: Arc<SimCluster>,
     connection: Option<u64>,
     owned: Vec<u32>,
-    /// When the server will notice that this client has died, should it die now.
+    /// How long after a crash of this client the server notices it.
     noticed_after: std::time::Duration,
 }
 
 impl SimStore {
-    pub(crate) fn new(world: &Arc<World>) -> Self {
-        let noticed_after = std::time::Duration::from_millis(lane::below(3_000));
-        Self { world: Arc::clone(world), connection: None, owned: Vec::new(), noticed_after }
+    pub(crate) fn new(cluster: &Arc<SimCluster>) -> Self {
+        let noticed_after = std::time::Duration::from_millis(actor::below(3_000));
+        Self { cluster: Arc::clone(cluster), connection: None, owned: Vec::new(), noticed_after }
     }
 
     fn connection(&mut self) -> u64 {
@@ -33,90 +33,92 @@ impl SimStore {
             return connection;
         }
         self.owned.clear();
-        let connection = self.world.tables().connect();
+        let connection = self.cluster.database().connect();
         self.connection = Some(connection);
         connection
     }
 
-    fn forget(&mut self) {
+    fn disconnect(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.world.tables().disconnect(connection, Instant::now() + self.noticed_after);
+            self.cluster.database().disconnect(connection, Instant::now() + self.noticed_after);
         }
         self.owned.clear();
     }
 
     fn lost(&mut self) -> StoreError {
-        self.forget();
+        self.disconnect();
         StoreError::Unavailable("connection lost".to_owned())
     }
 
-    /// One round trip, which may fail before anything has happened.
+    /// One round trip, which may fail before the server has done anything.
     async fn round_trip(&mut self) -> Result<(), StoreError> {
-        self.world.delay().await;
-        if self.world.fault(0.3) {
+        self.cluster.delay().await;
+        if self.cluster.fault(0.3) {
             return Err(self.lost());
         }
         Ok(())
     }
 
-    /// Checks that the connection lives when the statement arrives.
-    fn alive(&mut self, connection: u64) -> Result<(), StoreError> {
-        if self.world.tables().lives(connection) || self.world.has(Plant::ZombieCommits) {
+    /// Checks that the connection is open when the statement arrives.
+    fn check_open(&mut self, connection: u64) -> Result<(), StoreError> {
+        if self.cluster.database().is_open(connection)
+            || self.cluster.has(PlantedBug::ZombieCommits)
+        {
             return Ok(());
         }
         Err(self.lost())
     }
 
-    /// The first statements of a transaction: checkpoints move only from where they were left.
+    /// The first statements of a transaction: a checkpoint moves only from its expected value.
     async fn begin(&mut self, connection: u64, batch: &Batch<'_>) -> Result<(), StoreError> {
         loop {
             self.round_trip().await?;
-            self.alive(connection)?;
-            if self.world.tables().begin(connection, batch) {
+            self.check_open(connection)?;
+            if self.cluster.database().lock_checkpoints(connection, batch) {
                 break;
             }
         }
-        let unconditional =
-            self.world.has(Plant::CheckpointUnconditional) || self.world.has(Plant::ZombieCommits);
-        let moved = self.world.tables().moved(batch);
+        let unconditional = self.cluster.has(PlantedBug::CheckpointUnconditional)
+            || self.cluster.has(PlantedBug::ZombieCommits);
+        let moved = self.cluster.database().moved_checkpoint(batch);
         match moved {
             Some(partition) if !unconditional => {
-                self.world.trace(|| format!("store {connection}: lost partition {partition}"));
-                self.forget();
+                self.cluster.trace(|| format!("store {connection}: lost partition {partition}"));
+                self.disconnect();
                 Err(StoreError::LostOwnership(partition))
             }
             _ => Ok(()),
         }
     }
 
-    /// The last ones: rows, standings, and the end of the transaction.
+    /// The last statements of a transaction: rows, standings, commit.
     fn finish(
         &mut self,
         connection: u64,
         batch: &Batch<'_>,
         snapshot: Option<Contest>,
     ) -> Result<Committed, StoreError> {
-        self.alive(connection)?;
-        let mut tables = self.world.tables();
-        tables.write(batch)?;
+        self.check_open(connection)?;
+        let mut database = self.cluster.database();
+        database.write(batch)?;
         let standings = match snapshot {
-            Some(snapshot) => Tables::standings(&with_rows_of(snapshot, batch), batch.changes),
-            None => Tables::standings(&tables.rows, batch.changes),
+            Some(snapshot) => SimDatabase::standings(&with_rows_of(snapshot, batch), batch.changes),
+            None => SimDatabase::standings(&database.rows, batch.changes),
         };
-        let generation = tables.rank(standings);
-        tables.advance(batch);
-        if !self.world.has(Plant::NotifiedBeforeCommit) {
-            tables.notify(batch);
+        let generation = database.rank(standings);
+        database.advance(batch);
+        if !self.cluster.has(PlantedBug::NotifiedBeforeCommit) {
+            database.notify(batch);
         }
-        tables.end(connection);
-        drop(tables);
-        self.world.progressed.send_modify(|count| *count += 1);
-        self.world.trace(|| format!("store {connection}: {}", description(batch)));
+        database.unlock_checkpoints(connection);
+        drop(database);
+        self.cluster.progressed.send_modify(|count| *count += 1);
+        self.cluster.trace(|| format!("store {connection}: {}", description(batch)));
         Ok(Committed { generation })
     }
 }
 
-/// A snapshot of the rows that standings depend on, with those of a batch.
+/// A snapshot of the rows that standings depend on, updated with those of a batch.
 fn with_rows_of(mut snapshot: Contest, batch: &Batch<'_>) -> Contest {
     for key in &batch.changes.erased {
         snapshot.erased.insert(key.clone(), batch.contest.erased[key].clone());
@@ -141,7 +143,7 @@ fn description(batch: &Batch<'_>) -> String {
 
 impl Drop for SimStore {
     fn drop(&mut self) {
-        self.forget();
+        self.disconnect();
     }
 }
 
@@ -150,36 +152,37 @@ impl Store for SimStore {
     async fn claim(&mut self, partitions: u32) -> Result<Vec<Position>, StoreError> {
         self.round_trip().await?;
         let connection = self.connection();
-        self.alive(connection)?;
-        let blindly = self.world.has(Plant::LockUnchecked);
+        self.check_open(connection)?;
+        let blindly = self.cluster.has(PlantedBug::LockUnchecked);
         let mut positions = Vec::new();
         for partition in 0..partitions {
-            // Another projector that starts at the same time may get some of them.
-            if self.world.plan.shares && lane::chance(0.4) && !self.owned.contains(&partition) {
+            // Leaves some partitions to a projector that starts at the same time.
+            if self.cluster.params.shares && actor::chance(0.4) && !self.owned.contains(&partition)
+            {
                 continue;
             }
-            let mut tables = self.world.tables();
+            let mut database = self.cluster.database();
             if !self.owned.contains(&partition) {
-                match tables.lock(partition, connection, blindly) {
+                match database.lock(partition, connection, blindly) {
                     None => continue,
                     Some(false) => {}
                     Some(true) => {
-                        self.world.violation(format!("partition {partition} has two owners"));
+                        self.cluster.violation(format!("partition {partition} has two owners"));
                     }
                 }
                 self.owned.push(partition);
-                self.world.trace(|| format!("store {connection}: owns partition {partition}"));
+                self.cluster.trace(|| format!("store {connection}: owns partition {partition}"));
             }
-            let offset = tables.checkpoints.get(&partition).copied().unwrap_or(0);
+            let offset = database.checkpoints.get(&partition).copied().unwrap_or(0);
             positions.push(Position { partition, offset });
         }
-        self.world.delay().await;
+        self.cluster.delay().await;
         Ok(positions)
     }
 
     async fn keep_alive(&mut self) -> Result<(), StoreError> {
         match self.connection {
-            Some(connection) => self.alive(connection),
+            Some(connection) => self.check_open(connection),
             None => Err(self.lost()),
         }
     }
@@ -187,10 +190,10 @@ impl Store for SimStore {
     async fn load(&mut self, keys: &Keys) -> Result<Contest, StoreError> {
         self.round_trip().await?;
         let connection = self.connection();
-        self.alive(connection)?;
+        self.check_open(connection)?;
         let mut contest = Contest::default();
-        let tables = self.world.tables();
-        let rows = &tables.rows;
+        let database = self.cluster.database();
+        let rows = &database.rows;
         for key in &keys.accounts {
             contest.accounts.extend(rows.accounts.get(key).map(|row| (key.clone(), row.clone())));
         }
@@ -205,7 +208,7 @@ impl Store for SimStore {
         for key in &keys.votes {
             contest.votes.extend(rows.votes.get(key).map(|row| (*key, *row)));
         }
-        if !self.world.has(Plant::RejectionsNotLoaded) {
+        if !self.cluster.has(PlantedBug::RejectionsNotLoaded) {
             for key in &keys.events {
                 contest.rejections.extend(rows.rejections.get(key).map(|row| (*key, *row)));
             }
@@ -215,21 +218,21 @@ impl Store for SimStore {
 
     async fn commit(&mut self, batch: &Batch<'_>) -> Result<Committed, StoreError> {
         let connection = self.connection();
-        if self.world.has(Plant::NotifiedBeforeCommit) {
-            self.world.tables().notify(batch);
-            self.world.progressed.send_modify(|count| *count += 1);
+        if self.cluster.has(PlantedBug::NotifiedBeforeCommit) {
+            self.cluster.database().notify(batch);
+            self.cluster.progressed.send_modify(|count| *count += 1);
         }
         self.begin(connection, batch).await?;
-        if self.world.has(Plant::CheckpointApart) {
-            self.world.tables().advance(batch);
+        if self.cluster.has(PlantedBug::CheckpointApart) {
+            self.cluster.database().advance(batch);
         }
-        let snapshot = self.world.has(Plant::RankingBeforeLock);
-        let snapshot = snapshot.then(|| self.world.tables().rows.clone());
+        let snapshot = self.cluster.has(PlantedBug::RankingBeforeLock);
+        let snapshot = snapshot.then(|| self.cluster.database().rows.clone());
         self.round_trip().await?;
         let committed = self.finish(connection, batch, snapshot)?;
-        self.world.delay().await;
-        if self.world.fault(0.3) {
-            return Err(self.lost()); // Committed, but nobody here knows.
+        self.cluster.delay().await;
+        if self.cluster.fault(0.3) {
+            return Err(self.lost()); // Committed, but this process does not know.
         }
         Ok(committed)
     }

@@ -1,0 +1,104 @@
+//! The system under test: two processes of each role; every connection goes through a fault proxy.
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use test_services::java::free_port;
+use tokio::process::Command;
+
+use super::fault_proxy::FaultProxy;
+use super::process::Process;
+use super::services::Services;
+
+pub(crate) const PARTITIONS: u32 = 8;
+pub(crate) const ROLES: [&str; 3] = ["api", "projector", "transcoder"];
+
+pub(crate) const PROCESSES_PER_ROLE: usize = 2;
+
+pub(crate) struct SystemUnderTest {
+    folder: TempDir,
+    pub(crate) services: Services,
+    /// In the order of [`ROLES`].
+    pub(crate) processes: Vec<Process>,
+    /// The proxy in front of each API process.
+    pub(crate) to_apis: Vec<FaultProxy>,
+}
+
+impl SystemUnderTest {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("anb-faults-").tempdir().unwrap();
+        let services = Services::start().await;
+        let mut system = Self { folder, services, processes: Vec::new(), to_apis: Vec::new() };
+        for role in ROLES {
+            for n in 1..=PROCESSES_PER_ROLE {
+                system.add(role, n).await;
+            }
+        }
+        system
+    }
+
+    async fn add(&mut self, role: &str, n: usize) {
+        let name = format!("{role}-{n}");
+        let port = free_port().unwrap();
+        if role == "api" {
+            let link = FaultProxy::open().await.unwrap();
+            link.forward_to(port);
+            self.to_apis.push(link);
+        }
+        let mut command = self.anb(&["serve"], &name);
+        command.env("ROLES", role).env("HTTP_ADDR", format!("127.0.0.1:{port}"));
+        self.processes.push(Process::start(&name, self.log(&name), command));
+    }
+
+    /// The binary with every setting and its own data folder.
+    pub(crate) fn anb(&self, arguments: &[&str], name: &str) -> Command {
+        let Services { database_url, kafka, s3, .. } = &self.services;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_anb"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("DATA_DIR", self.folder.path().join(name))
+            .env("DATABASE_URL", database_url)
+            .env("SECRET_KEY", "a secret key for faults, 32 bytes or more")
+            .env("LOG_PARTITIONS", PARTITIONS.to_string())
+            .env("EVENT_LOG", "kafka")
+            .env("KAFKA_BROKERS", &kafka.brokers)
+            .env("KAFKA_TOPIC", &kafka.topic)
+            .env("STORAGE_BACKEND", "s3")
+            .env("AWS_S3_BUCKET_NAME", &s3.bucket)
+            .env("AWS_ENDPOINT_URL", &s3.endpoint)
+            .env("AWS_REGION", &s3.region)
+            .env("AWS_ACCESS_KEY_ID", &s3.access_key)
+            .env("AWS_SECRET_ACCESS_KEY", &s3.secret_key)
+            // Short, so that some commands are still pending when their request ends.
+            .env("VERDICT_DEADLINE_MS", "500")
+            .env("SHUTDOWN_GRACE_MS", "300")
+            .env("RUST_LOG", "info");
+        command
+    }
+
+    /// The base URLs of the APIs.
+    pub(crate) fn apis(&self) -> Vec<String> {
+        self.to_apis.iter().map(|link| format!("http://127.0.0.1:{}", link.port)).collect()
+    }
+
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.folder.path().join("checker")
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{name}.log"))
+    }
+}
+
+impl Drop for SystemUnderTest {
+    /// Keeps the logs after a panic.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("logs of every process: {}", self.folder.path().display());
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use infra::config::{DatabaseArgs, EventLogArgs};
-use projections::rebuild::{self, Options, Progress, RebuildError, Rebuilt};
+use projections::rebuild::{self, RebuildError, RebuildOptions, RebuildProgress, Rebuilt};
 use tokio::sync::watch;
 
 use crate::checksums::print;
@@ -53,7 +53,7 @@ async fn carry_out(world: &World, args: &RebuildArgs) -> Result<()> {
     let progress = watch::Sender::default();
     let shown = tokio::spawn(show(progress.subscribe()));
     let accept_differences = args.accept_differences;
-    let options = Options { accept_differences, progress, ..Options::default() };
+    let options = RebuildOptions { accept_differences, progress, ..RebuildOptions::default() };
     let rebuilt = if args.switch_back {
         rebuild::switch_back(pool, log, options).await
     } else {
@@ -68,7 +68,7 @@ async fn carry_out(world: &World, args: &RebuildArgs) -> Result<()> {
 }
 
 /// A bar that moves as long as somebody reports.
-async fn show(mut progress: watch::Receiver<Progress>) {
+async fn show(mut progress: watch::Receiver<RebuildProgress>) {
     let bar = ProgressBar::new(0);
     // The template is a constant; without it the bar would merely look different.
     if let Ok(style) =
@@ -77,7 +77,7 @@ async fn show(mut progress: watch::Receiver<Progress>) {
         bar.set_style(style.progress_chars("━━ "));
     }
     while progress.changed().await.is_ok() {
-        let Progress { generation, folded, target } = *progress.borrow_and_update();
+        let RebuildProgress { generation, folded, target } = *progress.borrow_and_update();
         bar.set_message(format!("generation {generation}"));
         bar.set_length(target);
         bar.set_position(folded);

@@ -20,12 +20,12 @@ use infra::config::{Role, ServeArgs, Settings};
 use infra::telemetry;
 use infra::verdicts::{Decisions, VerdictDesk};
 use metrics_exporter_prometheus::PrometheusHandle;
-use projections::lookup::PostgresLookup;
 use projections::projector::Projector;
 use projections::queries::Queries;
-use projections::rankings::{Follower, Rankings};
+use projections::rankings::{BoardsFollower, Rankings};
+use projections::read_models::PostgresReadModels;
 use projections::store::postgres::PostgresStore;
-use projections::{Erasures, ProjectionError, generations, progress, rebuild};
+use projections::{ErasureEpoch, ProjectionError, generations, notifications, rebuild};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -85,10 +85,10 @@ pub(crate) struct Service {
 /// What several roles need.
 pub(crate) struct Common {
     desk: Arc<VerdictDesk>,
-    pub(crate) lookup: Arc<PostgresLookup>,
+    pub(crate) lookup: Arc<PostgresReadModels>,
     pub(crate) decisions: Decisions,
-    generation: watch::Sender<u64>,
-    erasures: Erasures,
+    ranking_revision: watch::Sender<u64>,
+    erasures: ErasureEpoch,
 }
 
 impl Service {
@@ -237,10 +237,10 @@ impl Common {
     pub(crate) fn of(world: &World) -> Self {
         let desk = VerdictDesk::new(DESK_PLACES);
         Self {
-            lookup: Arc::new(PostgresLookup::new(world.pool().clone())),
+            lookup: Arc::new(PostgresReadModels::new(world.pool().clone())),
             decisions: Decisions::new(Arc::clone(&world.log), Arc::clone(&desk)),
-            generation: watch::Sender::new(0),
-            erasures: Erasures::default(),
+            ranking_revision: watch::Sender::new(0),
+            erasures: ErasureEpoch::default(),
             desk,
         }
     }
@@ -258,10 +258,10 @@ impl Common {
             "the verdict desk"
         });
         let (desk, lookup) = (Arc::clone(&self.desk), Arc::clone(&self.lookup));
-        let (pool, generation) = (world.pool().clone(), self.generation.clone());
+        let (pool, revision) = (world.pool().clone(), self.ranking_revision.clone());
         let erasures = self.erasures.clone();
         background.spawn(async move {
-            progress::follow(pool, lookup, desk, generation, erasures).await;
+            notifications::follow(pool, lookup, desk, revision, erasures).await;
             "the follower of the projection"
         });
     }
@@ -271,17 +271,17 @@ impl Common {
             Arc::clone(&world.log),
             PostgresStore::new(world.pool().connect_options()),
             Some(Arc::clone(&self.desk)),
-            self.generation.clone(),
+            self.ranking_revision.clone(),
         )
     }
 
     /// The boards, and what keeps them in step.
     fn rankings(&self, world: &World, background: &mut JoinSet<&'static str>) -> Arc<Rankings> {
         let rankings = Arc::new(Rankings::default());
-        let follower = Follower::new(world.pool().clone(), Arc::clone(&rankings));
-        let generation = self.generation.subscribe();
+        let follower = BoardsFollower::new(world.pool().clone(), Arc::clone(&rankings));
+        let revision = self.ranking_revision.subscribe();
         background.spawn(async move {
-            follower.run(generation).await;
+            follower.run(revision).await;
             "the follower of the ranking"
         });
         rankings

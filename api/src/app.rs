@@ -15,7 +15,7 @@ use infra::config::CorsOrigins;
 use infra::object_storage::ObjectStorage;
 use infra::object_storage::local::LocalStorage;
 use metrics_exporter_prometheus::PrometheusHandle;
-use projections::Erasures;
+use projections::ErasureEpoch;
 use projections::queries::{PublicVideos, Queries};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
@@ -56,7 +56,7 @@ pub struct App {
     /// Where metrics are read from, if they are recorded.
     pub metrics: Option<PrometheusHandle>,
     /// What this process hears of erased accounts.
-    pub erasures: Erasures,
+    pub erasures: ErasureEpoch,
     /// Cancelled once this process has been told to stop: streams without end are ended.
     pub stop: CancellationToken,
     /// How the API behaves.

@@ -51,7 +51,7 @@ impl Live {
         last_id: Option<&str>,
         disconnect: Disconnect,
     ) -> Result<Subscription, ApiError> {
-        let newest = self.0.queries.edition()?.number;
+        let newest = self.0.queries.boards_version()?.number;
         let permit = self.0.permit()?;
         // Subscribe before querying what was missed: a change in between is then queued, not lost.
         let (messages, is_first) = self.0.add_subscriber(&board, disconnect);
@@ -83,7 +83,7 @@ impl Live {
         let Some(changes) = changes else {
             return Ok(Message::reset(feeds.message_id(newest)));
         };
-        let id = feeds.message_id(changes.edition);
+        let id = feeds.message_id(changes.version);
         let missed = Message::change(id, changes)?;
         Ok(missed.unwrap_or_else(|| Message::ready(id)))
     }

@@ -20,8 +20,8 @@ use axum::response::Response;
 use http::HeaderMap;
 use metrics::Counter;
 use moka::future::Cache;
-use projections::Erasures;
-use projections::rankings::Edition;
+use projections::ErasureEpoch;
+use projections::rankings::BoardsVersion;
 
 use crate::error::ApiError;
 
@@ -39,7 +39,7 @@ const OVERHEAD: usize = 768;
 pub(crate) struct Pages<K> {
     cache: Cache<(u64, K), Entry>,
     ttl: Duration,
-    erasures: Erasures,
+    erasures: ErasureEpoch,
     counters: Counters,
 }
 
@@ -78,7 +78,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
         kind: &'static str,
         max_bytes: u64,
         ttl: Duration,
-        erasures: Erasures,
+        erasures: ErasureEpoch,
     ) -> Self {
         let weigh = |_: &(u64, K), entry: &Entry| {
             let page = entry.as_ref().map_or(0, |kept| kept.page.bytes());
@@ -101,7 +101,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
     /// The page under this key as of `edition`, rendered by `load` if it is not there.
     pub(crate) async fn get<L, F>(
         &self,
-        edition: Edition,
+        edition: BoardsVersion,
         key: K,
         load: L,
     ) -> Result<Arc<Kept>, ApiError>
@@ -109,7 +109,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
         L: FnOnce() -> F + Send + 'static,
         F: Future<Output = Result<Page, ApiError>> + Send + 'static,
     {
-        let key = (self.erasures.count(), key);
+        let key = (self.erasures.current(), key);
         let Some(Ok(kept)) = self.cache.get(&key).await else {
             return self.load(edition, key, load).await;
         };
@@ -132,7 +132,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Pages<K> {
     /// Renders the page, or waits for whoever does.
     async fn load<L, F>(
         &self,
-        edition: Edition,
+        edition: BoardsVersion,
         key: (u64, K),
         load: L,
     ) -> Result<Arc<Kept>, ApiError>
@@ -175,12 +175,12 @@ impl Kept {
     }
 
     /// Whether it is the newest there can be, as far as the boards are concerned.
-    fn holds(&self, edition: Edition) -> bool {
+    fn holds(&self, edition: BoardsVersion) -> bool {
         self.page.edition >= edition.number && self.rendered.elapsed() < self.ttl
     }
 
     /// Whether it stopped to hold a moment ago.
-    fn held_lately(&self, edition: Edition) -> bool {
+    fn held_lately(&self, edition: BoardsVersion) -> bool {
         let superseded = self.page.edition < edition.number;
         let lately = self.page.edition + 1 == edition.number && edition.age() < GRACE;
         (!superseded || lately) && self.rendered.elapsed() < self.ttl + GRACE
@@ -208,7 +208,7 @@ mod tests {
     const TTL: Duration = Duration::from_secs(60);
 
     fn pages(ttl: Duration) -> Pages<&'static str> {
-        Pages::new("test", 1 << 20, ttl, Erasures::default())
+        Pages::new("test", 1 << 20, ttl, ErasureEpoch::default())
     }
 
     /// Counts what it renders.
@@ -222,7 +222,7 @@ mod tests {
             Page::render(edition, &"content")
         }
 
-        async fn get(&self, pages: &Pages<&'static str>, edition: Edition) -> u64 {
+        async fn get(&self, pages: &Pages<&'static str>, edition: BoardsVersion) -> u64 {
             let renderer = self.clone();
             let load = move || renderer.render(edition.number);
             pages.get(edition, "board", load).await.unwrap().page.edition
@@ -236,7 +236,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_is_rendered_once_per_edition() {
         let (pages, renderer) = (pages(TTL), Renderer::default());
-        let first = Edition::new(1);
+        let first = BoardsVersion::new(1);
         let (one, other) = tokio::join!(renderer.get(&pages, first), renderer.get(&pages, first));
         assert_eq!((one, other, renderer.rendered()), (1, 1, 1));
         assert_eq!(renderer.get(&pages, first).await, 1);
@@ -246,8 +246,8 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_for_a_page_that_is_in_demand() {
         let (pages, renderer) = (pages(TTL), Renderer::default());
-        renderer.get(&pages, Edition::new(1)).await;
-        let second = Edition::new(2);
+        renderer.get(&pages, BoardsVersion::new(1)).await;
+        let second = BoardsVersion::new(2);
         assert_eq!(renderer.get(&pages, second).await, 1, "the one before, at once");
         assert_eq!(renderer.get(&pages, second).await, 1);
         while renderer.rendered() < 2 || renderer.get(&pages, second).await < 2 {
@@ -259,28 +259,30 @@ mod tests {
     #[tokio::test]
     async fn an_older_page_is_not_shown() {
         let (pages, renderer) = (pages(TTL), Renderer::default());
-        renderer.get(&pages, Edition::new(1)).await;
-        assert_eq!(renderer.get(&pages, Edition::new(3)).await, 3);
-        let long_ago = Edition::since(4, Instant::now() - GRACE);
+        renderer.get(&pages, BoardsVersion::new(1)).await;
+        assert_eq!(renderer.get(&pages, BoardsVersion::new(3)).await, 3);
+        let long_ago = BoardsVersion::since(4, Instant::now() - GRACE);
         assert_eq!(renderer.get(&pages, long_ago).await, 4);
     }
 
     #[tokio::test]
     async fn no_page_outlives_an_erasure() {
         let (pages, renderer) = (pages(TTL), Renderer::default());
-        let edition = Edition::new(1);
+        let edition = BoardsVersion::new(1);
         renderer.get(&pages, edition).await;
         let old = {
             let (pages, erasures) = (pages.clone(), pages.erasures.clone());
             let load = move || async move {
-                erasures.note(); // The name has been read; now its person is erased.
+                erasures.advance(); // The name has been read; now its person is erased.
                 tokio::task::yield_now().await;
                 Page::render(2, &"old name")
             };
-            async move { pages.get(Edition::since(2, Instant::now() - GRACE), "board", load).await }
+            async move {
+                pages.get(BoardsVersion::since(2, Instant::now() - GRACE), "board", load).await
+            }
         };
         let new = async {
-            while pages.erasures.count() == 0 {
+            while pages.erasures.current() == 0 {
                 tokio::task::yield_now().await;
             }
             renderer.get(&pages, edition).await
@@ -298,7 +300,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_has_its_time() {
         let (pages, renderer) = (pages(Duration::ZERO), Renderer::default());
-        let edition = Edition::new(1);
+        let edition = BoardsVersion::new(1);
         renderer.get(&pages, edition).await;
         while renderer.rendered() < 3 {
             renderer.get(&pages, edition).await;
@@ -310,8 +312,8 @@ mod tests {
     async fn an_outage_is_not_kept() {
         let pages = pages(TTL);
         let down = || async { Err(ApiError::Unavailable("down".into())) };
-        let failed = pages.get(Edition::new(1), "board", down).await;
+        let failed = pages.get(BoardsVersion::new(1), "board", down).await;
         assert!(matches!(failed, Err(ApiError::Unavailable(_))));
-        Renderer::default().get(&pages, Edition::new(1)).await;
+        Renderer::default().get(&pages, BoardsVersion::new(1)).await;
     }
 }

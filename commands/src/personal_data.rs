@@ -85,7 +85,7 @@ pub async fn introduce(pool: &PgPool, people: &[Invented]) -> Result<(), sqlx::E
 /// The person behind an account, unless they have left.
 pub(crate) async fn find(pool: &PgPool, account: AccountId) -> Result<Option<Known>, sqlx::Error> {
     let row: Option<(String, String, String, String)> = sqlx::query_as(
-        "select first_name, last_name, email, password_hash from people where account_id = $1",
+        "select first_name, last_name, email, password_hash from visible_persons where account_id = $1",
     )
     .bind(account.0)
     .fetch_optional(pool)

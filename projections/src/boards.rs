@@ -32,10 +32,10 @@ pub use directory::BoardSize;
 /// caches that are nearest.
 const ABREAST: usize = 64;
 
-/// All boards, as of one generation of the ranking.
+/// All boards, as of one revision of the ranking.
 #[derive(Debug, Default)]
 pub struct Boards {
-    generation: u64,
+    ranking_revision: u64,
     artists: Artists,
     origins: Origins,
     /// By the boards' numbers.
@@ -98,7 +98,7 @@ pub struct Page {
 
 /// Where an artist stands on one of their boards.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct BoardPosition {
     /// The board's city, as the artist spells it; `None` if it is no city's.
     pub city: Option<Arc<str>>,
     /// The board's country, as the artist spells it; `None` if it is no country's.
@@ -111,12 +111,12 @@ pub struct Place {
 
 /// Gathers what a ranking holds, in any order, to make boards of it at once.
 #[derive(Debug, Default)]
-pub struct Gathering {
+pub struct BoardsBuilder {
     origins: Origins,
     artists: Vec<(Standing, OriginId)>,
 }
 
-impl Gathering {
+impl BoardsBuilder {
     /// Takes in an artist, each one once.
     pub fn add(&mut self, standing: Standing, city: &str, country: &str) {
         let origin = self.origins.enter(city, country);
@@ -125,7 +125,7 @@ impl Gathering {
     }
 
     /// The boards of all that was gathered.
-    pub fn into_boards(self, generation: u64) -> Boards {
+    pub fn build(self, ranking_revision: u64) -> Boards {
         let Self { origins, mut artists } = self;
         artists.sort_unstable_by_key(|(standing, _)| *standing);
         let artists = Artists::of(artists);
@@ -137,14 +137,14 @@ impl Gathering {
         }
         let order = |slots: Vec<Slot>| Order::of_sorted(&slots, &artists);
         let orders = slots.into_iter().map(order).collect();
-        Boards { generation, artists, origins, orders }
+        Boards { ranking_revision, artists, origins, orders }
     }
 }
 
 impl Boards {
-    /// The generation of the ranking that the boards show.
-    pub fn generation(&self) -> u64 {
-        self.generation
+    /// The revision of the ranking that the boards show.
+    pub fn ranking_revision(&self) -> u64 {
+        self.ranking_revision
     }
 
     /// How many artists rank.
@@ -152,8 +152,8 @@ impl Boards {
         self.artists.len()
     }
 
-    /// Moves on to a later generation: all that has changed since the one before.
-    pub fn apply(&mut self, generation: u64, changes: impl IntoIterator<Item = Change>) {
+    /// Moves on to a later revision: all that has changed since the one before.
+    pub fn apply(&mut self, ranking_revision: u64, changes: impl IntoIterator<Item = Change>) {
         let mut changes = changes.into_iter();
         loop {
             let some: Vec<Change> = changes.by_ref().take(ABREAST).collect();
@@ -163,7 +163,7 @@ impl Boards {
             self.approach(&some);
             some.into_iter().for_each(|change| self.change(change));
         }
-        self.generation = generation;
+        self.ranking_revision = ranking_revision;
     }
 
     /// Looks at where changes will be made, at all of them side by side. Nothing depends on it but the
@@ -310,12 +310,12 @@ impl Boards {
 
     /// An artist's place on the board of everybody, and on each of their boards; `None` if they do
     /// not rank.
-    pub fn standing(&self, artist: AccountId) -> Option<(Ranked, Vec<Place>)> {
+    pub fn standing(&self, artist: AccountId) -> Option<(Ranked, Vec<BoardPosition>)> {
         let slot = self.artists.slot(artist)?;
         let origin = self.origins.get(self.artists.origin(slot));
         let boards = Board::all_of(&origin.city, &origin.country);
         let place = |board: &Board| {
-            Some(Place {
+            Some(BoardPosition {
                 city: board.city().map(|_| Arc::clone(&origin.city)),
                 country: board.country().map(|_| Arc::clone(&origin.country)),
                 position: self.position(board, artist)?,

@@ -66,12 +66,12 @@ pub struct Difference {
     /// What the next generation holds instead.
     pub next: Checksum,
     /// Some of the rows that only one of them has.
-    pub rows: Vec<Lone>,
+    pub rows: Vec<UnmatchedRow>,
 }
 
 /// A row that only one of two generations has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lone {
+pub struct UnmatchedRow {
     /// Whether it is live.
     pub live: bool,
     /// The row.
@@ -81,7 +81,7 @@ pub struct Lone {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} rows live, {} in the next", self.table, self.live.rows, self.next.rows)?;
-        for Lone { live, row } in &self.rows {
+        for UnmatchedRow { live, row } in &self.rows {
             write!(f, "\n  only {}: {row}", if *live { "live" } else { "in the next" })?;
         }
         Ok(())
@@ -150,8 +150,8 @@ pub(crate) async fn differences(
         let (ours, theirs) = (table.lines(live.0), table.lines(next.0));
         let mut rows = Vec::new();
         for (live, these, those) in [(true, &ours, &theirs), (false, &theirs, &ours)] {
-            let lone = lone(connection, these, those).await?;
-            rows.extend(lone.into_iter().map(|row| Lone { live, row }));
+            let unmatched = unmatched(connection, these, those).await?;
+            rows.extend(unmatched.into_iter().map(|row| UnmatchedRow { live, row }));
         }
         let (live, next) = (of_live.clone(), of_next.clone());
         differences.push(Difference { table: table.name, live, next, rows });
@@ -160,13 +160,13 @@ pub(crate) async fn differences(
 }
 
 /// Some of the lines that are among these and not among those.
-async fn lone(
+async fn unmatched(
     connection: &mut PgConnection,
     these: &str,
     those: &str,
 ) -> Result<Vec<String>, sqlx::Error> {
     let sql = format!(
-        "select left(line, {SHOWN_OF_A_ROW}) from ({these} except all {those}) as lone
+        "select left(line, {SHOWN_OF_A_ROW}) from ({these} except all {those}) as unmatched
          order by line limit {SHOWN}"
     );
     sqlx::query_scalar(AssertSqlSafe(sql)).persistent(false).fetch_all(connection).await

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub use health::ProjectorState;
 pub use step::Stepped;
 
-use crate::progress;
+use crate::notifications;
 use crate::store::{Store, StoreError};
 use step::Checkpoints;
 
@@ -77,7 +77,7 @@ pub struct Projector<S> {
     log: Arc<dyn EventLog>,
     store: S,
     desk: Option<Arc<VerdictDesk>>,
-    generation: watch::Sender<u64>,
+    ranking_revision: watch::Sender<u64>,
     state: watch::Sender<ProjectorState>,
     checkpoints: Checkpoints,
     max_batch: usize,
@@ -85,18 +85,18 @@ pub struct Projector<S> {
 
 impl<S: Store> Projector<S> {
     /// A projector that has not begun. Verdicts go straight to `desk`, if there is one in this
-    /// process; new generations of the ranking go to `generation`.
+    /// process; new revisions of the ranking go to `ranking_revision`.
     pub fn new(
         log: Arc<dyn EventLog>,
         store: S,
         desk: Option<Arc<VerdictDesk>>,
-        generation: watch::Sender<u64>,
+        ranking_revision: watch::Sender<u64>,
     ) -> Self {
         Self {
             log,
             store,
             desk,
-            generation,
+            ranking_revision,
             state: watch::Sender::new(ProjectorState::Starting),
             checkpoints: Checkpoints::default(),
             max_batch: MAX_BATCH,
@@ -220,9 +220,9 @@ impl<S: Store> Projector<S> {
         Ok(())
     }
 
-    fn announce(&self, stepped: &Stepped) {
-        if let Some(generation) = stepped.generation {
-            progress::raise(&self.generation, generation);
+    fn publish_verdicts(&self, stepped: &Stepped) {
+        if let Some(ranking_revision) = stepped.ranking_revision {
+            notifications::raise(&self.ranking_revision, ranking_revision);
         }
         let Some(desk) = &self.desk else { return };
         desk.publish(stepped.verdicts.iter().copied());

@@ -1,7 +1,7 @@
 //! Reads for the API: what a page of the contest shows.
 //!
 //! Every answer comes from one state of the boards, or from one statement and therefore one snapshot:
-//! a page's rows, its total and its edition belong together.
+//! a page's rows, its total and its version belong together.
 
 mod accounts;
 mod dead_letters;
@@ -19,14 +19,14 @@ use domain::AccountId;
 use infra::database::passes;
 use sqlx::PgPool;
 
-use crate::Erasures;
-use crate::gather::{Gather, NO_ANSWER};
+use crate::ErasureEpoch;
+use crate::query_batcher::{NO_ANSWER, QueryBatcher};
 use crate::rankings::Rankings;
 
 use names::Names;
 
 pub use accounts::{NEUTRAL_NAME, display_name};
-pub use dead_letters::{DeadLetter, dead_letters};
+pub use dead_letters::{DeadLetterSummary, dead_letters};
 pub use history::{Climb, VoteHistory};
 pub use installation::{Installation, Rebuild, TranscodeQueue};
 pub use operators::{Operator, operators};
@@ -39,16 +39,16 @@ pub struct Queries {
     pool: PgPool,
     rankings: Arc<Rankings>,
     names: Names,
-    people: Arc<Gather<AccountId, (), QueryError>>,
+    persons: Arc<QueryBatcher<AccountId, (), QueryError>>,
 }
 
 impl Queries {
-    /// Asks through `pool`; positions come from `rankings`. Names are remembered until `erasures` says
+    /// Asks through `pool`; positions come from `rankings`. Names are remembered until `erasure_epoch` says
     /// that somebody was erased.
-    pub fn new(pool: PgPool, rankings: Arc<Rankings>, erasures: Erasures) -> Self {
+    pub fn new(pool: PgPool, rankings: Arc<Rankings>, erasure_epoch: ErasureEpoch) -> Self {
         let late = QueryError::Unavailable(NO_ANSWER.to_owned());
-        let names = Names::new(pool.clone(), erasures);
-        Self { pool, rankings, names, people: Arc::new(Gather::new("people", late)) }
+        let names = Names::new(pool.clone(), erasure_epoch);
+        Self { pool, rankings, names, persons: Arc::new(QueryBatcher::new("people", late)) }
     }
 }
 

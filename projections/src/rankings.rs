@@ -1,9 +1,9 @@
 //! The boards as this process serves them: read by many at once, kept in step by a follower.
 //!
-//! A reader holds the lock while it looks, and so sees one generation and nothing in between. The
+//! A reader holds the lock while it looks, and so sees one revision and nothing in between. The
 //! follower applies what has come since in one short section, every 40 ms at most.
 
-mod follower;
+mod boards_follower;
 mod recent;
 mod rows;
 
@@ -15,22 +15,22 @@ use tokio::sync::watch;
 
 use crate::boards::{Board, Boards, Change, Ranked};
 
-pub use follower::Follower;
+pub use boards_follower::BoardsFollower;
 
 use recent::Recent;
 
 /// One state of the boards in this process.
 ///
-/// Its number counts states, not generations: it never comes twice, also if the database has to go
-/// back to an older generation after a crash.
+/// Its number counts states, not revisions: it never comes twice, also if the database has to go
+/// back to an older revision after a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Edition {
+pub struct BoardsVersion {
     /// Counted from 1.
     pub number: u64,
     since: Instant,
 }
 
-impl Edition {
+impl BoardsVersion {
     /// One that has just begun.
     pub fn new(number: u64) -> Self {
         Self::since(number, Instant::now())
@@ -52,7 +52,7 @@ impl Edition {
 pub struct Rankings {
     current: RwLock<Option<Current>>,
     /// What is current, for those who need not look into the boards.
-    edition: watch::Sender<Option<Edition>>,
+    version: watch::Sender<Option<BoardsVersion>>,
 }
 
 #[derive(Debug)]
@@ -62,11 +62,11 @@ struct Current {
     recent: Recent,
 }
 
-/// What has become of a board since an earlier edition.
+/// What has become of a board since an earlier version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoardChanges {
-    /// The edition that this leads to.
-    pub edition: u64,
+    /// The version that this leads to.
+    pub version: u64,
     /// Artists on the whole board.
     pub total: u64,
     /// Those of whom something has changed, in rank order, at their new positions.
@@ -79,23 +79,23 @@ pub struct BoardChanges {
 
 impl Default for Rankings {
     fn default() -> Self {
-        Self { current: RwLock::default(), edition: watch::Sender::new(None) }
+        Self { current: RwLock::default(), version: watch::Sender::new(None) }
     }
 }
 
 impl Rankings {
-    /// The newest edition; `None` until the boards are loaded.
-    pub fn edition(&self) -> Option<Edition> {
-        *self.edition.borrow()
+    /// The newest version; `None` until the boards are loaded.
+    pub fn version(&self) -> Option<BoardsVersion> {
+        *self.version.borrow()
     }
 
-    /// Every edition from now on.
-    pub fn editions(&self) -> watch::Receiver<Option<Edition>> {
-        self.edition.subscribe()
+    /// Every version from now on.
+    pub fn versions(&self) -> watch::Receiver<Option<BoardsVersion>> {
+        self.version.subscribe()
     }
 
-    /// What has changed on `board` since edition `known`, at most `limit` artists of it; `None` if
-    /// that cannot be told any more, or if there never was such an edition.
+    /// What has changed on `board` since version `known`, at most `limit` artists of it; `None` if
+    /// that cannot be told any more, or if there never was such an version.
     pub fn changes(&self, board: &Board, known: u64, limit: usize) -> Option<BoardChanges> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         let Current { number, boards, recent } = current.as_ref()?;
@@ -114,10 +114,10 @@ impl Rankings {
         let ranked = listed.filter_map(|(_, artist)| boards.find(board, artist)).collect();
         let absent = |artist: &AccountId| boards.position(board, *artist).is_none();
         let gone = touched.left.into_iter().filter(absent).collect();
-        Some(BoardChanges { edition: *number, total: boards.size(board), ranked, gone, more })
+        Some(BoardChanges { version: *number, total: boards.size(board), ranked, gone, more })
     }
 
-    /// Looks into the boards, all of one generation. Returns the edition's number, too; `None` until
+    /// Looks into the boards, all of one revision. Returns the version's number, too; `None` until
     /// the boards are loaded.
     pub fn read<T>(&self, look: impl FnOnce(&Boards) -> T) -> Option<(u64, T)> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
@@ -129,24 +129,24 @@ impl Rankings {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let number = current.as_ref().map_or(0, |current| current.number) + 1;
         let old = current.replace(Current { number, boards, recent: Recent::after(number) });
-        self.announce(number);
+        self.publish_version(number);
         drop(current);
         // Freeing a million entries takes a while; no reader waits for it.
         drop(old);
     }
 
-    /// Moves the boards on to a later generation, in one step.
-    pub fn apply(&self, generation: u64, changes: Vec<Change>) {
+    /// Moves the boards on to a later revision, in one step.
+    pub fn apply(&self, ranking_revision: u64, changes: Vec<Change>) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(current) = current.as_mut() {
             current.number += 1;
             current.recent.add(current.number, &changes);
-            current.boards.apply(generation, changes);
-            self.announce(current.number);
+            current.boards.apply(ranking_revision, changes);
+            self.publish_version(current.number);
         }
     }
 
-    fn announce(&self, number: u64) {
-        self.edition.send_replace(Some(Edition::new(number)));
+    fn publish_version(&self, number: u64) {
+        self.version.send_replace(Some(BoardsVersion::new(number)));
     }
 }

@@ -6,9 +6,9 @@
 
 mod automatic;
 mod builder;
+mod catch_up;
 mod control;
 mod error;
-mod follower;
 
 use std::sync::Arc;
 
@@ -30,16 +30,16 @@ const MAX_BATCH: usize = 16_384;
 
 /// How to go about it.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct RebuildOptions {
     /// Make the next generation live also if it differs from the live one.
     pub accept_differences: bool,
     /// At most so many records are folded into one transaction.
     pub max_batch: usize,
     /// Hears how far it has come.
-    pub progress: watch::Sender<Progress>,
+    pub progress: watch::Sender<RebuildProgress>,
 }
 
-impl Default for Options {
+impl Default for RebuildOptions {
     fn default() -> Self {
         Self { accept_differences: false, max_batch: MAX_BATCH, progress: watch::Sender::default() }
     }
@@ -47,7 +47,7 @@ impl Default for Options {
 
 /// How far a rebuild has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct RebuildProgress {
     /// The generation that is being built.
     pub generation: i64,
     /// Records folded into it.
@@ -80,7 +80,7 @@ pub struct Rebuilt {
 pub async fn rebuild(
     pool: &PgPool,
     log: Arc<dyn EventLog>,
-    options: Options,
+    options: RebuildOptions,
 ) -> Result<Rebuilt, RebuildError> {
     let mut control = Control::take(pool).await?;
     let live = control.live().await?;
@@ -126,7 +126,7 @@ async fn begin(control: &mut Control) -> Result<Generation, RebuildError> {
 pub async fn switch_back(
     pool: &PgPool,
     log: Arc<dyn EventLog>,
-    options: Options,
+    options: RebuildOptions,
 ) -> Result<Rebuilt, RebuildError> {
     let mut control = Control::take(pool).await?;
     let retired = control.usable(State::Retired).await?.ok_or(RebuildError::NothingRetired)?;

@@ -60,8 +60,8 @@ pub struct DeadLetter {
 /// A batch that has been committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// The generation of the ranking that it made, if it changed the ranking.
-    pub generation: Option<u64>,
+    /// The revision of the ranking that it made, if it changed the ranking.
+    pub ranking_revision: Option<u64>,
 }
 
 /// Why the store could not do it.

@@ -49,7 +49,7 @@ impl Health for Parts {
             Check::of("log", log),
             Check::of("storage", storage),
         ];
-        let loading = self.rankings.edition().is_none();
+        let loading = self.rankings.version().is_none();
         let problem = loading.then(|| "the boards are being loaded".to_owned());
         checks.push(Check { name: "rankings", problem });
         if let Some(state) = &self.projector {

@@ -83,10 +83,11 @@ async fn the_sweep_spares_a_registration_between_its_personal_data_and_its_event
     assert_eq!(fixture.sweep(Duration::ZERO).await, Swept::default());
     let _projector = fixture.fold().await;
     assert_eq!(fixture.sweep(Duration::ZERO).await, Swept::default());
-    let people: Vec<String> =
-        sqlx::query_scalar("select p.first_name from people p join accounts using (account_id)")
-            .fetch_all(&fixture.env.pool)
-            .await
-            .unwrap();
+    let people: Vec<String> = sqlx::query_scalar(
+        "select p.first_name from visible_persons p join accounts using (account_id)",
+    )
+    .fetch_all(&fixture.env.pool)
+    .await
+    .unwrap();
     assert!(people.contains(&"Beto".to_owned()), "{people:?}");
 }

@@ -9,7 +9,7 @@ use infra::event_log::kafka::{KafkaLog, KafkaSettings};
 use infra::event_log::{EventLog, Record};
 use infra::object_storage::ObjectStorage;
 use infra::object_storage::s3::{S3Credentials, S3Settings, S3Storage};
-use projections::lookup::PostgresLookup;
+use projections::read_models::PostgresReadModels;
 use simulation::recount::Recount;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
@@ -177,7 +177,7 @@ impl StateReader {
     async fn sweep(&self) -> u64 {
         let sweeper = Sweeper {
             log: Arc::clone(&self.log) as _,
-            read_models: Arc::new(PostgresLookup::new(self.pool.clone())),
+            read_models: Arc::new(PostgresReadModels::new(self.pool.clone())),
             storage: Arc::clone(&self.store) as _,
             pool: self.pool.clone(),
             grace: std::time::Duration::ZERO,

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use domain::AccountId;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use projections::Erasures;
+use projections::ErasureEpoch;
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -35,7 +35,7 @@ pub(crate) struct Actor(pub(crate) AccountId);
 /// A token is known by its digest: neither what is remembered nor the time of a comparison gives one away.
 pub(crate) struct People {
     present: Cache<[u8; 32], Present>,
-    erasures: Erasures,
+    erasures: ErasureEpoch,
 }
 
 /// Somebody who was there.
@@ -48,13 +48,13 @@ struct Present {
 }
 
 impl People {
-    pub(crate) fn new(erasures: Erasures) -> Self {
+    pub(crate) fn new(erasures: ErasureEpoch) -> Self {
         Self { present: Cache::new(REMEMBERED), erasures }
     }
 
     /// Forgets all of them: somebody has just been erased.
     pub(crate) fn forget(&self) {
-        self.erasures.note();
+        self.erasures.advance();
     }
 
     /// Whose token it is, if it holds and they are there: as remembered, or else as `verify` and `look`
@@ -69,8 +69,8 @@ impl People {
         E: From<InvalidToken> + From<Gone>,
     {
         let digest: [u8; 32] = Sha256::digest(token).into();
-        let erasures = self.erasures.count();
-        let ttl = if self.erasures.are_followed() { TTL } else { TTL_CUT_OFF };
+        let erasures = self.erasures.current();
+        let ttl = if self.erasures.is_followed() { TTL } else { TTL_CUT_OFF };
         if let Some(present) = self.present.get(&digest)
             && present.grant.holds()
             && present.erasures == erasures
@@ -191,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_there_is_remembered_until_somebody_is_erased() {
-        let people = People::new(Erasures::default());
+        let people = People::new(ErasureEpoch::default());
         assert_eq!(ask(&people, false).await, Err(Refused::Gone));
         assert_eq!(ask(&people, true).await, Ok(ana()), "an absent person is looked for again");
         assert_eq!(ask(&people, false).await, Ok(ana()), "a present one is remembered");
@@ -201,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_from_before_an_erasure_is_not_remembered() {
-        let people = People::new(Erasures::default());
+        let people = People::new(ErasureEpoch::default());
         let look = async |_| {
             people.forget(); // The account is erased while the old answer is on its way.
             Ok::<_, Refused>(true)
@@ -212,7 +212,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_is_remembered_as_it_is_and_while_it_holds() {
-        let people = People::new(Erasures::default());
+        let people = People::new(ErasureEpoch::default());
         assert_eq!(ask(&people, true).await, Ok(ana()));
         let forged = |_: &str| Err(InvalidToken);
         let there = async |_| Ok::<_, Refused>(true);
@@ -226,11 +226,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn cut_off_from_the_news_nobody_is_remembered_for_long() {
-        let erasures = Erasures::default();
+        let erasures = ErasureEpoch::default();
         let people = People::new(erasures.clone());
         assert_eq!(ask(&people, true).await, Ok(ana()));
         tokio::time::advance(TTL_CUT_OFF).await;
-        erasures.followed();
+        erasures.confirm_followed();
         assert_eq!(ask(&people, false).await, Ok(ana()), "the news would have told");
         tokio::time::advance(Duration::from_secs(6)).await;
         assert_eq!(ask(&people, false).await, Err(Refused::Gone), "and there is none any more");
@@ -238,11 +238,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_is_remembered_for_ever() {
-        let erasures = Erasures::default();
+        let erasures = ErasureEpoch::default();
         let people = People::new(erasures.clone());
         assert_eq!(ask(&people, true).await, Ok(ana()));
         tokio::time::advance(TTL).await;
-        erasures.followed();
+        erasures.confirm_followed();
         assert_eq!(ask(&people, false).await, Err(Refused::Gone));
     }
 }

@@ -20,7 +20,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(250);
 /// Sends what changes on `board` after version `sent`. Returns when the last subscriber has left, or
 /// when this process is stopping: then the streams end.
 pub(super) async fn run(feeds: Arc<Feeds>, board: Board, mut sent: u64) {
-    let mut versions = feeds.queries.editions();
+    let mut versions = feeds.queries.boards_versions();
     // A version that appeared since `sent` was read counts as new.
     versions.mark_changed();
     let mut heartbeat = interval_at(Instant::now() + HEARTBEAT_INTERVAL, HEARTBEAT_INTERVAL);
@@ -60,11 +60,11 @@ async fn changes_since(
     board: &Board,
     sent: u64,
 ) -> Result<(u64, Option<Message>), ApiError> {
-    let newest = feeds.queries.edition()?.number;
+    let newest = feeds.queries.boards_version()?.number;
     let Some(changes) = feeds.queries.ranking_changes(board, sent, MAX_ARTISTS_PER_MESSAGE).await?
     else {
         return Ok((newest, Some(Message::reset(feeds.message_id(newest)))));
     };
-    let version = changes.edition;
+    let version = changes.version;
     Ok((version, Message::change(feeds.message_id(version), changes)?))
 }

@@ -16,9 +16,9 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body as HttpBody;
 use metrics::Counter;
 use moka::sync::Cache;
-use projections::Erasures;
+use projections::ErasureEpoch;
 use projections::queries::Queries;
-use projections::rankings::Edition;
+use projections::rankings::BoardsVersion;
 
 use super::page::Form;
 use super::{Finished, Kept, OVERHEAD};
@@ -36,7 +36,7 @@ pub(crate) struct Front {
     /// By path and query.
     ready: Cache<Box<str>, Arc<Ready>>,
     queries: Queries,
-    erasures: Erasures,
+    erasures: ErasureEpoch,
     /// Whether an answer is the same for every origin.
     any_origin: bool,
     hits: Counter,
@@ -65,7 +65,7 @@ impl Front {
         ttl: Duration,
         any_origin: bool,
         queries: Queries,
-        erasures: Erasures,
+        erasures: ErasureEpoch,
     ) -> Self {
         let ready = Cache::<Box<str>, Arc<Ready>>::builder()
             .max_capacity(max_bytes)
@@ -83,7 +83,7 @@ impl Front {
     pub(crate) fn answer<B: HttpBody>(&self, request: &Request<B>) -> Option<Response> {
         let started = Instant::now();
         let ready = self.ready.get(self.path(request)?)?;
-        if !self.holds(&ready.kept, self.queries.edition().ok()?) {
+        if !self.holds(&ready.kept, self.queries.boards_version().ok()?) {
             return None;
         }
         let form = ready.kept.page.form(request.headers());
@@ -106,7 +106,7 @@ impl Front {
     /// Keeps an answer that has been made, if it is a page that holds.
     pub(crate) fn keep(&self, path: Box<str>, response: &mut Response, tally: Arc<Tally>) {
         let Some(Finished { kept, form }) = response.extensions_mut().remove() else { return };
-        let Ok(edition) = self.queries.edition() else { return };
+        let Ok(edition) = self.queries.boards_version() else { return };
         if !self.holds(&kept, edition) {
             return;
         }
@@ -123,8 +123,8 @@ impl Front {
     }
 
     /// Whether a page may still be shown.
-    fn holds(&self, kept: &Kept, edition: Edition) -> bool {
-        kept.erasures == self.erasures.count() && kept.holds(edition)
+    fn holds(&self, kept: &Kept, edition: BoardsVersion) -> bool {
+        kept.erasures == self.erasures.current() && kept.holds(edition)
     }
 
     /// Path and query of a request that asks for a page and says nothing else that matters.

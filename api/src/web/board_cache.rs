@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::AccountId;
 use moka::future::Cache as FutureCache;
 use moka::sync::Cache;
-use projections::Erasures;
+use projections::ErasureEpoch;
 use projections::boards::{Board, BoardSize};
 use projections::queries::{Queries, RankedArtist, RankingPage};
 
@@ -35,11 +35,11 @@ pub(crate) struct BoardCache {
     pages: FutureCache<Key, Arc<RankingPage>>,
     charts: FutureCache<(u64, Board), Option<Arc<Chart>>>,
     boards: Cache<(), Arc<Vec<BoardSize>>>,
-    erasures: Erasures,
+    erasures: ErasureEpoch,
 }
 
 impl BoardCache {
-    pub(crate) fn new(erasures: Erasures) -> Self {
+    pub(crate) fn new(erasures: ErasureEpoch) -> Self {
         Self {
             pages: FutureCache::builder()
                 .max_capacity(MAX_RANKING_PAGES)
@@ -58,7 +58,8 @@ impl BoardCache {
         board: &Board,
         paging: Paging,
     ) -> Result<Arc<RankingPage>, ApiError> {
-        let key = (self.erasures.count(), queries.edition()?.number, board.clone(), paging);
+        let key =
+            (self.erasures.current(), queries.boards_version()?.number, board.clone(), paging);
         let look = async {
             let page = queries.ranking(board, paging.skip(), paging.page_size).await?;
             Ok::<_, ApiError>(Arc::new(page))
@@ -70,7 +71,7 @@ impl BoardCache {
     /// How many erasures have been heard of. What is made of names that were read after asking this
     /// may be kept under it.
     pub(super) fn erasure_count(&self) -> u64 {
-        self.erasures.count()
+        self.erasures.current()
     }
 
     /// How the leaders of a board came to their votes, if there is something to be seen. A page does

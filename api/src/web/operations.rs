@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::Utc;
 use maud::{Markup, html};
-use projections::queries::{DeadLetter, Installation};
+use projections::queries::{DeadLetterSummary, Installation};
 
 use super::assets;
 use super::layout::Page;
@@ -185,7 +185,7 @@ fn table(
     }
 }
 
-fn dead_letters(ctx: &PageContext, letters: &[DeadLetter]) -> Markup {
+fn dead_letters(ctx: &PageContext, letters: &[DeadLetterSummary]) -> Markup {
     let messages = ctx.messages();
     html! {
         @if !letters.is_empty() {

@@ -65,7 +65,7 @@ pub(super) async fn page(
                 (rows_of(&ctx, &filter, paging, &page))
                 @if let Some(chart) = chart { (chart.render(&ctx)) }
             };
-            (content, Some(page.edition))
+            (content, Some(page.version))
         }
         RankingQuery::Around(artist) => (around(&state, &ctx, &filter, artist).await?, None),
         RankingQuery::Search(name) => (search(&state, &ctx, &filter, &name).await?, None),

@@ -20,8 +20,8 @@ const TABLES: [&str; 11] = [
     "transcode_jobs",
     "dead_letters",
 ];
-/// A view belongs to the generation whose tables it reads.
-const VIEW: &str = "people";
+/// A view belongs to the generation whose tables it reads. The version before reads `people`.
+const VIEWS: [&str; 2] = ["visible_persons", "people"];
 
 /// In milliseconds. Readers queue behind whoever waits for these locks, so nobody waits long; and not
 /// for a second, after which Postgres looks for deadlocks and may end a reader.
@@ -50,13 +50,17 @@ pub(crate) async fn create(connection: &mut PgConnection) -> Result<Generation, 
         .bind(TABLES.as_slice())
         .execute(&mut *tx)
         .await?;
-    // Its text has no schemas in it, as long as its tables are the ones in sight.
-    let view: String = sqlx::query_scalar("select pg_get_viewdef($1::regclass)")
-        .bind(VIEW)
-        .fetch_one(&mut *tx)
-        .await?;
+    // The text names no schema as long as the view's tables are first in the search path.
+    let views: Vec<(String, String)> = sqlx::query_as(
+        "select name, pg_get_viewdef(name::regclass) from unnest($1::text[]) as name",
+    )
+    .bind(VIEWS.as_slice())
+    .fetch_all(&mut *tx)
+    .await?;
     run(&mut tx, format!("set local search_path = {schema}, {home}")).await?;
-    run(&mut tx, format!("create view {schema}.{VIEW} as {view}")).await?;
+    for (name, text) in views {
+        run(&mut tx, format!("create view {schema}.{name} as {text}")).await?;
+    }
     run(&mut tx, "insert into ranking_head (generation) values (0)".to_owned()).await?;
     tx.commit().await?;
     in_state(connection, State::Building).await?.ok_or(sqlx::Error::RowNotFound)
@@ -83,7 +87,7 @@ pub(crate) async fn analyze(
     connection: &mut PgConnection,
     schema: &str,
 ) -> Result<(), sqlx::Error> {
-    run(connection, format!("analyze {}", names_in(schema))).await
+    run(connection, format!("analyze {}", names_in(schema, TABLES))).await
 }
 
 /// Keeps autovacuum and migrations off both generations until the transaction ends. Readers and
@@ -93,7 +97,7 @@ pub(crate) async fn reserve(
     home: &str,
     schema: &str,
 ) -> Result<(), sqlx::Error> {
-    let names = format!("{}, {}", names_in(home), names_in(schema));
+    let names = format!("{}, {}", names_in(home, TABLES), names_in(schema, TABLES));
     run(connection, "set local lock_timeout = '10s'".to_owned()).await?;
     run(connection, format!("lock table {names} in share update exclusive mode")).await
 }
@@ -106,13 +110,10 @@ pub(crate) async fn exchange(
     next: &Generation,
 ) -> Result<(), sqlx::Error> {
     let (aside, schema) = (live.schema(), next.schema());
-    let all = || TABLES.into_iter().chain([VIEW]);
+    let all = || VIEWS.into_iter().chain(TABLES);
     run(connection, format!("set local statement_timeout = {LOCKING}")).await?;
-    run(
-        connection,
-        format!("lock table {home}.{VIEW}, {} in access exclusive mode", names_in(home)),
-    )
-    .await?;
+    let locked = names_in(home, all());
+    run(connection, format!("lock table {locked} in access exclusive mode")).await?;
     run(connection, "set local statement_timeout = 0".to_owned()).await?;
     let mut moves = format!("create schema {aside};");
     for (from, to) in [(home, aside.as_str()), (&schema, home)] {
@@ -122,8 +123,9 @@ pub(crate) async fn exchange(
     run(connection, moves).await
 }
 
-fn names_in(schema: &str) -> String {
-    TABLES.map(|name| format!("{schema}.{name}")).join(", ")
+fn names_in(schema: &str, names: impl IntoIterator<Item = &'static str>) -> String {
+    let names = names.into_iter().map(|name| format!("{schema}.{name}"));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// Names of tables are no parameters. Those here are ours, never a stranger's.

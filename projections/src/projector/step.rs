@@ -18,8 +18,8 @@ pub struct Stepped {
     pub verdicts: Vec<(EventId, Verdict)>,
     /// The checkpoints that moved.
     pub advances: Vec<Advance>,
-    /// The ranking's new generation, if it changed.
-    pub generation: Option<u64>,
+    /// The ranking's new revision, if it changed.
+    pub ranking_revision: Option<u64>,
 }
 
 /// For each owned partition, the first offset that is not folded yet.
@@ -88,8 +88,8 @@ impl<S: Store> Projector<S> {
         };
         let committed = self.store.commit(&batch).await?;
         self.checkpoints.pass(&advances);
-        let stepped = Stepped { verdicts, advances, generation: committed.generation };
-        self.announce(&stepped);
+        let stepped = Stepped { verdicts, advances, ranking_revision: committed.ranking_revision };
+        self.publish_verdicts(&stepped);
         metrics::histogram!("anb_projection_batch_events").record(size as f64);
         metrics::histogram!("anb_projection_batch_seconds").record(started.elapsed().as_secs_f64());
         Ok(stepped)

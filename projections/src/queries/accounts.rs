@@ -27,16 +27,16 @@ impl Queries {
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
     pub async fn person_exists(&self, account: AccountId) -> Result<bool, QueryError> {
-        let known = self.people.ask(account, |accounts| self.people_among(accounts)).await?;
+        let known = self.persons.load(account, |accounts| self.visible_among(accounts)).await?;
         Ok(known.is_some())
     }
 
-    async fn people_among(
+    async fn visible_among(
         &self,
         accounts: Vec<AccountId>,
     ) -> Result<HashMap<AccountId, ()>, QueryError> {
         let ids: Vec<Uuid> = accounts.into_iter().map(|account| account.0).collect();
-        let sql = "select account_id from people where account_id = any($1)";
+        let sql = "select account_id from visible_persons where account_id = any($1)";
         let found: Vec<Uuid> = sqlx::query_scalar(sql).bind(ids).fetch_all(&self.pool).await?;
         Ok(found.into_iter().map(|id| (AccountId(id), ())).collect())
     }

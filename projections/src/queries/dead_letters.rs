@@ -8,7 +8,7 @@ use super::QueryError;
 
 /// Where such a record stands in the log, and why it could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetter {
+pub struct DeadLetterSummary {
     /// Its place.
     pub position: Position,
     /// When it was appended.
@@ -21,7 +21,7 @@ pub struct DeadLetter {
 ///
 /// # Errors
 /// [`QueryError`]
-pub async fn dead_letters(pool: &PgPool) -> Result<Vec<DeadLetter>, QueryError> {
+pub async fn dead_letters(pool: &PgPool) -> Result<Vec<DeadLetterSummary>, QueryError> {
     let rows = sqlx::query(
         r#"select partition, "offset", at, reason from dead_letters order by partition, "offset""#,
     )
@@ -35,7 +35,7 @@ pub async fn dead_letters(pool: &PgPool) -> Result<Vec<DeadLetter>, QueryError> 
 pub(super) async fn newest_dead_letters(
     connection: &mut PgConnection,
     most: u32,
-) -> Result<Vec<DeadLetter>, QueryError> {
+) -> Result<Vec<DeadLetterSummary>, QueryError> {
     let rows = sqlx::query(
         r#"select partition, "offset", at, reason from dead_letters
            order by at desc, partition, "offset" desc limit $1"#,
@@ -47,9 +47,9 @@ pub(super) async fn newest_dead_letters(
     Ok(letters?)
 }
 
-fn letter(row: &PgRow) -> Result<DeadLetter, sqlx::Error> {
+fn letter(row: &PgRow) -> Result<DeadLetterSummary, sqlx::Error> {
     let number = |error: std::num::TryFromIntError| sqlx::Error::Decode(error.into());
-    Ok(DeadLetter {
+    Ok(DeadLetterSummary {
         position: Position {
             partition: row.try_get::<i32, _>("partition")?.try_into().map_err(number)?,
             offset: row.try_get::<i64, _>("offset")?.try_into().map_err(number)?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{Position, Timestamp};
 use sqlx::postgres::PgConnection;
 
-use super::dead_letters::{DeadLetter, newest_dead_letters};
+use super::dead_letters::{DeadLetterSummary, newest_dead_letters};
 use super::{Queries, QueryError, unsigned};
 use crate::generations::{self, State};
 
@@ -22,7 +22,7 @@ pub struct Installation {
     /// How many records could not be read.
     pub dead_letters: u64,
     /// The newest of them.
-    pub newest_dead_letters: Vec<DeadLetter>,
+    pub newest_dead_letters: Vec<DeadLetterSummary>,
     /// Which generation of the read models is live.
     pub generation: i64,
     /// The generation that is being built beside it, if there is one.

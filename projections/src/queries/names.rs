@@ -13,13 +13,13 @@ use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use super::{QueryError, display_name};
-use crate::Erasures;
+use crate::ErasureEpoch;
 
 /// Bytes that are remembered: some hundred thousand names.
 const BYTES: u64 = 16 * 1024 * 1024;
 /// What an entry weighs beyond its name: key and the cache's own records.
 const OVERHEAD: usize = 144;
-/// For a process that is cut off from the news of erasures, but not from the database.
+/// For a process that is cut off from the news of erasure_epoch, but not from the database.
 const TTL: Duration = Duration::from_secs(5);
 
 /// Names that were asked for lately. Cheap to clone.
@@ -27,13 +27,13 @@ const TTL: Duration = Duration::from_secs(5);
 pub(super) struct Names {
     pool: PgPool,
     known: Cache<(u64, AccountId), Arc<str>, DefaultHashBuilder>,
-    erasures: Erasures,
+    erasure_epoch: ErasureEpoch,
     remembered: Counter,
     asked: Counter,
 }
 
 impl Names {
-    pub(super) fn new(pool: PgPool, erasures: Erasures) -> Self {
+    pub(super) fn new(pool: PgPool, erasure_epoch: ErasureEpoch) -> Self {
         let weigh = |_: &(u64, AccountId), name: &Arc<str>| {
             u32::try_from(name.len() + OVERHEAD).unwrap_or(u32::MAX)
         };
@@ -43,7 +43,7 @@ impl Names {
             .time_to_live(TTL)
             .build_with_hasher(DefaultHashBuilder::default());
         let counter = |result| metrics::counter!("anb_names_total", "result" => result);
-        Self { pool, known, erasures, remembered: counter("hit"), asked: counter("asked") }
+        Self { pool, known, erasure_epoch, remembered: counter("hit"), asked: counter("asked") }
     }
 
     /// The names of those of these artists who have one.
@@ -63,10 +63,10 @@ impl Names {
         F: Future<Output = Result<Vec<(AccountId, Arc<str>)>, QueryError>>,
     {
         // Taken first, so that what was asked before an erasure is not found after it.
-        let erasures = self.erasures.count();
+        let erasure_epoch = self.erasure_epoch.current();
         let (mut names, mut unknown) = (HashMap::new(), Vec::new());
         for artist in artists {
-            match self.known.get(&(erasures, artist)) {
+            match self.known.get(&(erasure_epoch, artist)) {
                 Some(name) => drop(names.insert(artist, name)),
                 None => unknown.push(artist.0),
             }
@@ -77,7 +77,7 @@ impl Names {
         }
         self.asked.increment(unknown.len() as u64);
         for (artist, name) in ask(unknown).await? {
-            self.known.insert((erasures, artist), Arc::clone(&name));
+            self.known.insert((erasure_epoch, artist), Arc::clone(&name));
             names.insert(artist, name);
         }
         Ok(names)
@@ -86,7 +86,7 @@ impl Names {
 
 async fn ask(pool: &PgPool, artists: Vec<Uuid>) -> Result<Vec<(AccountId, Arc<str>)>, QueryError> {
     let rows = sqlx::query(
-        "select account_id, first_name, last_name from people where account_id = any($1)",
+        "select account_id, first_name, last_name from visible_persons where account_id = any($1)",
     )
     .bind(artists)
     .fetch_all(pool)
@@ -94,7 +94,7 @@ async fn ask(pool: &PgPool, artists: Vec<Uuid>) -> Result<Vec<(AccountId, Arc<st
     rows.iter().map(|row| named(row).map(|(artist, name)| (artist, name.into()))).collect()
 }
 
-/// Somebody of the view `people`, and their name.
+/// Somebody of the view `visible_persons`, and their name.
 pub(super) fn named(row: &PgRow) -> Result<(AccountId, String), QueryError> {
     let name = display_name(row.try_get("first_name")?, row.try_get("last_name")?);
     Ok((AccountId(row.try_get("account_id")?), name))
@@ -109,7 +109,7 @@ mod tests {
 
     fn names() -> Names {
         let pool = PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nothing").unwrap();
-        Names::new(pool, Erasures::default())
+        Names::new(pool, ErasureEpoch::default())
     }
 
     /// What is said of both while the database knows `known`, and whom it is asked for.
@@ -137,7 +137,7 @@ mod tests {
     async fn no_name_is_remembered_beyond_an_erasure() {
         let names = names();
         look(&names, &[ANA, BETO]).await;
-        names.erasures.note();
+        names.erasure_epoch.advance();
         assert_eq!(look(&names, &[BETO]).await, (vec![BETO], vec![ANA, BETO]));
     }
 
@@ -145,7 +145,7 @@ mod tests {
     async fn an_answer_from_before_an_erasure_is_not_remembered() {
         let names = names();
         let asked = names.remember([ANA], async |_| {
-            names.erasures.note(); // Ana is erased while the old answer is on its way.
+            names.erasure_epoch.advance(); // Ana is erased while the old answer is on its way.
             Ok(vec![(ANA, "Ana".into())])
         });
         assert!(asked.await.unwrap().contains_key(&ANA));

@@ -27,7 +27,7 @@ type Row = (uuid::Uuid, Option<String>, Option<String>, Option<String>, Timestam
 pub async fn operators(pool: &PgPool) -> Result<Vec<Operator>, QueryError> {
     let rows: Vec<Row> = sqlx::query_as(
         "select account_id, first_name, last_name, email, granted_at
-         from operator_terms join accounts using (account_id) left join people using (account_id)
+         from operator_terms join accounts using (account_id) left join visible_persons using (account_id)
          where ended_by is null and erased_by is null order by granted_at, account_id",
     )
     .fetch_all(pool)

@@ -5,8 +5,8 @@ use domain::AccountId;
 use tokio::sync::watch;
 
 use super::{NEUTRAL_NAME, Queries, QueryError};
-use crate::boards::{Board, BoardSize, Boards, Page, Place, Ranked};
-use crate::rankings::{BoardChanges, Edition};
+use crate::boards::{Board, BoardPosition, BoardSize, Boards, Page, Ranked};
+use crate::rankings::{BoardChanges, BoardsVersion};
 
 /// An artist on a board.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,19 +20,19 @@ pub struct RankedArtist {
 /// Some consecutive rows of a board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RankingPage {
-    /// The edition of the boards that the page shows.
-    pub edition: u64,
+    /// The version of the boards that the page shows.
+    pub version: u64,
     /// Artists on the whole board.
     pub total: u64,
     /// The rows, in rank order.
     pub artists: Vec<RankedArtist>,
 }
 
-/// What has become of a board since an earlier edition.
+/// What has become of a board since an earlier version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RankingChanges {
-    /// The edition that this leads to.
-    pub edition: u64,
+    /// The version that this leads to.
+    pub version: u64,
     /// Artists on the whole board.
     pub total: u64,
     /// Those of whom something has changed, in rank order, at their new positions.
@@ -46,29 +46,29 @@ pub struct RankingChanges {
 /// Where an artist stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArtistStanding {
-    /// The edition of the boards that this shows.
-    pub edition: u64,
+    /// The version of the boards that this shows.
+    pub version: u64,
     /// The artist, on the board of everybody.
     pub artist: RankedArtist,
     /// Their place on each of their boards.
-    pub places: Vec<Place>,
+    pub places: Vec<BoardPosition>,
 }
 
 impl Queries {
-    /// The newest edition of the boards.
+    /// The newest version of the boards.
     ///
     /// # Errors
     /// [`QueryError::Unavailable`] until they are loaded.
-    pub fn edition(&self) -> Result<Edition, QueryError> {
-        self.rankings.edition().ok_or_else(not_loaded)
+    pub fn boards_version(&self) -> Result<BoardsVersion, QueryError> {
+        self.rankings.version().ok_or_else(not_loaded)
     }
 
-    /// Every edition of the boards from now on.
-    pub fn editions(&self) -> watch::Receiver<Option<Edition>> {
-        self.rankings.editions()
+    /// Every version of the boards from now on.
+    pub fn boards_versions(&self) -> watch::Receiver<Option<BoardsVersion>> {
+        self.rankings.versions()
     }
 
-    /// What has changed on `board` since edition `known`, at most `limit` artists of it; `None` if
+    /// What has changed on `board` since version `known`, at most `limit` artists of it; `None` if
     /// that cannot be told any more.
     ///
     /// # Errors
@@ -80,9 +80,9 @@ impl Queries {
         limit: usize,
     ) -> Result<Option<RankingChanges>, QueryError> {
         let Some(changes) = self.rankings.changes(board, known, limit) else { return Ok(None) };
-        let BoardChanges { edition, total, ranked, gone, more } = changes;
+        let BoardChanges { version, total, ranked, gone, more } = changes;
         let artists = self.name(ranked).await?;
-        Ok(Some(RankingChanges { edition, total, artists, gone, more }))
+        Ok(Some(RankingChanges { version, total, artists, gone, more }))
     }
 
     /// The rows of `board` after the first `skip`, at most `limit`.
@@ -95,8 +95,8 @@ impl Queries {
         skip: u64,
         limit: u32,
     ) -> Result<RankingPage, QueryError> {
-        let (edition, page) = self.look(|boards| boards.page(board, skip, limit))?;
-        self.name_page(edition, page).await
+        let (version, page) = self.look(|boards| boards.page(board, skip, limit))?;
+        self.name_page(version, page).await
     }
 
     /// The `size` rows of `board` around an artist; `None` if they are not on it.
@@ -110,7 +110,7 @@ impl Queries {
         size: u32,
     ) -> Result<Option<RankingPage>, QueryError> {
         match self.look(|boards| boards.around(board, artist, size))? {
-            (edition, Some(page)) => self.name_page(edition, page).await.map(Some),
+            (version, Some(page)) => self.name_page(version, page).await.map(Some),
             (_, None) => Ok(None),
         }
     }
@@ -120,14 +120,14 @@ impl Queries {
     /// # Errors
     /// [`QueryError`] if the boards are not loaded, or the database gives no answer.
     pub async fn standing(&self, artist: AccountId) -> Result<Option<ArtistStanding>, QueryError> {
-        let (edition, Some((ranked, places))) = self.look(|boards| boards.standing(artist))? else {
+        let (version, Some((ranked, places))) = self.look(|boards| boards.standing(artist))? else {
             return Ok(None);
         };
         let artist = self.name(vec![ranked]).await?.pop();
-        Ok(artist.map(|artist| ArtistStanding { edition, artist, places }))
+        Ok(artist.map(|artist| ArtistStanding { version, artist, places }))
     }
 
-    /// All boards that have artists, and the edition that this shows.
+    /// All boards that have artists, and the version that this shows.
     ///
     /// # Errors
     /// [`QueryError::Unavailable`] until they are loaded.
@@ -139,9 +139,9 @@ impl Queries {
         self.rankings.read(look).ok_or_else(not_loaded)
     }
 
-    async fn name_page(&self, edition: u64, page: Page) -> Result<RankingPage, QueryError> {
+    async fn name_page(&self, version: u64, page: Page) -> Result<RankingPage, QueryError> {
         let artists = self.name(page.artists).await?;
-        Ok(RankingPage { edition, total: page.total, artists })
+        Ok(RankingPage { version, total: page.total, artists })
     }
 
     /// Gives all artists their names at once.

@@ -20,7 +20,7 @@ impl Queries {
         limit: u32,
     ) -> Result<Vec<RankedArtist>, QueryError> {
         let rows = sqlx::query(
-            r"select account_id, first_name, last_name from people
+            r"select account_id, first_name, last_name from visible_persons
               where name_key(first_name || ' ' || last_name) like name_key($1) || '%'
                  or name_key(last_name) like name_key($1) || '%'
               limit $2",

@@ -123,7 +123,7 @@ macro_rules! published {
                     v.processed_key, v.poster_key, v.hls_key, v.votes, v.uploaded_at
              from videos v
              join accounts a on a.account_id = v.owner
-             left join people p on p.account_id = v.owner
+             left join visible_persons p on p.account_id = v.owner
              where v.status = 'processed'
                and ($3::text is null or a.city_key = $3)
                and ($4::text is null or a.country_key = $4)
@@ -181,7 +181,7 @@ impl Queries {
                     v.processed_key, v.poster_key, v.hls_key, v.votes, v.uploaded_at
              from videos v
              join accounts a on a.account_id = v.owner
-             left join people p on p.account_id = v.owner
+             left join visible_persons p on p.account_id = v.owner
              where v.status = 'processed' and v.video_id = $1",
         )
         .bind(video.0)

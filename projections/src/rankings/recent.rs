@@ -1,4 +1,4 @@
-//! Whom the newest editions touched: what somebody who knows an earlier one has to be told.
+//! Whom the newest versions touched: what somebody who knows an earlier one has to be told.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -6,28 +6,28 @@ use domain::AccountId;
 
 use crate::boards::Change;
 
-/// Artists that are remembered at most, over all editions: a megabyte.
+/// Artists that are remembered at most, over all versions: a megabyte.
 const REMEMBERED: usize = 65_536;
 
-/// The newest editions, the oldest first.
+/// The newest versions, the oldest first.
 #[derive(Debug)]
 pub(super) struct Recent {
-    /// The edition that the oldest remembered one came after.
+    /// The version that the oldest remembered one came after.
     floor: u64,
-    editions: VecDeque<Edition>,
+    versions: VecDeque<RecentVersion>,
     remembered: usize,
 }
 
 #[derive(Debug)]
-struct Edition {
+struct RecentVersion {
     number: u64,
     ranking: Box<[AccountId]>,
     left: Box<[AccountId]>,
 }
 
-/// Artists whom some editions touched, each once.
+/// Artists whom some versions touched, each once.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Touched {
+pub(super) struct ChangedArtists {
     /// Everybody of whom something has changed.
     pub(super) artists: HashSet<AccountId>,
     /// Those among them who left the boards, and may have come back.
@@ -35,12 +35,12 @@ pub(super) struct Touched {
 }
 
 impl Recent {
-    /// Remembers nothing of `edition` and all before.
-    pub(super) fn after(edition: u64) -> Self {
-        Self { floor: edition, editions: VecDeque::new(), remembered: 0 }
+    /// Remembers nothing of `version` and all before.
+    pub(super) fn after(version: u64) -> Self {
+        Self { floor: version, versions: VecDeque::new(), remembered: 0 }
     }
 
-    /// Takes in what the next edition changes, and forgets the oldest ones for it.
+    /// Takes in what the next version changes, and forgets the oldest ones for it.
     pub(super) fn add(&mut self, number: u64, changes: &[Change]) {
         let (mut ranking, mut left) = (Vec::new(), Vec::new());
         for change in changes {
@@ -51,23 +51,23 @@ impl Recent {
         }
         self.remembered += changes.len();
         let (ranking, left) = (ranking.into(), left.into());
-        self.editions.push_back(Edition { number, ranking, left });
+        self.versions.push_back(RecentVersion { number, ranking, left });
         while self.remembered > REMEMBERED {
-            let Some(oldest) = self.editions.pop_front() else { return };
+            let Some(oldest) = self.versions.pop_front() else { return };
             self.remembered -= oldest.ranking.len() + oldest.left.len();
             self.floor = oldest.number;
         }
     }
 
-    /// Whom the editions after `known` touched; `None` if it cannot be told any more.
-    pub(super) fn since(&self, known: u64) -> Option<Touched> {
+    /// Whom the versions after `known` touched; `None` if it cannot be told any more.
+    pub(super) fn since(&self, known: u64) -> Option<ChangedArtists> {
         if known < self.floor {
             return None;
         }
-        let mut touched = Touched::default();
-        for edition in self.editions.iter().rev().take_while(|edition| edition.number > known) {
-            touched.artists.extend(edition.ranking.iter().chain(&edition.left));
-            touched.left.extend(&edition.left);
+        let mut touched = ChangedArtists::default();
+        for version in self.versions.iter().rev().take_while(|version| version.number > known) {
+            touched.artists.extend(version.ranking.iter().chain(&version.left));
+            touched.left.extend(&version.left);
         }
         Some(touched)
     }
@@ -110,6 +110,6 @@ mod tests {
         assert_eq!(recent.since(1).unwrap().artists.len(), half as usize);
         recent.add(4, &leaving(0..2 * half + 1));
         assert_eq!(recent.since(3), None, "one that is too large by itself");
-        assert_eq!(recent.since(4), Some(Touched::default()));
+        assert_eq!(recent.since(4), Some(ChangedArtists::default()));
     }
 }

@@ -7,29 +7,29 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use crate::boards::{Change, Gathering};
+use crate::boards::{BoardsBuilder, Change};
 use crate::columns::big;
 use crate::queries::{QueryError, unsigned};
 
-/// A generation as it was read. The same number with another mark is another generation: the database
+/// A revision as it was read. The same number with another mark is another revision: the database
 /// has gone back, and forward again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) generation: u64,
+pub(super) struct RevisionId {
+    pub(super) ranking_revision: u64,
     id: Uuid,
 }
 
-/// Everything, as of one generation.
+/// Everything, as of one revision.
 pub(super) struct Whole {
-    pub(super) generation: u64,
-    /// `None` if the generation has left no trail.
-    pub(super) mark: Option<Mark>,
-    pub(super) artists: Gathering,
+    pub(super) ranking_revision: u64,
+    /// `None` if the revision has left no trail.
+    pub(super) revision_id: Option<RevisionId>,
+    pub(super) artists: BoardsBuilder,
 }
 
-/// What has changed since a mark.
+/// What has changed since a revision.
 pub(super) struct Since {
-    pub(super) mark: Mark,
+    pub(super) revision_id: RevisionId,
     pub(super) changes: Vec<Change>,
 }
 
@@ -58,10 +58,10 @@ pub(super) async fn whole(pool: &PgPool) -> Result<Whole, QueryError> {
 }
 
 fn head(row: &PgRow) -> Result<Whole, QueryError> {
-    let generation = unsigned(row.try_get(0)?)?;
+    let ranking_revision = unsigned(row.try_get(0)?)?;
     let id: Option<Uuid> = row.try_get(1)?;
-    let mark = id.map(|id| Mark { generation, id });
-    Ok(Whole { generation, mark, artists: Gathering::default() })
+    let revision_id = id.map(|id| RevisionId { ranking_revision, id });
+    Ok(Whole { ranking_revision, revision_id, artists: BoardsBuilder::default() })
 }
 
 /// `None` for an artist who does not rank.
@@ -73,24 +73,27 @@ fn ranked(row: &PgRow) -> Result<Option<(Standing, &str, &str)>, QueryError> {
     Ok(Some((standing, row.try_get(5)?, row.try_get(6)?)))
 }
 
-/// Reads what has changed since `mark`; `None` if the trail does not reach back so far, or leads
+/// Reads what has changed since `revision_id`; `None` if the trail does not reach back so far, or leads
 /// elsewhere: after a rebuild, a crash, or a projector that leaves none.
 ///
 /// Votes make this one of the most frequent statements, so it is planned once:
 /// [`crate::by_keys`] is for that.
 pub(super) async fn since(
     connection: &mut PgConnection,
-    mark: Mark,
+    revision_id: RevisionId,
 ) -> Result<Option<Since>, QueryError> {
-    let rows =
-        sqlx::query(SINCE).bind(big(mark.generation)).bind(mark.id).fetch_all(connection).await?;
+    let rows = sqlx::query(SINCE)
+        .bind(big(revision_id.ranking_revision))
+        .bind(revision_id.id)
+        .fetch_all(connection)
+        .await?;
     let Some(first) = rows.first() else {
         return Err(QueryError::Broken("ranking_head is empty".to_owned()));
     };
     let Some(id) = first.try_get(1)? else { return Ok(None) };
-    let mark = Mark { generation: unsigned(first.try_get(0)?)?, id };
+    let revision_id = RevisionId { ranking_revision: unsigned(first.try_get(0)?)?, id };
     let changes = rows.iter().filter_map(|row| change(row).transpose());
-    Ok(Some(Since { mark, changes: changes.collect::<Result<_, _>>()? }))
+    Ok(Some(Since { revision_id, changes: changes.collect::<Result<_, _>>()? }))
 }
 
 const SINCE: &str = "

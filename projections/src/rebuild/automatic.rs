@@ -7,7 +7,7 @@ use domain::fold;
 use infra::event_log::EventLog;
 use sqlx::PgPool;
 
-use super::{Options, RebuildError, rebuild};
+use super::{RebuildError, RebuildOptions, rebuild};
 use crate::generations;
 
 /// How often to look. Another version may be started, or the one who rebuilds may have ended.
@@ -31,7 +31,7 @@ async fn renew(pool: &PgPool, log: &Arc<dyn EventLog>) -> Result<(), RebuildErro
         return Ok(());
     }
     tracing::info!(fold = fold::VERSION, "an earlier fold made the read models: rebuilding");
-    let rebuilt = rebuild(pool, Arc::clone(log), Options::default()).await?;
+    let rebuilt = rebuild(pool, Arc::clone(log), RebuildOptions::default()).await?;
     for difference in &rebuilt.differences {
         tracing::info!("changed by this version of the fold: {difference}");
     }

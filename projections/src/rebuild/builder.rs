@@ -7,9 +7,9 @@ use infra::event_log::EventLog;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, PgPool, Postgres, Transaction};
 
+use super::catch_up::CatchUpProjector;
 use super::control::{Control, change_places};
-use super::follower::Follower;
-use super::{Options, RebuildError};
+use super::{RebuildError, RebuildOptions};
 use crate::checksum::{self, Checksums, Difference};
 use crate::generations::{Generation, tables};
 
@@ -25,7 +25,7 @@ pub(super) struct Builder {
     /// The schema of the live generation.
     home: String,
     next: Generation,
-    follower: Follower,
+    catch_up_projector: CatchUpProjector,
 }
 
 impl Builder {
@@ -34,23 +34,24 @@ impl Builder {
         log: Arc<dyn EventLog>,
         mut control: Control,
         next: Generation,
-        options: Options,
+        options: RebuildOptions,
     ) -> Result<Self, RebuildError> {
         let home = tables::home(control.connection()).await?;
-        let follower = Follower::new(pool.connect_options(), log, &home, &next, options);
-        Ok(Self { options: pool.connect_options(), control, home, next, follower })
+        let catch_up_projector =
+            CatchUpProjector::new(pool.connect_options(), log, &home, &next, options);
+        Ok(Self { options: pool.connect_options(), control, home, next, catch_up_projector })
     }
 
     /// Records folded so far.
     pub(super) fn folded(&self) -> u64 {
-        self.follower.folded
+        self.catch_up_projector.folded
     }
 
     /// Follows the live generation until it is near.
     pub(super) async fn catch_up(&mut self) -> Result<(), RebuildError> {
         loop {
-            let live = self.follower.live_position(self.control.connection()).await?;
-            if self.follower.fold_to(&live, Some(&mut self.control)).await? <= NEAR {
+            let live = self.catch_up_projector.live_position(self.control.connection()).await?;
+            if self.catch_up_projector.fold_to(&live, Some(&mut self.control)).await? <= NEAR {
                 return Ok(());
             }
         }
@@ -60,8 +61,8 @@ impl Builder {
     async fn meet(&mut self) -> Result<Transaction<'_, Postgres>, RebuildError> {
         self.catch_up().await?;
         let mut paused = self.control.pause(&self.home, &self.next).await?;
-        let live = self.follower.live_position(&mut paused).await?;
-        self.follower.fold_to(&live, None).await?;
+        let live = self.catch_up_projector.live_position(&mut paused).await?;
+        self.catch_up_projector.fold_to(&live, None).await?;
         Ok(paused)
     }
 

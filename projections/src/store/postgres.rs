@@ -26,9 +26,9 @@ use super::{Advance, Batch, Committed, Store, StoreError};
 use crate::by_keys;
 use crate::columns::int;
 use crate::generations::{self, State};
-use crate::progress::{CHANNEL, Progress};
+use crate::notifications::{CHANNEL, CommitNotification};
 use advance::advance;
-use ranking::Touched;
+use ranking::AffectedArtists;
 use recent::RecentVideos;
 
 /// The first half of the advisory lock's key, so that it meets no other use: "anb1" for the live
@@ -210,9 +210,9 @@ impl PostgresStore {
         let mut tx = self.connection().await?.begin().await.map_err(from_sqlx)?;
         let generation = advance(&mut tx, batch, tenure).await?.map(|current| current + 1);
         write::all(&mut tx, batch).await.map_err(from_sqlx)?;
-        announce(&mut tx, batch, generation, tenure.writes).await.map_err(from_sqlx)?;
+        notify_processes(&mut tx, batch, generation, tenure.writes).await.map_err(from_sqlx)?;
         tx.commit().await.map_err(from_sqlx)?;
-        Ok(Committed { generation: generation.and_then(|number| u64::try_from(number).ok()) })
+        Ok(Committed { ranking_revision: generation.and_then(|number| u64::try_from(number).ok()) })
     }
 }
 
@@ -262,7 +262,7 @@ pub(crate) async fn follow_on(
 ) -> Result<(), sqlx::Error> {
     let generation = ranking::current(connection).await?.max(live_until_now) + 1;
     ranking::begin_anew(connection, generation).await?;
-    let erased = Progress { erased: true, ..Progress::default() };
+    let erased = CommitNotification { erased: true, ..CommitNotification::default() };
     erased.notify(connection, CHANNEL).await
 }
 
@@ -283,7 +283,7 @@ async fn begin_trail(connection: &mut PgConnection, by: i64) -> Result<(), sqlx:
 }
 
 /// Tells everybody what the batch has brought: the ranking's new generation, if there is one.
-async fn announce(
+async fn notify_processes(
     connection: &mut PgConnection,
     batch: &Batch<'_>,
     generation: Option<i64>,
@@ -292,13 +292,13 @@ async fn announce(
     // Nobody listens to what nobody sees yet.
     let channel = if writes == State::Live { CHANNEL } else { "anb_building" };
     let reached = |advance: &Advance| Position { partition: advance.partition, offset: advance.to };
-    let progress = Progress {
-        generation: None,
+    let progress = CommitNotification {
+        ranking_revision: None,
         checkpoints: batch.advances.iter().map(reached).collect(),
         erased: !batch.changes.erased.is_empty(),
     };
     let Some(generation) = generation else { return progress.notify(connection, channel).await };
-    let touched = Touched::by(batch);
+    let touched = AffectedArtists::by(batch);
     if !batch.changes.stages.is_empty() {
         ranking::retire(connection, generation, &touched).await?;
     }

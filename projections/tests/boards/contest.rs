@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::ranking::Standing;
 use domain::text::place_key;
 use domain::{AccountId, Timestamp};
-use projections::boards::{Board, Boards, Change, Gathering, Page};
+use projections::boards::{Board, Boards, BoardsBuilder, Change, Page};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
@@ -59,11 +59,11 @@ impl Contest {
     }
 
     pub(crate) fn loaded(&self) -> Boards {
-        let mut gathering = Gathering::default();
+        let mut builder = BoardsBuilder::default();
         for (standing, place) in self.artists.values() {
-            gathering.add(*standing, PLACES[*place].0, PLACES[*place].1);
+            builder.add(*standing, PLACES[*place].0, PLACES[*place].1);
         }
-        gathering.into_boards(0)
+        builder.build(0)
     }
 
     pub(crate) fn somebody(&mut self) -> AccountId {

@@ -10,7 +10,7 @@ fn run(contest: &mut Contest, boards: &mut Boards, steps: usize, leaving: u32) {
     while left > 0 {
         let batch = (1 + left % 61).min(left);
         let changes: Vec<_> = (0..batch).map(|_| contest.step(leaving)).collect();
-        boards.apply(boards.generation() + 1, changes);
+        boards.apply(boards.ranking_revision() + 1, changes);
         left -= batch;
     }
 }

@@ -1,35 +1,35 @@
-//! Who reads while boards are written sees one generation, and nothing in between.
+//! Who reads while boards are written sees one revision, and nothing in between.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::AccountId;
 use domain::ranking::Standing;
-use projections::boards::{Board, Boards, Change, Gathering};
+use projections::boards::{Board, Boards, BoardsBuilder, Change};
 use projections::rankings::Rankings;
 use uuid::Uuid;
 
 use crate::boards::contest::time;
 
 const ARTISTS: u64 = 2_000;
-const GENERATIONS: u64 = 300;
+const REVISIONS: u64 = 300;
 
-/// In each generation all artists have the same sum of votes, in another order.
-fn standing(artist: u64, generation: u64) -> Standing {
+/// In each revision all artists have the same sum of votes, in another order.
+fn standing(artist: u64, ranking_revision: u64) -> Standing {
     let id = AccountId(Uuid::from_u128(u128::from(artist)));
-    let votes = (artist + generation * 7) % ARTISTS;
-    Standing { artist: id, votes, reached_at: time(generation as i64) }
+    let votes = (artist + ranking_revision * 7) % ARTISTS;
+    Standing { artist: id, votes, reached_at: time(ranking_revision as i64) }
 }
 
 fn first_boards() -> Boards {
-    let mut gathering = Gathering::default();
-    (0..ARTISTS).for_each(|artist| gathering.add(standing(artist, 0), "Lima", "Perú"));
-    gathering.into_boards(0)
+    let mut builder = BoardsBuilder::default();
+    (0..ARTISTS).for_each(|artist| builder.add(standing(artist, 0), "Lima", "Perú"));
+    builder.build(0)
 }
 
-fn changes(generation: u64) -> Vec<Change> {
+fn changes(ranking_revision: u64) -> Vec<Change> {
     let change = |artist| Change::Ranks {
-        standing: standing(artist, generation),
+        standing: standing(artist, ranking_revision),
         city: "Lima".to_owned(),
         country: "Perú".to_owned(),
     };
@@ -37,36 +37,36 @@ fn changes(generation: u64) -> Vec<Change> {
 }
 
 #[test]
-fn readers_see_whole_generations() {
+fn readers_see_whole_revisions() {
     let rankings = Rankings::default();
-    assert!(rankings.read(|_| ()).is_none() && rankings.edition().is_none());
+    assert!(rankings.read(|_| ()).is_none() && rankings.version().is_none());
     rankings.replace(first_boards());
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let readers: Vec<_> =
             (0..2).map(|_| scope.spawn(|| read_until(&done, &rankings))).collect();
-        for generation in 1..=GENERATIONS {
-            match generation % 50 {
-                0 => rankings.replace(reloaded(generation)),
-                _ => rankings.apply(generation, changes(generation)),
+        for ranking_revision in 1..=REVISIONS {
+            match ranking_revision % 50 {
+                0 => rankings.replace(reloaded(ranking_revision)),
+                _ => rankings.apply(ranking_revision, changes(ranking_revision)),
             }
-            let edition = rankings.edition().unwrap();
-            assert_eq!(edition.number, generation + 1, "one edition each");
+            let version = rankings.version().unwrap();
+            assert_eq!(version.number, ranking_revision + 1, "one version each");
         }
         done.store(true, Ordering::Relaxed);
         for reader in readers {
-            assert!(reader.join().unwrap() > 1, "a reader that saw one generation only");
+            assert!(reader.join().unwrap() > 1, "a reader that saw one revision only");
         }
     });
 }
 
-fn reloaded(generation: u64) -> Boards {
-    let mut gathering = Gathering::default();
-    (0..ARTISTS).for_each(|artist| gathering.add(standing(artist, generation), "Lima", "Perú"));
-    gathering.into_boards(generation)
+fn reloaded(ranking_revision: u64) -> Boards {
+    let mut builder = BoardsBuilder::default();
+    (0..ARTISTS).for_each(|artist| builder.add(standing(artist, ranking_revision), "Lima", "Perú"));
+    builder.build(ranking_revision)
 }
 
-/// Pages through the board again and again; says how many generations were seen.
+/// Pages through the board again and again; says how many revisions were seen.
 fn read_until(done: &AtomicBool, rankings: &Rankings) -> usize {
     let board = Board::of(Some("lima"), None);
     let mut seen = HashSet::new();
@@ -75,17 +75,17 @@ fn read_until(done: &AtomicBool, rankings: &Rankings) -> usize {
         let look = |boards: &Boards| {
             let pages = (0..20).flat_map(|page| boards.page(&board, page * 100, 100).artists);
             let rows: Vec<_> = pages.map(|ranked| (ranked.position, ranked.standing)).collect();
-            (boards.generation(), rows)
+            (boards.ranking_revision(), rows)
         };
-        let (_, (generation, rows)) = rankings.read(look).unwrap();
-        assert!(generation >= newest, "back in time");
-        newest = generation;
-        seen.insert(generation);
+        let (_, (ranking_revision, rows)) = rankings.read(look).unwrap();
+        assert!(ranking_revision >= newest, "back in time");
+        newest = ranking_revision;
+        seen.insert(ranking_revision);
         let mut expected: Vec<_> =
-            (0..ARTISTS).map(|artist| standing(artist, generation)).collect();
+            (0..ARTISTS).map(|artist| standing(artist, ranking_revision)).collect();
         expected.sort();
         let expected: Vec<_> = (1..).zip(expected).collect();
-        assert!(rows == expected, "generation {generation} is torn");
+        assert!(rows == expected, "revision {ranking_revision} is torn");
     }
     seen.len()
 }

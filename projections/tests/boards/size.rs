@@ -2,7 +2,7 @@
 
 use domain::AccountId;
 use domain::ranking::Standing;
-use projections::boards::{Boards, Change, Gathering};
+use projections::boards::{Boards, BoardsBuilder, Change};
 use uuid::Uuid;
 
 use crate::boards::contest::time;
@@ -29,12 +29,12 @@ fn bytes_each(boards: &Boards) -> f64 {
 
 #[test]
 fn an_artist_costs_less_than_fifty_bytes_per_board() {
-    let mut gathering = Gathering::default();
+    let mut builder = BoardsBuilder::default();
     for artist in 0..ARTISTS {
         let (city, country) = place(artist);
-        gathering.add(standing(artist, 0), &city, &country);
+        builder.add(standing(artist, 0), &city, &country);
     }
-    let mut boards = gathering.into_boards(0);
+    let mut boards = builder.build(0);
     let loaded = bytes_each(&boards);
     for round in 1..=2 {
         let changes = (0..ARTISTS).map(|artist| {

@@ -8,9 +8,9 @@ use infra::event_log::EventLog;
 use infra::event_log::envelope::Envelope;
 use infra::read_models::{AbandonedVideo, ReadModels};
 use infra::verdicts::VerdictDesk;
-use projections::lookup::PostgresLookup;
+use projections::read_models::PostgresReadModels;
 use projections::store::postgres::PostgresStore;
-use projections::{Erasures, Projector, progress};
+use projections::{ErasureEpoch, Projector, notifications};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -40,7 +40,7 @@ fn of_video(n: u128, event: domain::VideoEvent) -> Event {
 async fn an_erased_person_needs_no_originals_and_waits_for_nothing() {
     let pool = test_services::database().await;
     let log = MemoryLog::new(3);
-    let lookup = PostgresLookup::new(pool.clone());
+    let lookup = PostgresReadModels::new(pool.clone());
     // The first video of person 1 is published; so is that of person 2, who stays.
     let events = vec![
         registered(1),
@@ -79,19 +79,25 @@ async fn an_erased_person_needs_no_originals_and_waits_for_nothing() {
 async fn an_erasure_is_heard_of_and_so_is_a_time_of_deafness() {
     let pool = test_services::database().await;
     let log = MemoryLog::new(2);
-    let erasures = Erasures::default();
-    let lookup = Arc::new(PostgresLookup::new(pool.clone()));
+    let erasure_epoch = ErasureEpoch::default();
+    let lookup = Arc::new(PostgresReadModels::new(pool.clone()));
     let (desk, generation) = (VerdictDesk::new(8), watch::Sender::new(0));
-    tokio::spawn(progress::follow(pool.clone(), lookup, desk, generation, erasures.clone()));
-    assert!(!erasures.are_followed());
-    moved(&erasures, 0, "it listens: whatever was remembered before is void").await;
-    let listening = erasures.count();
+    tokio::spawn(notifications::follow(
+        pool.clone(),
+        lookup,
+        desk,
+        generation,
+        erasure_epoch.clone(),
+    ));
+    assert!(!erasure_epoch.is_followed());
+    moved(&erasure_epoch, 0, "it listens: whatever was remembered before is void").await;
+    let listening = erasure_epoch.current();
 
     fold(&pool, &log, 1, vec![registered(1), registered(2)]).await;
     fold(&pool, &log, 50, vec![erased(1)]).await;
-    moved(&erasures, listening, "an erasure").await;
-    assert!(erasures.are_followed());
-    assert_eq!(erasures.count(), listening + 1, "a registration is none");
+    moved(&erasure_epoch, listening, "an erasure").await;
+    assert!(erasure_epoch.is_followed());
+    assert_eq!(erasure_epoch.current(), listening + 1, "a registration is none");
 
     let cut: Vec<bool> = sqlx::query_scalar(
         "select pg_terminate_backend(pid) from pg_stat_activity
@@ -101,12 +107,12 @@ async fn an_erasure_is_heard_of_and_so_is_a_time_of_deafness() {
     .await
     .unwrap();
     assert_eq!(cut, [true]);
-    moved(&erasures, listening + 1, "it listens again").await;
+    moved(&erasure_epoch, listening + 1, "it listens again").await;
 }
 
-async fn moved(erasures: &Erasures, from: u64, what: &str) {
+async fn moved(erasure_epoch: &ErasureEpoch, from: u64, what: &str) {
     let moves = async {
-        while erasures.count() == from {
+        while erasure_epoch.current() == from {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

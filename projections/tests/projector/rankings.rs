@@ -6,8 +6,8 @@ use domain::{AccountId, Timestamp};
 use infra::event_log::Record;
 use projections::Projector;
 use projections::boards::{Board, Boards};
-use projections::rankings::{Follower, Rankings};
-use projections::rebuild::{Options, rebuild};
+use projections::rankings::{BoardsFollower, Rankings};
+use projections::rebuild::{RebuildOptions, rebuild};
 use projections::store::postgres::PostgresStore;
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -23,7 +23,7 @@ struct Scene {
     history: Vec<Record>,
     projector: Projector<PostgresStore>,
     rankings: Arc<Rankings>,
-    follower: Follower,
+    follower: BoardsFollower,
 }
 
 impl Scene {
@@ -33,7 +33,7 @@ impl Scene {
         let rankings = Arc::new(Rankings::default());
         Self {
             projector: projector(&pool, &log),
-            follower: Follower::new(pool.clone(), Arc::clone(&rankings)),
+            follower: BoardsFollower::new(pool.clone(), Arc::clone(&rankings)),
             history: history::records(seed, 600),
             rankings,
             pool,
@@ -91,7 +91,7 @@ impl Scene {
             (standing.artist.0, standing.votes as i64, standing.reached_at)
         };
         let (generation, page) =
-            self.look(|boards| (boards.generation(), boards.page(&Board::default(), 0, 100)));
+            self.look(|boards| (boards.ranking_revision(), boards.page(&Board::default(), 0, 100)));
         assert_eq!(page.artists.iter().map(row).collect::<Vec<_>>(), rows);
         assert_eq!(generation, head as u64);
     }
@@ -132,9 +132,9 @@ async fn the_boards_follow_by_what_has_changed() {
         .await
         .unwrap();
     scene.agree().await;
-    let edition = scene.rankings.edition();
+    let version = scene.rankings.version();
     scene.follow().await;
-    assert_eq!(scene.rankings.edition(), edition, "nothing new is no new edition");
+    assert_eq!(scene.rankings.version(), version, "nothing new is no new version");
 }
 
 #[tokio::test]
@@ -161,13 +161,13 @@ async fn a_rebuild_leaves_nobody_behind() {
 
     let log = Arc::clone(&scene.log);
     scene.projector = projector(&scene.pool, &log);
-    rebuild(&scene.pool, log, Options::default()).await.unwrap();
+    rebuild(&scene.pool, log, RebuildOptions::default()).await.unwrap();
     scene.follow().await;
     scene.agree().await;
     assert_eq!(scene.look(Boards::artists), before);
 
     let empty = MemoryLog::new(3);
-    let all_the_same = Options { accept_differences: true, ..Options::default() };
+    let all_the_same = RebuildOptions { accept_differences: true, ..RebuildOptions::default() };
     rebuild(&scene.pool, empty, all_the_same).await.unwrap();
     scene.follow().await;
     scene.agree().await;
@@ -188,7 +188,7 @@ async fn a_database_that_went_back_is_noticed_also_when_it_has_caught_up() {
              update ranking set votes = votes + 1 where votes is not null;",
         )
         .await;
-    let before = scene.look(Boards::generation);
+    let before = scene.look(Boards::ranking_revision);
     while generation(&scene.pool).await < before as i64 {
         scene.fold(1).await;
     }

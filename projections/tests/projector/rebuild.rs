@@ -6,7 +6,7 @@ use std::time::Duration;
 use projections::checksum::{Checksums, checksums};
 use projections::generations;
 use projections::rebuild::{
-    Options, RebuildError, Rebuilt, discard, keep_current, rebuild, switch_back,
+    RebuildError, RebuildOptions, Rebuilt, discard, keep_current, rebuild, switch_back,
 };
 use projections::store::Store;
 use projections::store::postgres::PostgresStore;
@@ -30,14 +30,14 @@ async fn folded(seed: u64) -> (PgPool, Arc<MemoryLog>, Checksums) {
 }
 
 async fn again(pool: &PgPool, log: &Arc<MemoryLog>) -> Result<Rebuilt, RebuildError> {
-    rebuild(pool, log.clone(), Options::default()).await
+    rebuild(pool, log.clone(), RebuildOptions::default()).await
 }
 
 /// Begins a rebuild, and ends it the hard way when it has folded so much.
 async fn killed_at(pool: &PgPool, log: &Arc<MemoryLog>, records: u64) {
     let progress = watch::Sender::default();
     let mut seen = progress.subscribe();
-    let options = Options { max_batch: 10, progress, ..Options::default() };
+    let options = RebuildOptions { max_batch: 10, progress, ..RebuildOptions::default() };
     let (of, by) = (pool.clone(), log.clone());
     let running = tokio::spawn(async move { rebuild(&of, by, options).await });
     seen.wait_for(|progress| progress.folded >= records).await.unwrap();
@@ -137,7 +137,7 @@ async fn what_differs_is_named_and_does_not_become_live_unasked() {
     assert!(!row.live && row.row.contains("0000b00"), "the vote itself: {difference}");
     assert_eq!(live_number(&pool).await, 1);
 
-    let all_the_same = Options { accept_differences: true, ..Options::default() };
+    let all_the_same = RebuildOptions { accept_differences: true, ..RebuildOptions::default() };
     let rebuilt = rebuild(&pool, log, all_the_same).await.unwrap();
     assert!(rebuilt.resumed && rebuilt.records == 0, "what was built is not built again");
     assert_eq!(&rebuilt.differences, differences);
@@ -165,7 +165,7 @@ async fn one_from_before_a_migration_is_not() {
     assert_eq!(rebuilt.checksums, live);
 
     migrate(&pool).await;
-    let back = switch_back(&pool, log, Options::default()).await.unwrap_err();
+    let back = switch_back(&pool, log, RebuildOptions::default()).await.unwrap_err();
     assert_eq!(back, RebuildError::NothingRetired);
 }
 
@@ -205,10 +205,10 @@ async fn what_was_live_before_can_be_again_and_has_not_missed_anything() {
     projector(&pool, &log).catch_up().await.unwrap();
     let live = checksums(&pool).await.unwrap();
 
-    let back = switch_back(&pool, log.clone(), Options::default()).await.unwrap();
+    let back = switch_back(&pool, log.clone(), RebuildOptions::default()).await.unwrap();
     assert_eq!((back.generation, back.retired, back.records), (1, 2, 200));
     assert_eq!(checksums(&pool).await.unwrap(), live);
-    let forth = switch_back(&pool, log, Options::default()).await.unwrap();
+    let forth = switch_back(&pool, log, RebuildOptions::default()).await.unwrap();
     assert_eq!((forth.generation, forth.records), (2, 0));
     discard(&pool).await.unwrap();
 }
@@ -231,7 +231,7 @@ async fn nobody_notices() {
             }
         })
     };
-    let options = || Options { max_batch: 50, ..Options::default() };
+    let options = || RebuildOptions { max_batch: 50, ..RebuildOptions::default() };
     let rebuilt = rebuild(&pool, log.clone(), options()).await.unwrap();
     assert_eq!(rebuilt.differences, []);
     switch_back(&pool, log.clone(), options()).await.unwrap();
@@ -251,7 +251,7 @@ async fn read_until(pool: PgPool, stop: CancellationToken) -> usize {
     while !stop.is_cancelled() {
         for sql in [
             "select count(*) from votes join videos using (video_id)",
-            "select count(*) from ranking left join people on account_id = artist_id",
+            "select count(*) from ranking left join visible_persons on account_id = artist_id",
             "select count(*) from accounts where exists (select from checkpoints)",
         ] {
             sqlx::query_scalar::<_, i64>(sql).fetch_one(&pool).await.unwrap();

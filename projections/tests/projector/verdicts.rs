@@ -8,10 +8,10 @@ use domain::{Event, EventId, Rejection, Verdict, VideoEvent};
 use infra::event_log::EventLog;
 use infra::event_log::envelope::Envelope;
 use infra::verdicts::{Decision, Decisions, VerdictDesk, VerdictLookup};
-use projections::lookup::PostgresLookup;
-use projections::progress;
+use projections::notifications;
+use projections::read_models::PostgresReadModels;
 use projections::store::postgres::PostgresStore;
-use projections::{Erasures, Projector};
+use projections::{ErasureEpoch, Projector};
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -67,17 +67,17 @@ async fn from_the_fold_in_the_same_process() {
 async fn from_the_rows_of_another_process() {
     let pool = test_services::database().await;
     let (log, desk) = (MemoryLog::new(2), VerdictDesk::new(100));
-    let lookup: Arc<dyn VerdictLookup> = Arc::new(PostgresLookup::new(pool.clone()));
+    let lookup: Arc<dyn VerdictLookup> = Arc::new(PostgresReadModels::new(pool.clone()));
     run_projector(&pool, &log, None);
     let generation = watch::Sender::new(0);
     let mut seen = generation.subscribe();
-    let erasures = Erasures::default();
-    tokio::spawn(progress::follow(
+    let erasure_epoch = ErasureEpoch::default();
+    tokio::spawn(notifications::follow(
         pool.clone(),
         lookup.clone(),
         desk.clone(),
         generation,
-        erasures,
+        erasure_epoch,
     ));
     let serving = desk.clone();
     tokio::spawn(async move { serving.serve(lookup, Duration::ZERO).await });

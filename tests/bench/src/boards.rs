@@ -17,8 +17,8 @@ use anyhow::{Context, Result, ensure};
 use domain::AccountId;
 use domain::ranking::Standing;
 use infra::database;
-use projections::boards::{Boards, Change, Gathering};
-use projections::rankings::{Follower, Rankings};
+use projections::boards::{Boards, BoardsBuilder, Change};
+use projections::rankings::{BoardsFollower, Rankings};
 use sqlx::PgPool;
 use test_services::OwnPostgres;
 use uuid::Uuid;
@@ -152,9 +152,9 @@ fn votes_on_all(artist: u64) -> impl Iterator<Item = Vec<u8>> {
 
 /// Votes per second in a contest whose artists are from nowhere, and only on the board of everybody.
 fn votes_on_one_board() -> Result<f64> {
-    let mut gathering = Gathering::default();
-    (0..ARTISTS).for_each(|n| gathering.add(standing(n, n), "", ""));
-    let mut boards = gathering.into_boards(0);
+    let mut builder = BoardsBuilder::default();
+    (0..ARTISTS).for_each(|n| builder.add(standing(n, n), "", ""));
+    let mut boards = builder.build(0);
     ensure!(boards.directory().len() == 1, "there are more boards than one");
     let from_nowhere = |Vote { standing, .. }| Change::Ranks {
         standing,
@@ -273,7 +273,7 @@ async fn load(pool: &PgPool) -> Result<f64> {
     .await?;
     let rankings = Arc::new(Rankings::default());
     let started = Instant::now();
-    Follower::new(pool.clone(), Arc::clone(&rankings)).catch_up().await?;
+    BoardsFollower::new(pool.clone(), Arc::clone(&rankings)).catch_up().await?;
     let seconds = started.elapsed().as_secs_f64();
     let artists = rankings.read(Boards::artists).map(|(_, artists)| artists as u64);
     ensure!(artists == Some(ARTISTS), "not all artists were loaded: {artists:?}");

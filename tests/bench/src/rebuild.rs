@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::FutureExt;
 use projections::checksum::checksums;
-use projections::rebuild::{self, Options, Rebuilt};
+use projections::rebuild::{self, RebuildOptions, Rebuilt};
 use test_services::OwnPostgres;
 use tokio::time::{interval, sleep, timeout};
 
@@ -56,7 +56,7 @@ pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Resu
     let (mut folds, mut rates, mut wholes, mut copies) = (vec![], vec![], vec![], vec![]);
     for _ in 0..ROUNDS {
         copies.push(rows as f64 / copy::all(&world.pool).await?.as_secs_f64());
-        let (rebuilt, folding, whole) = timed(&world, Options::default()).await?;
+        let (rebuilt, folding, whole) = timed(&world, RebuildOptions::default()).await?;
         folds.push(rows as f64 / folding.as_secs_f64());
         wholes.push(rows as f64 / whole.as_secs_f64());
         rates.push(rebuilt.records as f64 / folding.as_secs_f64());
@@ -69,7 +69,7 @@ pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Resu
     direct::fill(&small, SMALL).await?;
     direct::fold(&small).await?;
     let (rebuilt, folding, _) =
-        timed(&small, Options { max_batch: 1, ..Options::default() }).await?;
+        timed(&small, RebuildOptions { max_batch: 1, ..RebuildOptions::default() }).await?;
     let one_by_one = [rebuilt.records as f64 / folding.as_secs_f64()];
     let batched = Figure::rate("records, in batches (theirs: one by one)", &rates, &one_by_one);
     report.figure(&batched.with_floor(Floor::Ratio(OF_ONE_BY_ONE)))?;
@@ -87,7 +87,8 @@ async fn meanwhile(world: &World, report: &mut Report) -> Result<()> {
     let (mut during, mut before) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         before.push(votes(&server, &ballots, sleep(BEFORE).map(Ok)).await?);
-        let rebuilding = rebuild::rebuild(&world.pool, Arc::clone(&world.log), Options::default());
+        let rebuilding =
+            rebuild::rebuild(&world.pool, Arc::clone(&world.log), RebuildOptions::default());
         let rebuilding = async {
             let rebuilt = timeout(PATIENCE, rebuilding).await.context("it does not end")??;
             ensure!(rebuilt.differences.is_empty(), "{:?}", rebuilt.differences);
@@ -111,7 +112,7 @@ async fn votes(
 }
 
 /// Rebuilds, and says how long it folded, and how long it took with everything else.
-async fn timed(world: &World, options: Options) -> Result<(Rebuilt, Duration, Duration)> {
+async fn timed(world: &World, options: RebuildOptions) -> Result<(Rebuilt, Duration, Duration)> {
     let mut progress = options.progress.subscribe();
     let started = Instant::now();
     let watching = tokio::spawn(async move {

@@ -15,7 +15,7 @@ use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError};
 use infra::object_storage::local::LocalStorage;
 use infra::object_storage::{ByteStream, ObjectKey, ObjectStorage};
 use infra::verdicts::{Decisions, VerdictDesk};
-use projections::lookup::PostgresLookup;
+use projections::read_models::PostgresReadModels;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -107,7 +107,7 @@ impl GatedCommands {
     pub(crate) async fn sweep(&self, grace: Duration) -> Swept {
         let sweeper = Sweeper {
             log: Arc::clone(&self.env.log),
-            read_models: Arc::new(PostgresLookup::new(self.env.pool.clone())),
+            read_models: Arc::new(PostgresReadModels::new(self.env.pool.clone())),
             storage: Arc::clone(&self.store) as _,
             pool: self.env.pool.clone(),
             grace,
@@ -134,7 +134,7 @@ impl GatedCommands {
 }
 
 fn parts(env: &TestEnvironment, log: Arc<dyn EventLog>, store: &Arc<LocalStorage>) -> Parts {
-    let lookup = Arc::new(PostgresLookup::new(env.pool.clone()));
+    let lookup = Arc::new(PostgresReadModels::new(env.pool.clone()));
     Parts {
         decisions: Decisions::new(Arc::clone(&log), VerdictDesk::new(8)),
         log,

@@ -114,7 +114,7 @@ impl SimStore {
         drop(database);
         self.cluster.progressed.send_modify(|count| *count += 1);
         self.cluster.trace(|| format!("store {connection}: {}", description(batch)));
-        Ok(Committed { generation })
+        Ok(Committed { ranking_revision: generation })
     }
 }
 

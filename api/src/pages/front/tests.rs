@@ -10,7 +10,7 @@ use http::header::{
 use http::{HeaderName, HeaderValue};
 use http_body_util::BodyExt;
 use infra::config::CorsOrigins;
-use projections::boards::Gathering;
+use projections::boards::BoardsBuilder;
 use projections::rankings::Rankings;
 use sqlx::PgPool;
 use tower::ServiceExt;
@@ -28,7 +28,7 @@ const BYTES: u64 = 1 << 20;
 struct Scene {
     hall: Arc<Hall>,
     rankings: Arc<Rankings>,
-    erasures: Erasures,
+    erasures: ErasureEpoch,
     routes: Router,
 }
 
@@ -40,15 +40,15 @@ struct Shown {
 }
 
 async fn shown(State(shown): State<Shown>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let edition = shown.queries.edition()?;
+    let edition = shown.queries.boards_version()?;
     let load = move || async move { Page::render(edition.number, &"content".repeat(1_000)) };
     Ok(shown.pages.get(edition, (), load).await?.answer(&headers, shown.audience))
 }
 
 impl Scene {
     fn new(origins: &CorsOrigins, ttl: Duration) -> Self {
-        let (rankings, erasures) = (Arc::new(Rankings::default()), Erasures::default());
-        rankings.replace(Gathering::default().into_boards(0));
+        let (rankings, erasures) = (Arc::new(Rankings::default()), ErasureEpoch::default());
+        rankings.replace(BoardsBuilder::default().build(0));
         let pool = PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nothing").unwrap();
         let queries = Queries::new(pool, Arc::clone(&rankings), erasures.clone());
         let any_origin = *origins == CorsOrigins::Any;
@@ -177,13 +177,13 @@ async fn nothing_goes_out_that_does_not_hold() {
     let scene = Scene::new(&CorsOrigins::Any, TTL);
     scene.routed(&get(PAGE)).await;
     assert!(scene.ready(&get(PAGE)).is_some());
-    scene.erasures.note();
+    scene.erasures.advance();
     assert!(scene.ready(&get(PAGE)).is_none(), "no page outlives an erasure");
 
     scene.routed(&get(PAGE)).await;
     assert!(scene.ready(&get(PAGE)).is_some());
     let replaced = Instant::now();
-    scene.rankings.replace(Gathering::default().into_boards(0));
+    scene.rankings.replace(BoardsBuilder::default().build(0));
     assert!(scene.ready(&get(PAGE)).is_none(), "there is a newer edition");
     // The one before, while the new one is being rendered: it is shown, and not kept.
     scene.routed(&get(PAGE)).await;

@@ -65,7 +65,7 @@ pub(crate) async fn videos(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let wanted = parse(&uri)?;
-    let edition = state.app.queries.edition()?;
+    let edition = state.app.queries.boards_version()?;
     let pages = state.public_videos.clone();
     let key = wanted.clone();
     let load = move || async move { render(&state, edition.number, &wanted).await };

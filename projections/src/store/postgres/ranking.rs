@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use crate::columns::big;
-use crate::progress::{CHANNEL, Progress};
+use crate::notifications::{CHANNEL, CommitNotification};
 use crate::store::Batch;
 
 /// So many generations are kept in the trail. A reader that falls behind further reads the whole
@@ -22,14 +22,14 @@ pub(crate) async fn current(connection: &mut PgConnection) -> Result<i64, sqlx::
 
 /// The artists whose standing a batch changes.
 #[derive(Default)]
-pub(super) struct Touched {
+pub(super) struct AffectedArtists {
     /// Their account or one of their videos has come to another stage: they are counted anew.
     recounted: BTreeSet<AccountId>,
     /// All that has happened to the others: so many votes, the last of them at that time.
     voted: BTreeMap<AccountId, (u64, Timestamp)>,
 }
 
-impl Touched {
+impl AffectedArtists {
     pub(super) fn by(batch: &Batch<'_>) -> Self {
         let (contest, changes) = (batch.contest, batch.changes);
         let mut recounted: BTreeSet<AccountId> = changes.erased.iter().map(|key| key.1).collect();
@@ -73,11 +73,12 @@ impl Touched {
 pub(super) async fn publish(
     connection: &mut PgConnection,
     generation: i64,
-    touched: &Touched,
-    progress: Progress,
+    touched: &AffectedArtists,
+    progress: CommitNotification,
     channel: &str,
 ) -> Result<(), sqlx::Error> {
-    let progress = Progress { generation: u64::try_from(generation).ok(), ..progress };
+    let progress =
+        CommitNotification { ranking_revision: u64::try_from(generation).ok(), ..progress };
     sqlx::query(PUBLISH)
         .bind(generation)
         .bind(touched.recounted())
@@ -132,7 +133,7 @@ const PUBLISH: &str = "
 pub(super) async fn retire(
     connection: &mut PgConnection,
     generation: i64,
-    touched: &Touched,
+    touched: &AffectedArtists,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update ranking set votes = null, reached_at = null, generation = $2
@@ -154,5 +155,12 @@ pub(super) async fn begin_anew(
     generation: i64,
 ) -> Result<(), sqlx::Error> {
     sqlx::query("delete from ranking_changes").execute(&mut *connection).await?;
-    publish(connection, generation, &Touched::default(), Progress::default(), CHANNEL).await
+    publish(
+        connection,
+        generation,
+        &AffectedArtists::default(),
+        CommitNotification::default(),
+        CHANNEL,
+    )
+    .await
 }

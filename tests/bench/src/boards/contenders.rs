@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use domain::AccountId;
 use domain::ranking::Standing;
 use indexset::BTreeSet;
-use projections::boards::{Board, Boards, Change, Gathering};
+use projections::boards::{Board, Boards, BoardsBuilder, Change};
 
 /// An artist's new standing. Places are numbers.
 pub(super) struct Vote {
@@ -38,12 +38,12 @@ impl Contender for Boards {
     type Generation = Vec<Change>;
 
     fn load(artists: impl Iterator<Item = Vote>) -> Self {
-        let mut gathering = Gathering::default();
+        let mut builder = BoardsBuilder::default();
         for Vote { standing, city, country } in artists {
             let (city, country) = names(city, country);
-            gathering.add(standing, &city, &country);
+            builder.add(standing, &city, &country);
         }
-        gathering.into_boards(0)
+        builder.build(0)
     }
 
     fn position(&self, artist: AccountId) -> u64 {
@@ -67,7 +67,7 @@ impl Contender for Boards {
     }
 
     fn apply(&mut self, generation: Vec<Change>) {
-        self.apply(self.generation() + 1, generation);
+        self.apply(self.ranking_revision() + 1, generation);
     }
 }
 

@@ -49,14 +49,14 @@ pub(crate) async fn around(
     query.finish()?;
     let artist = path.or(ApiError::ArtistUnknown)?;
 
-    let edition = state.app.queries.edition()?;
+    let edition = state.app.queries.boards_version()?;
     let view = View::Around { board: board.clone(), artist, size };
     let pages = state.rankings.clone();
     let load = move || async move {
         let found = state.app.queries.ranking_around(&board, artist, size).await?;
         let found = found.ok_or(ApiError::ArtistUnknown)?;
         let rankings = found.artists.into_iter().map(Row::from).collect();
-        Page::render(found.edition, &Neighbours { rankings, total: found.total })
+        Page::render(found.version, &Neighbours { rankings, total: found.total })
     };
     Ok(pages.get(edition, view, load).await?.answer(&headers, Audience::Public))
 }

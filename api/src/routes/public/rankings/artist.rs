@@ -7,7 +7,7 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use domain::AccountId;
 use http::HeaderMap;
-use projections::boards::Place;
+use projections::boards::BoardPosition;
 use projections::queries::ArtistStanding;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -60,8 +60,8 @@ impl From<ArtistStanding> for Standing {
     }
 }
 
-impl From<Place> for BoardPlace {
-    fn from(place: Place) -> Self {
+impl From<BoardPosition> for BoardPlace {
+    fn from(place: BoardPosition) -> Self {
         Self {
             city: place.city.as_deref().map(str::to_owned),
             country: place.country.as_deref().map(str::to_owned),
@@ -93,11 +93,11 @@ pub(crate) async fn artist(
 
 /// The page of an artist's standing.
 pub(crate) async fn page(state: Shared, artist: AccountId) -> Result<Arc<Kept>, ApiError> {
-    let edition = state.app.queries.edition()?;
+    let edition = state.app.queries.boards_version()?;
     let pages = state.rankings.clone();
     let load = move || async move {
         let found = state.app.queries.standing(artist).await?.ok_or(ApiError::ArtistUnknown)?;
-        Page::render(found.edition, &Standing::from(found))
+        Page::render(found.version, &Standing::from(found))
     };
     pages.get(edition, View::Artist(artist), load).await
 }

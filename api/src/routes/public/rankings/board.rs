@@ -50,7 +50,7 @@ pub(crate) async fn rankings(
     let board = query.board();
     query.finish()?;
 
-    let edition = state.app.queries.edition()?;
+    let edition = state.app.queries.boards_version()?;
     let view = View::Page { board: board.clone(), paging };
     let pages = state.rankings.clone();
     let load = move || async move { render(&state, &board, paging).await };
@@ -66,5 +66,5 @@ async fn render(state: &AppState, board: &Board, paging: Paging) -> Result<Page,
         page_size: paging.page_size.into(),
         total_pages: paging.total_pages(found.total),
     };
-    Page::render(found.edition, &content)
+    Page::render(found.version, &content)
 }

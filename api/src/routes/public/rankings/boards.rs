@@ -68,7 +68,7 @@ pub(crate) async fn boards(
     let paging = query.paging(20);
     query.finish()?;
 
-    let edition = state.app.queries.edition()?;
+    let edition = state.app.queries.boards_version()?;
     let pages = state.rankings.clone();
     let load = move || async move { render(&state, paging) };
     let finished = pages.get(edition, View::Boards(paging), load).await?;

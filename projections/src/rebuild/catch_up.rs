@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::sync::watch;
 
 use super::control::Control;
-use super::{Options, Progress, RebuildError};
+use super::{RebuildError, RebuildOptions, RebuildProgress};
 use crate::generations::Generation;
 use crate::projector::Projector;
 use crate::store::postgres::PostgresStore;
@@ -17,23 +17,23 @@ use crate::store::postgres::PostgresStore;
 /// How often it is noted for others how far it has come.
 const NOTED: Duration = Duration::from_secs(1);
 
-pub(super) struct Follower {
+pub(super) struct CatchUpProjector {
     log: Arc<dyn EventLog>,
     projector: Projector<PostgresStore>,
     generation: i64,
-    progress: watch::Sender<Progress>,
+    progress: watch::Sender<RebuildProgress>,
     noted: Instant,
     /// Records folded so far.
     pub(super) folded: u64,
 }
 
-impl Follower {
+impl CatchUpProjector {
     pub(super) fn new(
         options: Arc<PgConnectOptions>,
         log: Arc<dyn EventLog>,
         home: &str,
         next: &Generation,
-        Options { max_batch, progress, .. }: Options,
+        RebuildOptions { max_batch, progress, .. }: RebuildOptions,
     ) -> Self {
         let store = PostgresStore::building(options, &format!("{},{home}", next.schema()));
         let projector = Projector::new(Arc::clone(&log), store, None, watch::Sender::new(0));
@@ -76,7 +76,11 @@ impl Follower {
             let records = replay.next().await?;
             self.folded += records.unwrap_or_default() as u64;
             let folded = target.saturating_sub(replay.left());
-            self.progress.send_replace(Progress { generation: self.generation, folded, target });
+            self.progress.send_replace(RebuildProgress {
+                generation: self.generation,
+                folded,
+                target,
+            });
             if let Some(control) = &mut notes
                 && (records.is_none() || self.noted.elapsed() > NOTED)
             {

@@ -12,19 +12,22 @@ use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use crate::columns::{big, int};
-use crate::gather::{Gather, NO_ANSWER};
+use crate::query_batcher::{NO_ANSWER, QueryBatcher};
 
 /// The read models in Postgres, for those who only ask.
 #[derive(Clone)]
-pub struct PostgresLookup {
+pub struct PostgresReadModels {
     pool: PgPool,
-    videos: Arc<Gather<VideoId, VideoFacts, LookupError>>,
+    videos: Arc<QueryBatcher<VideoId, VideoFacts, LookupError>>,
 }
 
-impl PostgresLookup {
+impl PostgresReadModels {
     /// Asks through `pool`.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, videos: Arc::new(Gather::new("videos", LookupError(NO_ANSWER.to_owned()))) }
+        Self {
+            pool,
+            videos: Arc::new(QueryBatcher::new("videos", LookupError(NO_ANSWER.to_owned()))),
+        }
     }
 }
 
@@ -37,7 +40,7 @@ fn unsigned(number: i64) -> Result<u64, LookupError> {
 }
 
 #[async_trait]
-impl VerdictLookup for PostgresLookup {
+impl VerdictLookup for PostgresReadModels {
     async fn verdicts(
         &self,
         events: &[(Position, Awaited)],
@@ -120,7 +123,7 @@ macro_rules! video {
 }
 
 #[async_trait]
-impl ReadModels for PostgresLookup {
+impl ReadModels for PostgresReadModels {
     async fn account_by_email(
         &self,
         email: &EmailKey,
@@ -143,7 +146,7 @@ impl ReadModels for PostgresLookup {
     }
 
     async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError> {
-        self.videos.ask(video, |videos| self.videos_among(videos)).await
+        self.videos.load(video, |videos| self.videos_among(videos)).await
     }
 
     async fn videos_of(&self, owner: AccountId) -> Result<Vec<(VideoId, VideoFacts)>, LookupError> {
@@ -212,7 +215,7 @@ impl ReadModels for PostgresLookup {
     }
 }
 
-impl PostgresLookup {
+impl PostgresReadModels {
     async fn videos_among(
         &self,
         videos: Vec<VideoId>,

@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnection, PgListener};
 use tokio::sync::watch;
 
-use crate::Erasures;
+use crate::ErasureEpoch;
 
 pub(crate) const CHANNEL: &str = "anb_projection";
 const RECONNECT: Duration = Duration::from_millis(500);
@@ -20,9 +20,10 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// What a committed batch tells the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// The ranking's new generation, if it changed.
-    pub generation: Option<u64>,
+pub struct CommitNotification {
+    /// The ranking's new revision, if it changed.
+    #[serde(rename = "generation")] // its name on the wire
+    pub ranking_revision: Option<u64>,
     /// The checkpoints that moved, and where they stand now.
     pub checkpoints: Vec<Position>,
     /// Whether accounts were erased.
@@ -30,10 +31,10 @@ pub struct Progress {
     pub erased: bool,
 }
 
-impl Progress {
+impl CommitNotification {
     /// What is known once `news` has come, too.
     fn learn(&mut self, news: Self) {
-        self.generation = news.generation.or(self.generation);
+        self.ranking_revision = news.ranking_revision.or(self.ranking_revision);
         for new in news.checkpoints {
             self.checkpoints.retain(|old| old.partition != new.partition);
             self.checkpoints.push(new);
@@ -60,18 +61,19 @@ impl Progress {
     }
 }
 
-/// Listens for ever: moves the desk's checkpoints and the ranking's generation as projectors, here
-/// or elsewhere, commit, and notes erasures. After a lost connection it reads where things stand, and
+/// Listens for ever: moves the desk's checkpoints and the ranking's revision as projectors, here
+/// or elsewhere, commit, and notes erasure_epoch. After a lost connection it reads where things stand, and
 /// takes for granted that somebody was erased meanwhile, so nothing is missed.
 pub async fn follow(
     pool: PgPool,
     lookup: Arc<dyn VerdictLookup>,
     desk: Arc<VerdictDesk>,
-    generation: watch::Sender<u64>,
-    erasures: Erasures,
+    ranking_revision: watch::Sender<u64>,
+    erasure_epoch: ErasureEpoch,
 ) {
     loop {
-        let listened = listen(&pool, lookup.as_ref(), &desk, &generation, &erasures).await;
+        let listened =
+            listen(&pool, lookup.as_ref(), &desk, &ranking_revision, &erasure_epoch).await;
         if let Err(error) = listened {
             tracing::warn!(%error, "cannot follow the projection, trying again");
         }
@@ -83,21 +85,21 @@ async fn listen(
     pool: &PgPool,
     lookup: &dyn VerdictLookup,
     desk: &VerdictDesk,
-    generation: &watch::Sender<u64>,
-    erasures: &Erasures,
+    ranking_revision: &watch::Sender<u64>,
+    erasure_epoch: &ErasureEpoch,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut listener = PgListener::connect_with(pool).await?;
     // A new connection that it makes by itself would listen on as if nothing had been missed.
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
     // Whatever was committed before we listened would otherwise go unnoticed.
-    erasures.note();
+    erasure_epoch.advance();
     let mut known = standing(pool, lookup).await?;
     // Not raised: after a crash the database may have gone back, and then somebody must look.
-    generation.send_replace(known.generation.unwrap_or_default());
-    pass_on(&known, desk, generation);
+    ranking_revision.send_replace(known.ranking_revision.unwrap_or_default());
+    pass_on(&known, desk, ranking_revision);
     loop {
-        erasures.followed();
+        erasure_epoch.confirm_followed();
         let Ok(notification) = tokio::time::timeout(QUIET, listener.try_recv()).await else {
             let now = standing(pool, lookup).await?;
             if now != known {
@@ -106,12 +108,12 @@ async fn listen(
             continue;
         };
         let Some(notification) = notification? else { return Ok(()) };
-        let progress: Progress = serde_json::from_str(notification.payload())?;
+        let progress: CommitNotification = serde_json::from_str(notification.payload())?;
         // Before anybody is told a verdict, so that whoever asks next sees what it did.
         if progress.erased {
-            erasures.note();
+            erasure_epoch.advance();
         }
-        pass_on(&progress, desk, generation);
+        pass_on(&progress, desk, ranking_revision);
         known.learn(progress);
     }
 }
@@ -120,27 +122,35 @@ async fn listen(
 async fn standing(
     pool: &PgPool,
     lookup: &dyn VerdictLookup,
-) -> Result<Progress, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<CommitNotification, Box<dyn std::error::Error + Send + Sync>> {
     let mut checkpoints = lookup.checkpoints().await?;
     // A new partition is claimed without a word: nothing of it is folded, so nobody waits for it.
     checkpoints.retain(|checkpoint| checkpoint.offset > 0);
-    let generation: i64 =
+    let ranking_revision: i64 =
         sqlx::query_scalar("select generation from ranking_head").fetch_one(pool).await?;
-    Ok(Progress { generation: Some(u64::try_from(generation)?), checkpoints, erased: false })
+    Ok(CommitNotification {
+        ranking_revision: Some(u64::try_from(ranking_revision)?),
+        checkpoints,
+        erased: false,
+    })
 }
 
-fn pass_on(progress: &Progress, desk: &VerdictDesk, generation: &watch::Sender<u64>) {
-    if let Some(new) = progress.generation {
-        raise(generation, new);
+fn pass_on(
+    progress: &CommitNotification,
+    desk: &VerdictDesk,
+    ranking_revision: &watch::Sender<u64>,
+) {
+    if let Some(new) = progress.ranking_revision {
+        raise(ranking_revision, new);
     }
     for checkpoint in &progress.checkpoints {
         desk.advance(checkpoint.partition, checkpoint.offset);
     }
 }
 
-/// Notifications of different projectors may arrive late: the newest generation stands.
-pub fn raise(generation: &watch::Sender<u64>, new: u64) {
-    generation.send_if_modified(|current| {
+/// Notifications of different projectors may arrive late: the newest revision stands.
+pub fn raise(ranking_revision: &watch::Sender<u64>, new: u64) {
+    ranking_revision.send_if_modified(|current| {
         let newer = new > *current;
         *current = new.max(*current);
         newer
@@ -150,12 +160,12 @@ pub fn raise(generation: &watch::Sender<u64>, new: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lookup::PostgresLookup;
+    use crate::read_models::PostgresReadModels;
 
     #[tokio::test]
     async fn a_partition_of_which_nothing_is_folded_is_no_news() {
         let pool = test_services::database().await;
-        let lookup = PostgresLookup::new(pool.clone());
+        let lookup = PostgresReadModels::new(pool.clone());
         let before = standing(&pool, &lookup).await.unwrap();
         let claimed = "insert into checkpoints (partition, next_offset) values (0, 0), (1, 7)";
         sqlx::query(claimed).execute(&pool).await.unwrap();

@@ -18,9 +18,9 @@ const CUT_OFF: Duration = Duration::from_secs(6);
 /// the commit. So nothing remembered outlives the note, also if it was on its way meanwhile.
 ///
 /// In a process that is cut off from the database nothing is noted, so what is remembered there holds
-/// only for a while: see [`Self::are_followed`].
+/// only for a while: see [`Self::is_followed`].
 #[derive(Clone, Debug)]
-pub struct Erasures(Arc<News>);
+pub struct ErasureEpoch(Arc<News>);
 
 #[derive(Debug)]
 struct News {
@@ -30,32 +30,32 @@ struct News {
     heard: AtomicU64,
 }
 
-impl Default for Erasures {
+impl Default for ErasureEpoch {
     fn default() -> Self {
         let (count, heard) = (AtomicU64::new(0), AtomicU64::new(0));
         Self(Arc::new(News { count, began: Instant::now(), heard }))
     }
 }
 
-impl Erasures {
+impl ErasureEpoch {
     /// Everything that is remembered under another count is void.
-    pub fn count(&self) -> u64 {
+    pub fn current(&self) -> u64 {
         self.0.count.load(Ordering::Acquire)
     }
 
     /// Somebody was erased, or may have been while nobody told us.
-    pub fn note(&self) {
+    pub fn advance(&self) {
         self.0.count.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Whether this process hears of erasures, so that the count is all that matters.
-    pub fn are_followed(&self) -> bool {
+    pub fn is_followed(&self) -> bool {
         let heard = self.0.heard.load(Ordering::Acquire);
         heard > 0 && self.now().saturating_sub(heard) < CUT_OFF.as_millis() as u64
     }
 
     /// Whatever was committed before the newest thing that was heard has been noted.
-    pub fn followed(&self) {
+    pub fn confirm_followed(&self) {
         self.0.heard.store(self.now().max(1), Ordering::Release);
     }
 

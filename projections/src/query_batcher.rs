@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 pub(crate) const NO_ANSWER: &str = "no answer in time";
 
 /// Gathers questions of one kind. Each request that is let in has one at a time.
-pub(crate) struct Gather<Q, A, E> {
+pub(crate) struct QueryBatcher<Q, A, E> {
     /// A word for metrics.
     kind: &'static str,
     /// The error of a query that takes longer than [`PATIENCE`].
@@ -33,7 +33,7 @@ struct Waiting<Q, A, E> {
     answer: oneshot::Sender<Result<Option<A>, E>>,
 }
 
-impl<Q: Copy + Eq + Hash, A: Clone, E: Clone> Gather<Q, A, E> {
+impl<Q: Copy + Eq + Hash, A: Clone, E: Clone> QueryBatcher<Q, A, E> {
     pub(crate) fn new(kind: &'static str, late: E) -> Self {
         Self { kind, late, waiting: Mutex::default(), turn: tokio::sync::Mutex::default() }
     }
@@ -43,7 +43,7 @@ impl<Q: Copy + Eq + Hash, A: Clone, E: Clone> Gather<Q, A, E> {
     ///
     /// # Errors
     /// What the query says, or that it was late, to all who shared it.
-    pub(crate) async fn ask<F>(
+    pub(crate) async fn load<F>(
         &self,
         question: Q,
         query: impl Fn(Vec<Q>) -> F,
@@ -100,7 +100,7 @@ mod tests {
 
     /// Answers even numbers with their half, one query for each permit; remembers what it was asked.
     struct Database {
-        gather: Gather<u32, u32, &'static str>,
+        batcher: QueryBatcher<u32, u32, &'static str>,
         asked: Mutex<Vec<Vec<u32>>>,
         permits: Semaphore,
     }
@@ -108,14 +108,14 @@ mod tests {
     impl Database {
         fn new(permits: usize) -> Arc<Self> {
             Arc::new(Self {
-                gather: Gather::new("test", "late"),
+                batcher: QueryBatcher::new("test", "late"),
                 asked: Mutex::default(),
                 permits: Semaphore::new(permits),
             })
         }
 
-        async fn ask(self: Arc<Self>, question: u32) -> Result<Option<u32>, &'static str> {
-            self.gather.ask(question, |questions| self.query(questions)).await
+        async fn load(self: Arc<Self>, question: u32) -> Result<Option<u32>, &'static str> {
+            self.batcher.load(question, |questions| self.query(questions)).await
         }
 
         async fn query(&self, mut questions: Vec<u32>) -> Result<HashMap<u32, u32>, &'static str> {
@@ -145,11 +145,11 @@ mod tests {
     #[tokio::test]
     async fn those_that_come_meanwhile_share_the_next_query() {
         let database = Database::new(0);
-        let first = tokio::spawn(Arc::clone(&database).ask(2));
+        let first = tokio::spawn(Arc::clone(&database).load(2));
         until(|| !database.asked().is_empty()).await;
         let others: Vec<_> =
-            [4, 5, 4].map(|q| tokio::spawn(Arc::clone(&database).ask(q))).into_iter().collect();
-        until(|| database.gather.lock().len() == 3).await;
+            [4, 5, 4].map(|q| tokio::spawn(Arc::clone(&database).load(q))).into_iter().collect();
+        until(|| database.batcher.lock().len() == 3).await;
         database.permits.add_permits(2);
         assert_eq!(first.await.unwrap(), Ok(Some(1)));
         let mut answers = Vec::new();
@@ -163,24 +163,24 @@ mod tests {
     #[tokio::test]
     async fn who_shares_a_query_shares_its_failure_and_the_next_one_is_another() {
         let database = Database::new(0);
-        let first = tokio::spawn(Arc::clone(&database).ask(2));
+        let first = tokio::spawn(Arc::clone(&database).load(2));
         until(|| !database.asked().is_empty()).await;
-        let unlucky = [13, 8].map(|q| tokio::spawn(Arc::clone(&database).ask(q)));
-        until(|| database.gather.lock().len() == 2).await;
+        let unlucky = [13, 8].map(|q| tokio::spawn(Arc::clone(&database).load(q)));
+        until(|| database.batcher.lock().len() == 2).await;
         database.permits.add_permits(3);
         first.await.unwrap().unwrap();
         for unlucky in unlucky {
             assert_eq!(unlucky.await.unwrap(), Err("bad luck"));
         }
-        assert_eq!(database.ask(8).await, Ok(Some(4)));
+        assert_eq!(database.load(8).await, Ok(Some(4)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_query_without_an_answer_holds_nobody_up_for_long() {
         let database = Database::new(0);
-        let first = tokio::spawn(Arc::clone(&database).ask(2));
+        let first = tokio::spawn(Arc::clone(&database).load(2));
         until(|| !database.asked().is_empty()).await;
-        let second = tokio::spawn(Arc::clone(&database).ask(4));
+        let second = tokio::spawn(Arc::clone(&database).load(4));
         assert_eq!(first.await.unwrap(), Err("late"));
         database.permits.add_permits(1);
         assert_eq!(second.await.unwrap(), Ok(Some(2)));
@@ -189,10 +189,10 @@ mod tests {
     #[tokio::test]
     async fn those_whom_somebody_asked_for_ask_again_when_they_go_away() {
         let database = Database::new(0);
-        let first = tokio::spawn(Arc::clone(&database).ask(2));
+        let first = tokio::spawn(Arc::clone(&database).load(2));
         until(|| !database.asked().is_empty()).await;
-        let others = [4, 6].map(|q| tokio::spawn(Arc::clone(&database).ask(q)));
-        until(|| database.gather.lock().len() == 2).await;
+        let others = [4, 6].map(|q| tokio::spawn(Arc::clone(&database).load(q)));
+        until(|| database.batcher.lock().len() == 2).await;
         // The client of the first hangs up; then that of whoever took the turn.
         first.abort();
         until(|| database.asked().len() == 2).await;

@@ -76,7 +76,7 @@ async fn change(world: &World, email: &str, change: RoleChange) -> Result<()> {
     let mut background = JoinSet::new();
     common.spawn_into(&mut background, world, Duration::ZERO);
     let lookup = Arc::clone(&common.lookup) as _;
-    let known = Operators::new(world.pool(), common.decisions, lookup, PATIENCE).await?;
+    let known = Operators::new(world.pool(), common.submitter, lookup, PATIENCE).await?;
     let (now, before, soon) = match change {
         RoleChange::Grant => ("is an operator now", "is an operator already", "will be one"),
         RoleChange::Revoke => ("is no operator any more", "was no operator", "will be none"),

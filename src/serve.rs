@@ -18,7 +18,6 @@ use api::{Api, App, Disconnect};
 use commands::{CommandSettings, Commands, Sweeper};
 use infra::config::{Role, ServeArgs, Settings};
 use infra::telemetry;
-use infra::verdicts::{Decisions, VerdictDesk};
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::projector::Projector;
 use projections::queries::Queries;
@@ -86,7 +85,7 @@ pub(crate) struct Service {
 pub(crate) struct Common {
     desk: Arc<VerdictDesk>,
     pub(crate) lookup: Arc<PostgresReadModels>,
-    pub(crate) decisions: Decisions,
+    pub(crate) submitter: EventSubmitter,
     ranking_revision: watch::Sender<u64>,
     erasures: ErasureEpoch,
 }
@@ -238,7 +237,7 @@ impl Common {
         let desk = VerdictDesk::new(DESK_PLACES);
         Self {
             lookup: Arc::new(PostgresReadModels::new(world.pool().clone())),
-            decisions: Decisions::new(Arc::clone(&world.log), Arc::clone(&desk)),
+            submitter: EventSubmitter::new(Arc::clone(&world.log), Arc::clone(&desk)),
             ranking_revision: watch::Sender::new(0),
             erasures: ErasureEpoch::default(),
             desk,
@@ -310,7 +309,7 @@ impl Common {
         let pool = world.pool().clone();
         let parts = commands::Parts {
             log: Arc::clone(&world.log),
-            decisions: self.decisions,
+            submitter: self.submitter,
             read_models: Arc::clone(&self.lookup) as _,
             verdicts: self.lookup,
             storage: Arc::clone(&storage.objects),

@@ -1,9 +1,9 @@
 //! Deleting a video.
 
 use domain::event::Deleted;
-use domain::{AccountId, Event, EventId, Rejection, Verdict, VideoEvent, VideoId};
-use infra::object_storage::{ObjectKey, hls_folder};
-use infra::read_models::{Stage, VideoFacts};
+use domain::{AccountId, Event, EventId, Rejection, Verdict, VideoEvent, VideoId, object_keys};
+use infra::object_storage::ObjectKey;
+use ports::read_models::{Stage, VideoFacts};
 
 use crate::{Answer, CommandError, Commands, Context};
 
@@ -51,7 +51,9 @@ impl Commands {
         for key in keys.into_iter().flatten().filter_map(|key| ObjectKey::parse(&key)) {
             self.remove_file(video, &key).await;
         }
-        if let Err(error) = self.inner.parts.storage.delete_all(&hls_folder(video)).await {
+        if let Err(error) =
+            self.inner.parts.storage.delete_all(&object_keys::hls_folder(video)).await
+        {
             tracing::warn!(%video, %error, "a stream that must go remains for the sweep");
         }
     }

@@ -4,7 +4,7 @@ use domain::event::{Erased, Withdrawn};
 use domain::{AccountEvent, AccountId, Event, EventId, Rejection, Verdict, VideoEvent};
 use infra::event_log::envelope::Envelope;
 use infra::object_storage::ObjectKey;
-use infra::read_models::{AbandonedVideo, Stage};
+use ports::read_models::{AbandonedVideo, Stage};
 
 use crate::{Answer, CommandError, Commands, Context, personal_data};
 

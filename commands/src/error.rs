@@ -4,7 +4,7 @@ use domain::Rejection;
 use infra::database::passes;
 use infra::event_log::AppendError;
 use infra::object_storage::StorageError;
-use infra::verdicts::LookupError;
+use ports::LookupError;
 
 /// A command that did not take effect, as far as anybody can say.
 #[derive(Debug, thiserror::Error)]

@@ -35,8 +35,8 @@ use domain::{EventId, Verdict};
 use infra::event_log::envelope::Envelope;
 use infra::event_log::{AppendError, EventLog};
 use infra::object_storage::ObjectStorage;
-use infra::read_models::ReadModels;
-use infra::verdicts::{Decision, Decisions, VerdictLookup};
+use ports::read_models::ReadModels;
+use ports::verdicts::{EventSubmitter, SubmitOutcome, VerdictLookup};
 use sqlx::PgPool;
 
 pub use context::Context;
@@ -67,7 +67,7 @@ pub struct Parts {
     /// The log, to append to.
     pub log: Arc<dyn EventLog>,
     /// Append, wait, verdict.
-    pub decisions: Decisions,
+    pub submitter: EventSubmitter,
     /// What the read models know.
     pub read_models: Arc<dyn ReadModels>,
     /// Verdicts of commands that outlived their request.
@@ -177,12 +177,12 @@ impl Commands {
         let event_id: EventId = envelope.event_id;
         let counts = vote::counted_video(&envelope.event);
         let decided =
-            self.inner.parts.decisions.submit(envelope, self.inner.verdict_deadline).await;
+            self.inner.parts.submitter.submit(envelope, self.inner.verdict_deadline).await;
         let (outcome, answer) = match decided {
-            Ok(Decision::Decided { verdict, .. }) => {
+            Ok(SubmitOutcome::Decided { verdict, .. }) => {
                 (verdict_label(&verdict), Ok(Answer::Done(verdict)))
             }
-            Ok(Decision::Pending { position }) => {
+            Ok(SubmitOutcome::Pending { position }) => {
                 let token = self.inner.tokens.issue(event_id, position, counts);
                 ("pending", Ok(Answer::Pending(token)))
             }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use domain::event::{OperatorGranted, OperatorRevoked};
 use domain::{AccountEvent, AccountId, Event, EventId, Rejection, Verdict};
 use infra::event_log::envelope::Envelope;
-use infra::read_models::ReadModels;
-use infra::verdicts::{Decision, Decisions};
+use ports::read_models::ReadModels;
+use ports::verdicts::{EventSubmitter, SubmitOutcome};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ pub enum RoleChanged {
 
 /// Gives and takes the role of operator.
 pub struct Operators {
-    decisions: Decisions,
+    submitter: EventSubmitter,
     read_models: Arc<dyn ReadModels>,
     email_secret: EmailSecret,
     verdict_deadline: Duration,
@@ -50,12 +50,12 @@ impl Operators {
     /// [`CommandError`] if the database cannot be used.
     pub async fn new(
         pool: &PgPool,
-        decisions: Decisions,
+        submitter: EventSubmitter,
         read_models: Arc<dyn ReadModels>,
         verdict_deadline: Duration,
     ) -> Result<Self, CommandError> {
         let email_secret = EmailSecret::load(pool).await?;
-        Ok(Self { decisions, read_models, email_secret, verdict_deadline })
+        Ok(Self { submitter, read_models, email_secret, verdict_deadline })
     }
 
     /// Changes the role of whoever has signed up with this address.
@@ -73,12 +73,13 @@ impl Operators {
         let account = account.ok_or(Rejection::AccountUnknown)?.id;
         let event = Event::Account(key, event(change, account));
         let envelope = Envelope::new(EventId(Uuid::now_v7()), event);
-        match self.decisions.submit(envelope, self.verdict_deadline).await? {
-            Decision::Pending { .. } => Ok(RoleChanged::Soon),
-            Decision::Decided { verdict: Verdict::Accepted { .. }, .. } => {
+        match self.submitter.submit(envelope, self.verdict_deadline).await? {
+            SubmitOutcome::Pending { .. } => Ok(RoleChanged::Soon),
+            SubmitOutcome::Decided { verdict: Verdict::Accepted { .. }, .. } => {
                 Ok(RoleChanged::Now(account))
             }
-            Decision::Decided { verdict: Verdict::Rejected(rejection), .. } => match rejection {
+            SubmitOutcome::Decided { verdict: Verdict::Rejected(rejection), .. } => match rejection
+            {
                 Rejection::AlreadyOperator | Rejection::NotOperator => Ok(RoleChanged::Before),
                 other => Err(other.into()),
             },

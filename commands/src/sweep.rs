@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use domain::object_keys;
 use futures_util::TryStreamExt;
 use infra::event_log::EventLog;
 use infra::object_storage::{ObjectKey, ObjectStorage};
-use infra::read_models::ReadModels;
+use ports::read_models::ReadModels;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -23,8 +24,6 @@ const PAUSE: Duration = Duration::from_secs(60 * 60);
 const GROUP: usize = 500;
 /// So many videos are withdrawn by one sweep.
 const MOST_WITHDRAWN: u32 = 500;
-/// Whose objects belong to videos.
-const OF_VIDEOS: [&str; 4] = ["originals/", "processed/", "posters/", "hls/"];
 
 /// What one sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,7 +89,7 @@ impl Sweeper {
                 + resumable::remove_erased(&self.pool, storage).await?,
             objects: 0,
         };
-        for prefix in OF_VIDEOS.into_iter().chain([resumable::PREFIX]) {
+        for prefix in object_keys::VIDEO_FOLDERS.into_iter().chain([resumable::PREFIX]) {
             swept.objects += self.sweep_objects(prefix).await?;
         }
         Ok(swept)

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::{EventId, Position, VideoId};
 use hmac::{Hmac, KeyInit, Mac};
-use infra::verdicts::Awaited;
+use ports::verdicts::AwaitedEvent;
 use sha2::Sha256;
 use uuid::Uuid;
 
@@ -28,7 +28,7 @@ impl fmt::Display for CommandToken {
 /// What a token stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Promise {
-    pub(crate) awaited: Awaited,
+    pub(crate) awaited: AwaitedEvent,
     pub(crate) position: Position,
 }
 
@@ -49,13 +49,13 @@ impl TokenKey {
         &self,
         event_id: EventId,
         position: Position,
-        counts: Option<VideoId>,
+        voted_video: Option<VideoId>,
     ) -> CommandToken {
         let mut bytes = Vec::with_capacity(PAYLOAD + TAG);
         bytes.extend_from_slice(event_id.0.as_bytes());
         bytes.extend_from_slice(&position.partition.to_be_bytes());
         bytes.extend_from_slice(&position.offset.to_be_bytes());
-        bytes.extend_from_slice(counts.map_or(Uuid::nil(), |video| video.0).as_bytes());
+        bytes.extend_from_slice(voted_video.map_or(Uuid::nil(), |video| video.0).as_bytes());
         let tag = self.0.clone().chain_update(&bytes).finalize().into_bytes();
         bytes.extend_from_slice(&tag[..TAG]);
         CommandToken(URL_SAFE_NO_PAD.encode(bytes))
@@ -73,11 +73,11 @@ impl TokenKey {
         let (event_id, rest) = payload.split_first_chunk::<16>()?;
         let (partition, rest) = rest.split_first_chunk::<4>()?;
         let (offset, rest) = rest.split_first_chunk::<8>()?;
-        let counts = Uuid::from_slice(rest).ok()?;
+        let voted_video = Uuid::from_slice(rest).ok()?;
         Some(Promise {
-            awaited: Awaited {
+            awaited: AwaitedEvent {
                 event_id: EventId(Uuid::from_bytes(*event_id)),
-                counts: (!counts.is_nil()).then_some(VideoId(counts)),
+                voted_video: (!voted_video.is_nil()).then_some(VideoId(voted_video)),
             },
             position: Position {
                 partition: u32::from_be_bytes(*partition),
@@ -91,18 +91,18 @@ impl TokenKey {
 mod tests {
     use super::*;
 
-    fn issue(key: &TokenKey, counts: Option<VideoId>) -> (String, Promise) {
+    fn issue(key: &TokenKey, voted_video: Option<VideoId>) -> (String, Promise) {
         let position = Position { partition: 7, offset: u64::MAX - 1 };
         let event_id = EventId(Uuid::from_u128(42));
-        let promise = Promise { awaited: Awaited { event_id, counts }, position };
-        (key.issue(event_id, position, counts).to_string(), promise)
+        let promise = Promise { awaited: AwaitedEvent { event_id, voted_video }, position };
+        (key.issue(event_id, position, voted_video).to_string(), promise)
     }
 
     #[test]
     fn a_token_reads_back() {
         let key = TokenKey::derive(b"secret");
-        for counts in [None, Some(VideoId(Uuid::from_u128(3)))] {
-            let (token, promise) = issue(&key, counts);
+        for voted_video in [None, Some(VideoId(Uuid::from_u128(3)))] {
+            let (token, promise) = issue(&key, voted_video);
             assert_eq!(key.read(&token), Some(promise));
         }
     }

@@ -3,7 +3,7 @@
 use domain::event::Uploaded;
 use domain::{AccountId, Event, EventId, Rejection, Timestamp, Verdict, VideoEvent, VideoId};
 use infra::event_log::AppendError;
-use infra::read_models::{AbandonedVideo, VideoFacts};
+use ports::read_models::{AbandonedVideo, VideoFacts};
 use uuid::Uuid;
 
 use crate::{Answer, CommandError, Commands, Context, StoredOriginal};

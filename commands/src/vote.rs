@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use domain::event::VoteCast;
 use domain::{AccountId, Event, EventId, Rejection, Verdict, VideoEvent, VideoId};
-use infra::read_models::Stage;
+use ports::read_models::Stage;
 use quick_cache::sync::Cache;
 
 use crate::{Answer, CommandError, Commands, Context};

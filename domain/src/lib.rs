@@ -11,6 +11,7 @@ pub mod contest;
 pub mod event;
 pub mod fold;
 pub mod id;
+pub mod object_keys;
 pub mod position;
 pub mod ranking;
 pub mod rejection;

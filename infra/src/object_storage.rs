@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::{Timestamp, VideoId};
+use domain::Timestamp;
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 
@@ -53,11 +53,6 @@ impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// What the keys of all objects of a video's adaptive stream begin with, and no others.
-pub fn hls_folder(video: VideoId) -> String {
-    format!("hls/{video}/")
 }
 
 /// The bytes of an object, chunk by chunk.

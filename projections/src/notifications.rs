@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Position;
-use infra::verdicts::{VerdictDesk, VerdictLookup};
+use ports::verdicts::{VerdictDesk, VerdictLookup};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnection, PgListener};

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Position;
+use infra::batch_throttle::BatchThrottle;
 use infra::event_log::{EventLog, ReadError};
-use infra::pace::Pace;
-use infra::verdicts::VerdictDesk;
+use ports::verdicts::VerdictDesk;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -162,10 +162,10 @@ impl<S: Store> Projector<S> {
             }
             tracing::info!(partitions = owned.len(), "projecting");
             let mut reader = self.log.read(&owned).await?;
-            let mut pace = Pace::default();
+            let mut throttle = BatchThrottle::default();
             loop {
                 let records = async {
-                    pace.wait().await;
+                    throttle.wait().await;
                     reader.next(self.max_batch).await
                 };
                 tokio::select! {
@@ -180,7 +180,7 @@ impl<S: Store> Projector<S> {
                     }
                     records = records => {
                         let records = records?;
-                        pace.begin(records.len());
+                        throttle.begin(records.len());
                         self.step(records).await?;
                     }
                 }

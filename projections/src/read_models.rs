@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{AccountId, EmailKey, EventId, Position, Rejection, Verdict, VideoId};
-use infra::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
-use infra::verdicts::{Awaited, LookupError, VerdictLookup};
+use ports::LookupError;
+use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
+use ports::verdicts::{AwaitedEvent, VerdictLookup};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
@@ -26,28 +27,28 @@ impl PostgresReadModels {
     pub fn new(pool: PgPool) -> Self {
         Self {
             pool,
-            videos: Arc::new(QueryBatcher::new("videos", LookupError(NO_ANSWER.to_owned()))),
+            videos: Arc::new(QueryBatcher::new("videos", LookupError::new(NO_ANSWER.to_owned()))),
         }
     }
 }
 
 fn unavailable(error: sqlx::Error) -> LookupError {
-    LookupError(error.to_string())
+    LookupError::new(error)
 }
 
 fn unsigned(number: i64) -> Result<u64, LookupError> {
-    u64::try_from(number).map_err(|_| LookupError("a negative count".to_owned()))
+    u64::try_from(number).map_err(|_| LookupError::new("a negative count"))
 }
 
 #[async_trait]
 impl VerdictLookup for PostgresReadModels {
     async fn verdicts(
         &self,
-        events: &[(Position, Awaited)],
+        events: &[(Position, AwaitedEvent)],
     ) -> Result<HashMap<EventId, Verdict>, LookupError> {
         let (ids, counted): (Vec<Uuid>, Vec<Option<Uuid>>) = events
             .iter()
-            .map(|(_, awaited)| (awaited.event_id.0, awaited.counts.map(|video| video.0)))
+            .map(|(_, awaited)| (awaited.event_id.0, awaited.voted_video.map(|video| video.0)))
             .unzip();
         let (partitions, offsets): (Vec<i32>, Vec<i64>) =
             events.iter().map(|(at, _)| (int(at.partition), big(at.offset))).unzip();
@@ -80,7 +81,7 @@ impl VerdictLookup for PostgresReadModels {
         rows.into_iter()
             .map(|(partition, offset)| {
                 let partition = u32::try_from(partition)
-                    .map_err(|_| LookupError("a negative partition".to_owned()))?;
+                    .map_err(|_| LookupError::new("a negative partition"))?;
                 Ok(Position { partition, offset: unsigned(offset)? })
             })
             .collect()
@@ -97,7 +98,7 @@ fn verdict(row: &PgRow) -> Result<(EventId, Verdict), LookupError> {
     };
     let votes: Option<i64> = row.try_get("rejected_votes").map_err(unavailable)?;
     let rejection = Rejection::from_code(reason, votes.map(unsigned).transpose()?)
-        .ok_or_else(|| LookupError(format!("unknown rejection `{reason}`")))?;
+        .ok_or_else(|| LookupError::new(format!("unknown rejection `{reason}`")))?;
     Ok((event_id, Verdict::Rejected(rejection)))
 }
 

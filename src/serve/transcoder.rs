@@ -44,7 +44,7 @@ pub(super) async fn worker(
     let dependencies = TranscoderDependencies {
         pool: world.pool().clone(),
         storage,
-        decisions: common.decisions.clone(),
+        submitter: common.submitter.clone(),
         read_models: Arc::clone(&common.lookup) as _,
         child: child.clone(),
         scratch: scratch.clone(),

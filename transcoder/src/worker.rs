@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use domain::event::FailureReason;
 use infra::event_log::AppendError;
 use infra::object_storage::ObjectStorage;
-use infra::read_models::ReadModels;
-use infra::verdicts::Decisions;
+use ports::read_models::ReadModels;
+use ports::verdicts::EventSubmitter;
 use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -43,7 +43,7 @@ pub struct TranscoderDependencies {
     /// Where originals are and results go.
     pub storage: Arc<dyn ObjectStorage>,
     /// Append, wait, verdict.
-    pub decisions: Decisions,
+    pub submitter: EventSubmitter,
     /// Whether a video was deleted meanwhile.
     pub read_models: Arc<dyn ReadModels>,
     /// How the child is started.

@@ -5,8 +5,8 @@ use axum::response::Response;
 use commands::Answer;
 use domain::VideoId;
 use http::Uri;
-use infra::read_models::Stage;
 use maud::{Markup, html};
+use ports::read_models::Stage;
 use projections::queries::OwnVideo;
 
 use super::assets;

@@ -2,7 +2,7 @@
 
 use domain::event::FailureReason;
 use domain::{AccountId, Timestamp, VideoId};
-use infra::read_models::Stage;
+use ports::read_models::Stage;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 

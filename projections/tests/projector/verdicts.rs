@@ -7,7 +7,7 @@ use domain::event::VoteCast;
 use domain::{Event, EventId, Rejection, Verdict, VideoEvent};
 use infra::event_log::EventLog;
 use infra::event_log::envelope::Envelope;
-use infra::verdicts::{Decision, Decisions, VerdictDesk, VerdictLookup};
+use ports::verdicts::{EventSubmitter, SubmitOutcome, VerdictDesk, VerdictLookup};
 use projections::notifications;
 use projections::read_models::PostgresReadModels;
 use projections::store::postgres::PostgresStore;
@@ -24,11 +24,11 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// One voter votes for one published video, thirty times: the first counts.
 async fn thirty_votes(log: Arc<dyn EventLog>, desk: Arc<VerdictDesk>) {
-    let decisions = Decisions::new(log, desk);
+    let submitter = EventSubmitter::new(log, desk);
     let submit = |n: u128, event: Event| {
         let envelope = Envelope::new(EventId(Uuid::from_u128(n)), event);
-        let decisions = decisions.clone();
-        async move { decisions.submit(envelope, SOON).await.unwrap() }
+        let submitter = submitter.clone();
+        async move { submitter.submit(envelope, SOON).await.unwrap() }
     };
     let video = |event| Event::Video(history::video(1), event);
     submit(1, history::registered(1)).await;
@@ -40,8 +40,8 @@ async fn thirty_votes(log: Arc<dyn EventLog>, desk: Arc<VerdictDesk>) {
         .await
         .into_iter()
         .map(|decision| match decision {
-            Decision::Decided { verdict, .. } => verdict,
-            Decision::Pending { position } => panic!("no verdict for {position}"),
+            SubmitOutcome::Decided { verdict, .. } => verdict,
+            SubmitOutcome::Pending { position } => panic!("no verdict for {position}"),
         })
         .collect();
     let counted = Verdict::Accepted { total_votes: Some(1) };

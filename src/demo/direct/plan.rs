@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use commands::Invented;
 use domain::event::{Processed, Registered, Uploaded, VoteCast};
-use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, Timestamp, VideoEvent, VideoId};
+use domain::{
+    AccountEvent, AccountId, EmailKey, Event, EventId, Timestamp, VideoEvent, VideoId, object_keys,
+};
 use infra::event_log::envelope::Envelope;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -101,8 +103,8 @@ impl Plan {
     fn processed(&self, number: u32) -> Processed {
         let video = self.video(number);
         Processed {
-            processed_key: format!("processed/{video}.mp4"),
-            poster_key: format!("posters/{video}.jpg"),
+            processed_key: object_keys::processed(video),
+            poster_key: object_keys::poster(video),
             hls_key: None,
             duration_ms: 30_000,
             width: 1_280,

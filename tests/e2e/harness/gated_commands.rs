@@ -14,7 +14,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError};
 use infra::object_storage::local::LocalStorage;
 use infra::object_storage::{ByteStream, ObjectKey, ObjectStorage};
-use infra::verdicts::{Decisions, VerdictDesk};
+use ports::verdicts::{EventSubmitter, VerdictDesk};
 use projections::read_models::PostgresReadModels;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -136,7 +136,7 @@ impl GatedCommands {
 fn parts(env: &TestEnvironment, log: Arc<dyn EventLog>, store: &Arc<LocalStorage>) -> Parts {
     let lookup = Arc::new(PostgresReadModels::new(env.pool.clone()));
     Parts {
-        decisions: Decisions::new(Arc::clone(&log), VerdictDesk::new(8)),
+        submitter: EventSubmitter::new(Arc::clone(&log), VerdictDesk::new(8)),
         log,
         read_models: Arc::clone(&lookup) as _,
         verdicts: lookup,

@@ -8,7 +8,7 @@ use domain::event::{Erased, Registered};
 use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, Verdict, VideoId};
 use futures_util::{StreamExt, stream};
 use infra::event_log::envelope::Envelope;
-use infra::verdicts::Decision;
+use ports::verdicts::SubmitOutcome;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -216,9 +216,11 @@ async fn erase(
 }
 
 async fn submit(service: &Service, envelope: Envelope) -> Reply {
-    match service.decisions.submit(envelope, VERDICT_DEADLINE).await {
-        Ok(Decision::Decided { verdict: Verdict::Rejected(why), .. }) => Reply::Rejected(why),
-        Ok(Decision::Decided { verdict: Verdict::Accepted { .. }, .. }) => Reply::Accepted(None),
-        Ok(Decision::Pending { .. }) | Err(_) => Reply::Unavailable,
+    match service.submitter.submit(envelope, VERDICT_DEADLINE).await {
+        Ok(SubmitOutcome::Decided { verdict: Verdict::Rejected(why), .. }) => Reply::Rejected(why),
+        Ok(SubmitOutcome::Decided { verdict: Verdict::Accepted { .. }, .. }) => {
+            Reply::Accepted(None)
+        }
+        Ok(SubmitOutcome::Pending { .. }) | Err(_) => Reply::Unavailable,
     }
 }

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use domain::{
     Account, AccountId, EmailKey, EventId, Position, Verdict, Video, VideoId, VideoStatus,
 };
-use infra::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
-use infra::verdicts::{Awaited, LookupError, VerdictLookup};
+use ports::LookupError;
+use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
+use ports::verdicts::{AwaitedEvent, VerdictLookup};
 
 use crate::cluster::SimCluster;
 use crate::log::ends;
@@ -27,7 +28,7 @@ impl SimLookup {
     async fn round_trip(&self) -> Result<(), LookupError> {
         self.cluster.delay().await;
         if self.cluster.fault(0.3) {
-            return Err(LookupError("connection lost".to_owned()));
+            return Err(LookupError::new("connection lost".to_owned()));
         }
         Ok(())
     }
@@ -37,7 +38,7 @@ impl SimLookup {
 impl VerdictLookup for SimLookup {
     async fn verdicts(
         &self,
-        events: &[(Position, Awaited)],
+        events: &[(Position, AwaitedEvent)],
     ) -> Result<HashMap<EventId, Verdict>, LookupError> {
         self.round_trip().await?;
         let stale = self.cluster.has(PlantedBug::StaleLookup);
@@ -57,7 +58,7 @@ impl VerdictLookup for SimLookup {
                 true => database.stale_rejections.get(event).copied(),
                 false => database.rows.rejections.get(event).copied(),
             };
-            let verdict = |awaited: &Awaited| {
+            let verdict = |awaited: &AwaitedEvent| {
                 let video = awaited.counts.and_then(|video| database.rows.videos.get(&video));
                 let accepted = Verdict::Accepted { total_votes: video.map(|video| video.votes) };
                 let rejected = rejection(&awaited.event_id).map(|(why, _)| Verdict::Rejected(why));
@@ -121,12 +122,12 @@ impl ReadModels for SimLookup {
 
     async fn videos_of(&self, _: AccountId) -> Result<Vec<(VideoId, VideoFacts)>, LookupError> {
         // Only the part of an erasure that is not simulated calls this.
-        Err(LookupError("not simulated".to_owned()))
+        Err(LookupError::new("not simulated".to_owned()))
     }
 
     async fn abandoned_videos(&self, _: u32) -> Result<Vec<AbandonedVideo>, LookupError> {
         // The simulation runs no sweeper.
-        Err(LookupError("not simulated".to_owned()))
+        Err(LookupError::new("not simulated".to_owned()))
     }
 
     async fn orphaned_keys(
@@ -135,7 +136,7 @@ impl ReadModels for SimLookup {
         _ends: &[u64],
     ) -> Result<Vec<String>, LookupError> {
         // The simulation runs no sweeper.
-        Err(LookupError("not simulated".to_owned()))
+        Err(LookupError::new("not simulated".to_owned()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use commands::{CommandSettings, Commands, Parts};
-use infra::verdicts::{Decisions, VerdictDesk, VerdictLookup};
+use ports::verdicts::{EventSubmitter, VerdictDesk, VerdictLookup};
 use projections::Projector;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -56,7 +56,7 @@ struct Running {
 #[derive(Clone)]
 pub(crate) struct Service {
     pub(crate) commands: Commands,
-    pub(crate) decisions: Decisions,
+    pub(crate) submitter: EventSubmitter,
 }
 
 impl Process {
@@ -79,17 +79,17 @@ impl Process {
         let (desk, lookup) =
             (VerdictDesk::new(VERDICT_DESK_CAPACITY), SimLookup::new(&self.cluster));
         let (log, storage) = (SimLog::new(&self.cluster), self.storage.connect());
-        let decisions = Decisions::new(log.clone(), Arc::clone(&desk));
+        let submitter = EventSubmitter::new(log.clone(), Arc::clone(&desk));
         let service = self.roles.api.then(|| {
             let parts = Parts {
                 log: log.clone(),
-                decisions: decisions.clone(),
+                submitter: submitter.clone(),
                 read_models: lookup.clone(),
                 verdicts: lookup.clone(),
                 storage: storage.clone(),
                 pool: no_database(),
             };
-            Service { commands: commands_template(&parts).elsewhere(parts), decisions }
+            Service { commands: commands_template(&parts).elsewhere(parts), submitter }
         });
         let mut tasks = JoinSet::new();
         let [verdict_actor, listener_actor, projector_actor] = &self.actors;
@@ -174,7 +174,7 @@ fn commands_template(parts: &Parts) -> &'static Commands {
         };
         let parts = Parts {
             log: Arc::clone(&parts.log),
-            decisions: parts.decisions.clone(),
+            submitter: parts.submitter.clone(),
             read_models: Arc::clone(&parts.read_models),
             verdicts: Arc::clone(&parts.verdicts),
             storage: Arc::clone(&parts.storage),

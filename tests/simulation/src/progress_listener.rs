@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use infra::verdicts::{LookupError, VerdictDesk, VerdictLookup};
+use ports::LookupError;
+use ports::verdicts::{VerdictDesk, VerdictLookup};
 
 use crate::actor;
 use crate::cluster::SimCluster;
@@ -38,7 +39,7 @@ async fn listen_once(
         progressed.mark_unchanged();
         actor::pause(cluster.params.delay).await;
         if cluster.fault(0.3) {
-            return Err(LookupError("connection lost".to_owned()));
+            return Err(LookupError::new("connection lost".to_owned()));
         }
         let published = cluster.database().notifications[seen..].to_vec();
         seen += published.len();

@@ -67,7 +67,7 @@ async fn report(process: &Process, video: VideoId, step: &str, event: VideoEvent
     for _ in 0..3 {
         let envelope = envelope.clone();
         let submit = |service: crate::process::Service| async move {
-            service.decisions.submit(envelope, VERDICT_DEADLINE).await.is_ok()
+            service.submitter.submit(envelope, VERDICT_DEADLINE).await.is_ok()
         };
         if process.request(submit).await == Some(true) {
             return;

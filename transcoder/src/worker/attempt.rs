@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::VideoId;
 use domain::event::{FailureReason, Processed};
+use domain::{VideoId, object_keys};
 use futures_util::{StreamExt, TryStreamExt};
 use infra::event_log::AppendError;
-use infra::object_storage::{ObjectKey, StorageError, content_type_of, hls_folder};
+use infra::object_storage::{ObjectKey, StorageError, content_type_of};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
@@ -31,8 +31,8 @@ pub(super) struct ResultKeys {
 impl ResultKeys {
     pub(super) fn of(video: VideoId) -> Result<Self, Failure> {
         Ok(Self {
-            video: parse(&format!("processed/{video}.mp4"))?,
-            poster: parse(&format!("posters/{video}.jpg"))?,
+            video: parse(&object_keys::processed(video))?,
+            poster: parse(&object_keys::poster(video))?,
         })
     }
 }
@@ -121,7 +121,7 @@ impl Worker {
         if finished.variants.is_empty() {
             return Ok(None);
         }
-        let key = |name: &str| parse(&format!("{}{name}", hls_folder(video)));
+        let key = |name: &str| parse(&format!("{}{name}", object_keys::hls_folder(video)));
         for variant in &finished.variants {
             let file = Variant::file_name(variant.height);
             self.store(&key(&file)?, &folder.join(&file)).await?;
@@ -153,7 +153,9 @@ impl Worker {
                 tracing::warn!(%video, %key, %error, "an unwanted result remains for the sweep");
             }
         }
-        if let Err(error) = self.dependencies.storage.delete_all(&hls_folder(video)).await {
+        if let Err(error) =
+            self.dependencies.storage.delete_all(&object_keys::hls_folder(video)).await
+        {
             tracing::warn!(%video, %error, "an unwanted stream remains for the sweep");
         }
     }

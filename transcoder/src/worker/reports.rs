@@ -6,8 +6,8 @@ use domain::event::{Processed, ProcessingFailed, ProcessingStarted};
 use domain::{Event, EventId, Verdict, VideoEvent};
 use infra::event_log::AppendError;
 use infra::event_log::envelope::Envelope;
-use infra::read_models::Stage;
-use infra::verdicts::Decision;
+use ports::read_models::Stage;
+use ports::verdicts::SubmitOutcome;
 use tokio_util::sync::CancellationToken;
 
 use super::{StepError, StepOutcome, Worker};
@@ -29,7 +29,7 @@ impl Worker {
         let started = ProcessingStarted { attempt: job.attempt };
         let step = format!("processing_started {}", job.attempt);
         let envelope = envelope(job, &step, VideoEvent::ProcessingStarted(started));
-        self.dependencies.decisions.submit(envelope, Duration::ZERO).await?;
+        self.dependencies.submitter.submit(envelope, Duration::ZERO).await?;
         Ok(())
     }
 
@@ -55,8 +55,8 @@ impl Worker {
         // The same id whichever attempt it was: there is one such end.
         let envelope = envelope(job, "processed", VideoEvent::Processed(processed));
         let verdict = match self.submit(job, envelope, stop).await? {
-            Decision::Pending { .. } => return self.park(job).await,
-            Decision::Decided { verdict, .. } => verdict,
+            SubmitOutcome::Pending { .. } => return self.park(job).await,
+            SubmitOutcome::Decided { verdict, .. } => verdict,
         };
         self.queue.finish(job).await?;
         match verdict {
@@ -113,8 +113,8 @@ impl Worker {
             return Ok(StepOutcome::Retry(reason));
         }
         match decision {
-            Decision::Pending { .. } => self.park(job).await,
-            Decision::Decided { verdict, .. } => {
+            SubmitOutcome::Pending { .. } => self.park(job).await,
+            SubmitOutcome::Decided { verdict, .. } => {
                 self.queue.finish(job).await?;
                 Ok(match verdict {
                     Verdict::Accepted { .. } => StepOutcome::Failed(reason),
@@ -131,12 +131,12 @@ impl Worker {
         job: &Job,
         envelope: Envelope,
         stop: &CancellationToken,
-    ) -> Result<Decision, StepError> {
+    ) -> Result<SubmitOutcome, StepError> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
             let deadline = self.settings.verdict_timeout;
-            let error = match self.dependencies.decisions.submit(envelope.clone(), deadline).await {
+            let error = match self.dependencies.submitter.submit(envelope.clone(), deadline).await {
                 Ok(decision) => return Ok(decision),
                 Err(error) => error,
             };

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use infra::event_log::envelope::Envelope;
 use infra::object_storage::local::LocalStorage;
 use infra::object_storage::{ObjectKey, ObjectStorage};
-use infra::verdicts::{Decisions, VerdictDesk};
+use ports::verdicts::{EventSubmitter, VerdictDesk};
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -67,7 +67,7 @@ impl WorkerFixture {
         let dependencies = TranscoderDependencies {
             pool: pool.clone(),
             storage: Arc::clone(&storage) as _,
-            decisions: Decisions::new(Arc::clone(&log) as _, desk),
+            submitter: EventSubmitter::new(Arc::clone(&log) as _, desk),
             read_models: Arc::clone(&log) as _,
             child: shell(GOOD_CHILD),
             scratch: folder.path().join("scratch"),

@@ -10,8 +10,9 @@ use domain::{
     VideoEvent, VideoId, VideoStatus,
 };
 use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError, Record};
-use infra::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
-use infra::verdicts::{LookupError, VerdictDesk};
+use ports::LookupError;
+use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
+use ports::verdicts::VerdictDesk;
 use sqlx::PgPool;
 
 use crate::fail_point::{FailPoint, FailPoints};

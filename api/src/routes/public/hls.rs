@@ -9,9 +9,10 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use domain::VideoId;
+use domain::object_keys::hls_folder;
 use futures_util::TryStreamExt;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use infra::object_storage::{ObjectKey, ObjectStorage, StorageError, content_type_of, hls_folder};
+use infra::object_storage::{ObjectKey, ObjectStorage, StorageError, content_type_of};
 
 use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};

@@ -11,9 +11,9 @@ use sqlx::{Connection, PgPool, Row};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{CHANNEL, offset_number, partition_number};
+use crate::batch_throttle::BatchThrottle;
 use crate::event_log::partition::partition_of;
 use crate::event_log::{AppendError, NewRecord};
-use crate::pace::Pace;
 
 /// Records that may wait; further ones are refused.
 const QUEUE: usize = 16_384;
@@ -67,13 +67,13 @@ impl Appender {
 async fn run(options: Arc<PgConnectOptions>, mut queue: mpsc::Receiver<Pending>) {
     let mut writer = Writer { options, connection: None };
     let mut batch = Vec::new();
-    let mut pace = Pace::default();
+    let mut throttle = BatchThrottle::default();
     loop {
-        pace.wait().await;
+        throttle.wait().await;
         if queue.recv_many(&mut batch, MAX_BATCH).await == 0 {
             return;
         }
-        pace.begin(batch.len());
+        throttle.begin(batch.len());
         metrics::gauge!("anb_log_append_waiting").set(queue.len() as f64);
         metrics::histogram!("anb_log_append_batch_events").record(batch.len() as f64);
         let positions = writer.append(&batch).await;

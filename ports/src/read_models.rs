@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use domain::{AccountId, EmailKey, EventId, Timestamp, VideoId};
 
-use crate::verdicts::LookupError;
+use crate::lookup_error::LookupError;
 
 /// An account, as far as commands care.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use domain::{EventId, Position, Verdict};
 use metrics::Gauge;
 use tokio::sync::{Notify, oneshot};
 
-use super::{Awaited, VerdictLookup};
+use super::{AwaitedEvent, VerdictLookup};
 
 /// At most so many verdicts are asked for with one query.
 const LOOKUP_BATCH: usize = 10_000;
@@ -31,16 +31,16 @@ pub struct VerdictDesk {
 
 #[derive(Default)]
 struct Waiting {
-    tickets: HashMap<EventId, Vec<Place>>,
+    tickets: HashMap<EventId, Vec<Waiter>>,
     next_number: u64,
     count: usize,
     /// Tickets whose place in the log is known, so that a moved checkpoint finds them.
-    positions: BTreeMap<Position, Awaited>,
+    positions: BTreeMap<Position, AwaitedEvent>,
     checkpoints: HashMap<u32, u64>,
     due: BTreeSet<Position>,
 }
 
-struct Place {
+struct Waiter {
     number: u64,
     sender: oneshot::Sender<Verdict>,
 }
@@ -48,7 +48,7 @@ struct Place {
 /// A place at the desk, taken before the append; dropping it gives the place back.
 pub struct Ticket {
     desk: Arc<VerdictDesk>,
-    awaited: Awaited,
+    awaited: AwaitedEvent,
     number: u64,
     position: Option<Position>,
     receiver: oneshot::Receiver<Verdict>,
@@ -64,7 +64,7 @@ impl VerdictDesk {
     ///
     /// # Errors
     /// [`DeskFull`] if all places are taken.
-    pub fn expect(self: &Arc<Self>, awaited: Awaited) -> Result<Ticket, DeskFull> {
+    pub fn expect(self: &Arc<Self>, awaited: AwaitedEvent) -> Result<Ticket, DeskFull> {
         let (sender, receiver) = oneshot::channel();
         let mut waiting = self.lock();
         if waiting.count >= self.capacity {
@@ -73,7 +73,7 @@ impl VerdictDesk {
         waiting.count += 1;
         waiting.next_number += 1;
         let number = waiting.next_number;
-        waiting.tickets.entry(awaited.event_id).or_default().push(Place { number, sender });
+        waiting.tickets.entry(awaited.event_id).or_default().push(Waiter { number, sender });
         WAITING.set(waiting.count as f64);
         drop(waiting);
         Ok(Ticket { desk: Arc::clone(self), awaited, number, position: None, receiver })
@@ -142,7 +142,7 @@ impl VerdictDesk {
     }
 
     /// Takes the due tickets that still wait.
-    fn due_batch(&self) -> Vec<(Position, Awaited)> {
+    fn due_batch(&self) -> Vec<(Position, AwaitedEvent)> {
         let mut waiting = self.lock();
         let mut batch = Vec::new();
         while batch.len() < LOOKUP_BATCH {
@@ -156,7 +156,7 @@ impl VerdictDesk {
         batch
     }
 
-    fn make_due_again(&self, batch: &[(Position, Awaited)]) {
+    fn make_due_again(&self, batch: &[(Position, AwaitedEvent)]) {
         let mut waiting = self.lock();
         let Waiting { positions, due, .. } = &mut *waiting;
         due.extend(batch.iter().map(|(at, _)| *at).filter(|at| positions.contains_key(at)));
@@ -213,15 +213,15 @@ impl Drop for Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdicts::LookupError;
+    use crate::lookup_error::LookupError;
     use async_trait::async_trait;
     use domain::Rejection;
     use uuid::Uuid;
 
     const SOON: Duration = Duration::from_secs(5);
 
-    fn awaited(n: u128) -> Awaited {
-        Awaited { event_id: EventId(Uuid::from_u128(n)), counts: None }
+    fn awaited(n: u128) -> AwaitedEvent {
+        AwaitedEvent { event_id: EventId(Uuid::from_u128(n)), voted_video: None }
     }
 
     fn at(offset: u64) -> Position {
@@ -241,12 +241,12 @@ mod tests {
     impl VerdictLookup for Lookup {
         async fn verdicts(
             &self,
-            events: &[(Position, Awaited)],
+            events: &[(Position, AwaitedEvent)],
         ) -> Result<HashMap<EventId, Verdict>, LookupError> {
             let mut failures = self.failures.lock().unwrap();
             if *failures > 0 {
                 *failures -= 1;
-                return Err(LookupError("not now".to_owned()));
+                return Err(LookupError::new("not now"));
             }
             self.asked.lock().unwrap().push(events.len());
             let emptied = std::mem::take(&mut *self.emptied.lock().unwrap());

@@ -13,18 +13,18 @@ const SMALL: usize = 32;
 
 /// Gathers what comes one by one into fewer batches.
 #[derive(Debug)]
-pub struct Pace {
+pub struct BatchThrottle {
     next: Instant,
     before: usize,
 }
 
-impl Default for Pace {
+impl Default for BatchThrottle {
     fn default() -> Self {
         Self { next: Instant::now(), before: 0 }
     }
 }
 
-impl Pace {
+impl BatchThrottle {
     /// Until the next batch may begin. May be given up and waited for again.
     pub async fn wait(&self) {
         // A timer that is due already takes up to a millisecond all the same.
@@ -47,7 +47,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    async fn waits(pace: &Pace) -> bool {
+    async fn waits(pace: &BatchThrottle) -> bool {
         let started = Instant::now();
         pace.wait().await;
         !started.elapsed().is_zero()
@@ -55,7 +55,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_small_batches_in_a_row_are_kept_apart() {
-        let mut pace = Pace::default();
+        let mut pace = BatchThrottle::default();
         let mut kept_apart = Vec::new();
         for size in [1, 1, 100, 1, 100, 1, 1, SMALL] {
             pace.begin(size);
@@ -66,7 +66,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_after_a_pause_has_no_wait() {
-        let mut pace = Pace::default();
+        let mut pace = BatchThrottle::default();
         assert!(!waits(&pace).await);
         pace.begin(1);
         tokio::time::advance(PACE).await;

@@ -18,24 +18,21 @@ use async_trait::async_trait;
 use domain::{Event, EventId, Position, Verdict, VideoEvent, VideoId};
 use metrics::Histogram;
 
-use crate::event_log::envelope::Envelope;
-use crate::event_log::{AppendError, EventLog};
+use infra::event_log::envelope::Envelope;
+use infra::event_log::{AppendError, EventLog};
+
+use crate::lookup_error::LookupError;
 
 pub use desk::{DeskFull, Ticket, VerdictDesk};
 
 /// An event whose verdict somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Awaited {
+pub struct AwaitedEvent {
     /// The event.
     pub event_id: EventId,
     /// For a vote: the video whose count the answer shows.
-    pub counts: Option<VideoId>,
+    pub voted_video: Option<VideoId>,
 }
-
-/// The read models cannot be asked right now.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the read models are unavailable: {0}")]
-pub struct LookupError(pub String);
 
 /// What the desk asks the projection. Implemented by `projections`, used by everybody else.
 #[async_trait]
@@ -46,7 +43,7 @@ pub trait VerdictLookup: Send + Sync + 'static {
     /// snapshot of checkpoints and rows, however many events.
     async fn verdicts(
         &self,
-        events: &[(Position, Awaited)],
+        events: &[(Position, AwaitedEvent)],
     ) -> Result<HashMap<EventId, Verdict>, LookupError>;
 
     /// For each partition, the first offset that the projection has not folded yet.
@@ -55,7 +52,7 @@ pub trait VerdictLookup: Send + Sync + 'static {
 
 /// What became of an event that was appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum SubmitOutcome {
     /// The projection has folded it.
     Decided {
         /// Where it stands.
@@ -73,7 +70,7 @@ pub enum Decision {
 
 /// Append, wait, verdict: what commands and the transcoder do with every event.
 #[derive(Clone)]
-pub struct Decisions {
+pub struct EventSubmitter {
     log: Arc<dyn EventLog>,
     desk: Arc<VerdictDesk>,
 }
@@ -84,8 +81,8 @@ static APPENDED: LazyLock<Histogram> =
 static DECIDED: LazyLock<Histogram> =
     LazyLock::new(|| metrics::histogram!("anb_command_verdict_seconds"));
 
-impl Decisions {
-    /// Decisions on `log`, awaited at `desk`.
+impl EventSubmitter {
+    /// EventSubmitter on `log`, awaited at `desk`.
     pub fn new(log: Arc<dyn EventLog>, desk: Arc<VerdictDesk>) -> Self {
         Self { log, desk }
     }
@@ -99,12 +96,12 @@ impl Decisions {
         &self,
         envelope: Envelope,
         deadline: Duration,
-    ) -> Result<Decision, AppendError> {
-        let counts = match &envelope.event {
+    ) -> Result<SubmitOutcome, AppendError> {
+        let voted_video = match &envelope.event {
             Event::Video(video, VideoEvent::VoteCast(_)) => Some(*video),
             _ => None,
         };
-        let awaited = Awaited { event_id: envelope.event_id, counts };
+        let awaited = AwaitedEvent { event_id: envelope.event_id, voted_video };
         let unavailable =
             |error: &dyn std::fmt::Display| AppendError::Unavailable(error.to_string());
         let record = envelope.into_record().map_err(|error| unavailable(&error))?;
@@ -119,8 +116,8 @@ impl Decisions {
         let verdict = ticket.verdict(position, deadline).await;
         DECIDED.record(started.elapsed().as_secs_f64());
         Ok(match verdict {
-            Some(verdict) => Decision::Decided { position, verdict },
-            None => Decision::Pending { position },
+            Some(verdict) => SubmitOutcome::Decided { position, verdict },
+            None => SubmitOutcome::Pending { position },
         })
     }
 }

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use infra::config::{DatabaseArgs, ServeArgs, TelemetryArgs};
+use infra::config::{DatabaseArgs, TelemetryArgs};
 
 use crate::dead_letters::DeadLettersArgs;
 use crate::demo::DemoArgs;
 use crate::log::LogArgs;
 use crate::operator::OperatorArgs;
 use crate::rebuild::RebuildArgs;
+use crate::settings::ServeArgs;
 use crate::transcode_one::TranscodeOneArgs;
 
 /// The ANB Rising Stars Showcase: artists upload a video, the public votes, everybody sees the

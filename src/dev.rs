@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use infra::config::{EventLogSettings, ServeArgs, Settings, StorageSettings};
+use infra::config::{EventLogSettings, StorageSettings};
 
 use crate::data_dir::{DataDirLock, secret_key};
 use crate::output::say;
 use crate::serve::{self, Service};
+use crate::settings::{ServeArgs, Settings};
 use crate::shutdown;
 use crate::world::World;
 

@@ -16,7 +16,6 @@ use ::transcoder::worker::Worker;
 use anyhow::{Context, Result, anyhow, bail};
 use api::{Api, App, Disconnect};
 use commands::{CommandSettings, Commands, Sweeper};
-use infra::config::{Role, ServeArgs, Settings};
 use infra::telemetry;
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::projector::Projector;
@@ -30,6 +29,8 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::roles::Role;
+use crate::settings::{ServeArgs, Settings};
 use crate::shutdown;
 use crate::world::World;
 use storage::Storage;

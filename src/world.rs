@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use infra::config::{DatabaseSettings, EventLogSettings, Settings};
+use infra::config::{DatabaseSettings, EventLogSettings};
 use infra::database;
 use infra::event_log::EventLog;
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
@@ -14,6 +14,7 @@ use infra::private_postgres::{PrivatePostgres, Purpose};
 use sqlx::PgPool;
 
 use crate::data_dir::DataDirLock;
+use crate::settings::Settings;
 
 /// Connections of one process. The projector and listeners bring their own.
 const CONNECTIONS: u32 = 20;

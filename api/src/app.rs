@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::http_settings::CorsOrigins;
 use axum::Router;
 use axum::response::Response;
 use bytes::Bytes;
@@ -11,7 +12,6 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, ready};
 use http::Request;
 use http_body::Body as HttpBody;
-use infra::config::CorsOrigins;
 use infra::object_storage::ObjectStorage;
 use infra::object_storage::local::LocalStorage;
 use metrics_exporter_prometheus::PrometheusHandle;

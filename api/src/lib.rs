@@ -10,6 +10,7 @@ mod app;
 mod error;
 mod extract;
 mod health;
+pub mod http_settings;
 mod live;
 mod middleware;
 mod openapi;

@@ -1,43 +1,42 @@
-//! Configuration: every setting is a command-line flag and an environment variable.
+//! Settings: each is a command-line flag and an environment variable.
 //!
-//! clap reads text and numbers (the `…Args` types, flattened into the subcommands that need them);
-//! [`Args::parse`](ServeArgs::parse) makes of them settings in which nothing contradicts anything. Every mistake is one
-//! line that names the setting.
+//! clap reads text and numbers (the `…Args` types, which the subcommands that need them flatten). Their
+//! `parse` checks that the settings belong together. Every mistake is one line that names the setting.
+//!
+//! Here are the settings of what this crate holds. Those of HTTP are in `api`, those of the transcoder
+//! in `transcoder`; the binary composes them.
 
 mod database;
 mod event_log;
-mod http;
-mod roles;
 mod secret;
-mod serve;
 mod storage;
 mod telemetry;
 
 pub use database::{DatabaseArgs, DatabaseSettings};
 pub use event_log::{EventLogArgs, EventLogSettings};
-pub use http::{CorsOrigins, HttpArgs, HttpSettings};
-pub use roles::{Role, Roles};
 pub use secret::{Secret, SecretKey};
-pub use serve::{ServeArgs, Settings};
-pub use storage::{StorageArgs, StorageSettings};
+pub use storage::{StorageArgs, StorageSettings, is_http_url};
 pub use telemetry::{LogFormat, TelemetryArgs};
 
-/// A setting that is missing, makes no sense, or contradicts another: one line for a person.
+/// A setting that is missing, makes no sense, or contradicts another: one line for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingError(String);
 
 impl SettingError {
-    fn new(text: impl Into<String>) -> Self {
+    /// An error with this text, which starts with the name of the setting.
+    pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    fn missing(name: &str, why: &str) -> Self {
+    /// The setting `name` has no value, and `why` it needs one.
+    pub fn missing(name: &str, why: &str) -> Self {
         Self(format!("{name} is not set: {why}"))
     }
 }
 
-/// An empty variable is an unset one: files of settings often leave a name without a value.
-fn filled(value: Option<String>) -> Option<String> {
-    value.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+/// The trimmed text; `None` if nothing is left. An empty variable counts as unset: files of settings
+/// often leave a name without a value.
+pub fn non_empty(value: Option<&str>) -> Option<String> {
+    value.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use infra::config::{Settings, StorageSettings};
+use infra::config::StorageSettings;
 use infra::object_storage::ObjectStorage;
 use infra::object_storage::local::LocalStorage;
 use infra::object_storage::s3::{S3Credentials, S3Settings, S3Storage};
+
+use crate::settings::Settings;
 
 /// A store, and the same once more if it is one whose files the API serves.
 pub(super) struct Storage {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use infra::config::Settings;
 use infra::object_storage::ObjectStorage;
 use transcoder::child::ChildCommand;
 use transcoder::worker::{TranscoderDependencies, Worker, WorkerSettings};
 
 use super::Common;
+use crate::settings::Settings;
 use crate::world::World;
 
 /// A child that takes longer is killed. Our own settings need a tenth of it on two processors.
@@ -24,10 +24,10 @@ pub(super) async fn worker(
     storage: Arc<dyn ObjectStorage>,
 ) -> Result<Worker> {
     let mut arguments = vec!["transcode-one".into()];
-    if settings.require_sandbox {
+    if settings.transcoder.require_sandbox {
         arguments.push("--require-sandbox".into());
     }
-    if settings.hls {
+    if settings.transcoder.hls {
         arguments.push("--hls".into());
     }
     let child = ChildCommand {
@@ -37,7 +37,7 @@ pub(super) async fn worker(
     };
     let scratch = settings.data_dir.join("transcode");
     let behaviour = WorkerSettings {
-        slots: settings.transcode_workers,
+        slots: settings.transcoder.workers,
         verdict_timeout: settings.verdict_deadline,
         ..WorkerSettings::default()
     };
@@ -51,7 +51,7 @@ pub(super) async fn worker(
     };
     let worker = Worker::new(dependencies, behaviour);
     let worker = worker.context("DATA_DIR: no folder for videos in progress")?;
-    inspect_sandbox(&child, &scratch, settings.require_sandbox).await?;
+    inspect_sandbox(&child, &scratch, settings.transcoder.require_sandbox).await?;
     Ok(worker)
 }
 

@@ -16,4 +16,5 @@ pub mod pipeline;
 pub mod queue;
 pub mod report;
 pub mod sandbox;
+pub mod settings;
 pub mod worker;

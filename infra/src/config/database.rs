@@ -43,7 +43,10 @@ impl DatabaseArgs {
     }
 
     /// The URL, if there is one.
-    pub(super) fn url(&self) -> Result<Option<Secret>, SettingError> {
+    ///
+    /// # Errors
+    /// If the URL is not one of PostgreSQL.
+    pub fn url(&self) -> Result<Option<Secret>, SettingError> {
         let Some(url) = self.database_url.clone().filter(|url| !url.is_blank()) else {
             return Ok(None);
         };

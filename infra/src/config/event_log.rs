@@ -1,6 +1,6 @@
 //! Which log, and how many partitions it has.
 
-use super::{SettingError, filled};
+use super::{SettingError, non_empty};
 
 /// The topic unless KAFKA_TOPIC says otherwise.
 const DEFAULT_TOPIC: &str = "anb.events.v1";
@@ -70,7 +70,7 @@ impl EventLogArgs {
     /// # Errors
     /// A [`SettingError`] that names the setting.
     pub fn parse(&self) -> Result<EventLogSettings, SettingError> {
-        let brokers = filled(self.kafka_brokers.clone());
+        let brokers = non_empty(self.kafka_brokers.as_deref());
         let partitions = self.log_partitions;
         match (self.event_log, brokers) {
             (EventLogKind::Postgres, None) => Ok(EventLogSettings::Postgres { partitions }),
@@ -82,7 +82,7 @@ impl EventLogArgs {
             }
             (EventLogKind::Kafka, Some(brokers)) => Ok(EventLogSettings::Kafka {
                 brokers: parse_brokers(&brokers)?,
-                topic: parse_topic(filled(self.kafka_topic.clone()))?,
+                topic: parse_topic(non_empty(self.kafka_topic.as_deref()))?,
                 partitions,
             }),
         }

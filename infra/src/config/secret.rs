@@ -21,8 +21,8 @@ impl Secret {
         &self.0
     }
 
-    /// Nothing but white space: as good as unset.
-    pub(super) fn is_blank(&self) -> bool {
+    /// Whether the text is only white space, which counts as unset.
+    pub fn is_blank(&self) -> bool {
         self.0.trim().is_empty()
     }
 }

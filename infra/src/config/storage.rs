@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{SettingError, filled};
+use super::{SettingError, non_empty};
 
 /// Flags about object storage.
 #[derive(Clone, Debug, clap::Args)]
@@ -71,8 +71,8 @@ impl StorageArgs {
     /// # Errors
     /// A [`SettingError`] that names the setting.
     pub fn parse(&self, data_dir: &Path) -> Result<StorageSettings, SettingError> {
-        let bucket = filled(self.aws_s3_bucket_name.clone());
-        let root = filled(self.media_root.clone());
+        let bucket = non_empty(self.aws_s3_bucket_name.as_deref());
+        let root = non_empty(self.media_root.as_deref());
         match (self.storage_backend, bucket, root) {
             (StorageKind::Local, None, root) => Ok(StorageSettings::Local {
                 root: root.map_or_else(|| data_dir.join("media"), PathBuf::from),
@@ -89,10 +89,10 @@ impl StorageArgs {
                  set STORAGE_BACKEND=local, or unset MEDIA_ROOT",
             )),
             (StorageKind::S3, Some(bucket), None) => {
-                let region = filled(self.aws_region.clone()).ok_or_else(|| {
+                let region = non_empty(self.aws_region.as_deref()).ok_or_else(|| {
                     SettingError::missing("AWS_REGION", "STORAGE_BACKEND=s3 needs it")
                 })?;
-                let endpoint = filled(self.aws_endpoint_url.clone());
+                let endpoint = non_empty(self.aws_endpoint_url.as_deref());
                 if endpoint.as_deref().is_some_and(|url| !is_http_url(url)) {
                     return Err(SettingError::new(
                         "AWS_ENDPOINT_URL does not begin with http:// or https://",
@@ -104,8 +104,8 @@ impl StorageArgs {
     }
 }
 
-/// Whether the text begins as a URL for browsers does, and names a host.
-pub(super) fn is_http_url(text: &str) -> bool {
+/// Whether the text is an `http` or `https` URL with a host.
+pub fn is_http_url(text: &str) -> bool {
     ["http://", "https://"].iter().any(|scheme| {
         text.strip_prefix(scheme).is_some_and(|rest| !rest.starts_with('/') && !rest.is_empty())
     })

@@ -1,5 +1,6 @@
 //! What the front gives is what would have been routed, and nothing that does not hold.
 
+use crate::http_settings::CorsOrigins;
 use axum::Router;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -9,7 +10,6 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue};
 use http_body_util::BodyExt;
-use infra::config::CorsOrigins;
 use projections::boards::BoardsBuilder;
 use projections::rankings::Rankings;
 use sqlx::PgPool;

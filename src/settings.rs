@@ -1,82 +1,62 @@
 //! All settings of a serving process.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{
-    DatabaseArgs, DatabaseSettings, EventLogArgs, EventLogSettings, HttpArgs, HttpSettings, Roles,
-    Secret, SecretKey, SettingError, StorageArgs, StorageSettings,
+use api::http_settings::{HttpArgs, HttpSettings};
+use infra::config::{
+    DatabaseArgs, DatabaseSettings, EventLogArgs, EventLogSettings, Secret, SecretKey,
+    SettingError, StorageArgs, StorageSettings,
 };
+use transcoder::settings::{TranscoderArgs, TranscoderSettings};
+
+use crate::roles::Roles;
 
 /// Flags of `serve` and `dev`.
 #[derive(Clone, Debug, clap::Args)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     #[command(flatten)]
-    #[expect(missing_docs, reason = "documented on its type")]
-    pub http: HttpArgs,
+    pub(crate) http: HttpArgs,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "documented on its type")]
-    pub database: DatabaseArgs,
+    pub(crate) database: DatabaseArgs,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "documented on its type")]
-    pub event_log: EventLogArgs,
+    pub(crate) event_log: EventLogArgs,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "documented on its type")]
-    pub storage: StorageArgs,
+    pub(crate) storage: StorageArgs,
 
     /// Key that signs access tokens and media URLs, at least 32 bytes. `dev` makes its own
     #[arg(long, env, hide_env_values = true, value_name = "SECRET_KEY", help_heading = "Contest")]
-    pub secret_key: Option<Secret>,
+    pub(crate) secret_key: Option<Secret>,
 
     /// How long an access token is good for, in minutes
     #[arg(long, env, hide_env_values = true, value_name = "ACCESS_TOKEN_EXPIRE_MINUTES",
           default_value = "1440", help_heading = "Contest",
           value_parser = clap::value_parser!(u32).range(1..))]
-    pub access_token_expire_minutes: u32,
+    pub(crate) access_token_expire_minutes: u32,
 
     /// Largest video that may be uploaded, in bytes
     #[arg(long, env, hide_env_values = true, value_name = "MAX_VIDEO_SIZE",
           default_value = "10485760", help_heading = "Contest",
           value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_video_size: u64,
+    pub(crate) max_video_size: u64,
 
     /// A resumable upload of which nothing comes for so long is forgotten, in minutes
     #[arg(long, env, hide_env_values = true, value_name = "UPLOAD_EXPIRE_MINUTES",
           default_value = "1440", help_heading = "Contest",
           value_parser = clap::value_parser!(u32).range(1..=43_200))]
-    pub upload_expire_minutes: u32,
+    pub(crate) upload_expire_minutes: u32,
 
     /// How long a command waits for its verdict before it is answered with 202, in milliseconds
     #[arg(long, env, hide_env_values = true, value_name = "VERDICT_DEADLINE_MS",
           default_value = "5000", help_heading = "Contest",
           value_parser = clap::value_parser!(u64).range(1..=60_000))]
-    pub verdict_deadline_ms: u64,
+    pub(crate) verdict_deadline_ms: u64,
 
-    /// Videos processed at the same time [default: half the processors, at least 1]
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        value_name = "TRANSCODE_WORKERS",
-        help_heading = "Contest"
-    )]
-    pub transcode_workers: Option<NonZeroUsize>,
-
-    /// Make an adaptive stream (HLS) of each video, beside the one file; takes a quarter more processor time
-    #[arg(long, env, hide_env_values = true, value_name = "HLS",
-          default_value = "true", num_args = 0..=1, default_missing_value = "true",
-          require_equals = true, action = clap::ArgAction::Set, help_heading = "Contest")]
-    pub hls: bool,
-
-    /// Refuse to start a transcoder where the kernel cannot build its whole sandbox
-    #[arg(long, env, hide_env_values = true, value_name = "REQUIRE_SANDBOX",
-          default_value = "false", num_args = 0..=1, default_missing_value = "true",
-          require_equals = true, action = clap::ArgAction::Set, help_heading = "Contest")]
-    pub require_sandbox: bool,
+    #[command(flatten)]
+    pub(crate) transcoder: TranscoderArgs,
 
     /// What this process does, joined by commas
     #[arg(
@@ -87,42 +67,38 @@ pub struct ServeArgs {
         default_value = "api,projector,transcoder",
         help_heading = "Contest"
     )]
-    pub roles: Roles,
+    pub(crate) roles: Roles,
 }
 
 /// The settings of a serving process, none of which contradicts another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// What this process does.
-    pub roles: Roles,
+    pub(crate) roles: Roles,
     /// Where and for whom it answers.
-    pub http: HttpSettings,
+    pub(crate) http: HttpSettings,
     /// Told to stop, it serves on for so long, so that balancers notice before the port closes.
-    pub shutdown_grace: Duration,
+    pub(crate) shutdown_grace: Duration,
     /// Its database.
-    pub database: DatabaseSettings,
+    pub(crate) database: DatabaseSettings,
     /// Its log.
-    pub event_log: EventLogSettings,
+    pub(crate) event_log: EventLogSettings,
     /// Where its videos are.
-    pub storage: StorageSettings,
+    pub(crate) storage: StorageSettings,
     /// Signs access tokens and media URLs.
-    pub secret_key: SecretKey,
+    pub(crate) secret_key: SecretKey,
     /// How long an access token is good for.
-    pub access_token_ttl: Duration,
+    pub(crate) access_token_ttl: Duration,
     /// Largest video in bytes.
-    pub max_video_size: u64,
+    pub(crate) max_video_size: u64,
     /// A resumable upload of which nothing comes for so long is forgotten.
-    pub upload_expiry: Duration,
+    pub(crate) upload_expiry: Duration,
     /// How long a command waits for its verdict.
-    pub verdict_deadline: Duration,
-    /// Videos processed at the same time.
-    pub transcode_workers: NonZeroUsize,
-    /// Whether videos get an adaptive stream as well.
-    pub hls: bool,
-    /// Whether a transcoder works in a whole sandbox or not at all.
-    pub require_sandbox: bool,
+    pub(crate) verdict_deadline: Duration,
+    /// How it transcodes.
+    pub(crate) transcoder: TranscoderSettings,
     /// Folder for what this machine keeps.
-    pub data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
 }
 
 impl ServeArgs {
@@ -130,7 +106,7 @@ impl ServeArgs {
     ///
     /// # Errors
     /// A [`SettingError`] that names the setting.
-    pub fn parse(&self) -> Result<Settings, SettingError> {
+    pub(crate) fn parse(&self) -> Result<Settings, SettingError> {
         let url = self.database.url()?.ok_or_else(|| {
             SettingError::missing("DATABASE_URL", "only `anb dev` brings its own database")
         })?;
@@ -147,7 +123,7 @@ impl ServeArgs {
     ///
     /// # Errors
     /// A [`SettingError`] that names the setting.
-    pub fn parse_dev(&self, own_key: SecretKey) -> Result<Settings, SettingError> {
+    pub(crate) fn parse_dev(&self, own_key: SecretKey) -> Result<Settings, SettingError> {
         if self.database.url()?.is_some() {
             return Err(SettingError::new(
                 "DATABASE_URL is set, but `anb dev` brings its own database: \
@@ -181,9 +157,7 @@ impl ServeArgs {
             max_video_size: self.max_video_size,
             upload_expiry: Duration::from_secs(60 * u64::from(self.upload_expire_minutes)),
             verdict_deadline: Duration::from_millis(self.verdict_deadline_ms),
-            transcode_workers: self.transcode_workers.unwrap_or_else(default_workers),
-            hls: self.hls,
-            require_sandbox: self.require_sandbox,
+            transcoder: self.transcoder.parse(),
             data_dir: self.database.data_dir.clone(),
         })
     }
@@ -195,12 +169,6 @@ fn default_grace(database: &DatabaseSettings) -> Duration {
         DatabaseSettings::Url(_) => Duration::from_secs(5),
         DatabaseSettings::Private { .. } => Duration::ZERO,
     }
-}
-
-/// An encoder uses several threads; half the processors leave room for the answers to requests.
-fn default_workers() -> NonZeroUsize {
-    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN)
 }
 
 #[cfg(test)]
@@ -229,7 +197,7 @@ mod tests {
     #[test]
     fn a_url_and_a_key_are_enough() {
         let settings = args(&[URL, KEY]).unwrap().parse().unwrap();
-        assert_eq!(settings.roles, Roles::all());
+        assert_eq!(settings.roles.to_string(), "api,projector,transcoder");
         assert_eq!(settings.access_token_ttl, Duration::from_secs(86_400));
         assert_eq!(settings.max_video_size, 10_485_760);
         assert_eq!(settings.upload_expiry, Duration::from_secs(86_400));

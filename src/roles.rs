@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// A part of the work that can run in a process of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Answers HTTP requests.
     Api,
     /// Folds the log into the read models.
@@ -28,16 +28,11 @@ impl Role {
 
 /// One or more roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Roles(Vec<Role>);
+pub(crate) struct Roles(Vec<Role>);
 
 impl Roles {
-    /// Every role.
-    pub fn all() -> Self {
-        Self(Role::ALL.to_vec())
-    }
-
     /// Whether `role` is among them.
-    pub fn contains(&self, role: Role) -> bool {
+    pub(crate) fn contains(&self, role: Role) -> bool {
         self.0.contains(&role)
     }
 }

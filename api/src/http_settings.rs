@@ -1,9 +1,8 @@
-//! Where and for whom we answer.
+//! Settings of HTTP: where the server listens, and which browsers may call it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::storage::is_http_url;
-use super::{SettingError, filled};
+use infra::config::{SettingError, is_http_url, non_empty};
 
 /// Flags about HTTP.
 #[derive(Clone, Debug, clap::Args)]
@@ -34,7 +33,7 @@ pub struct HttpArgs {
     pub shutdown_grace_ms: Option<u64>,
 }
 
-/// Where and for whom to answer.
+/// Where the server listens and which browsers may call it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpSettings {
     /// Where to listen. Port 0 means any free one.
@@ -73,7 +72,7 @@ impl HttpArgs {
     /// # Errors
     /// A [`SettingError`] that names the setting.
     pub fn parse(&self) -> Result<HttpSettings, SettingError> {
-        let public_url = filled(self.public_url.clone()).map(parse_public_url).transpose()?;
+        let public_url = non_empty(self.public_url.as_deref()).map(parse_public_url).transpose()?;
         let cors_origins = parse_origins(&self.cors_origins)?;
         Ok(HttpSettings { addr: self.http_addr, cors_origins, public_url })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
-use commands::{CommandError, Operators, RoleChange, RoleChanged};
+use commands::{CommandError, Operators, RoleChange, RoleChangeOutcome};
 use domain::Rejection;
 use infra::config::{DatabaseArgs, EventLogArgs};
 use projections::queries::operators;
@@ -82,7 +82,7 @@ async fn change(world: &World, email: &str, change: RoleChange) -> Result<()> {
         RoleChange::Revoke => ("is no operator any more", "was no operator", "will be none"),
     };
     match known.change(email, change).await {
-        Ok(RoleChanged::Now(account)) => {
+        Ok(RoleChangeOutcome::Changed(account)) => {
             // A projector that does not know the event sets it aside, and goes on.
             let is = operators(world.pool()).await?.iter().any(|known| known.account == account);
             if is != (change == RoleChange::Grant) {
@@ -93,8 +93,8 @@ async fn change(world: &World, email: &str, change: RoleChange) -> Result<()> {
             }
             say(format_args!("{email} {now}"))?;
         }
-        Ok(RoleChanged::Before) => say(format_args!("{email} {before}"))?,
-        Ok(RoleChanged::Soon) => say(format_args!(
+        Ok(RoleChangeOutcome::Unchanged) => say(format_args!("{email} {before}"))?,
+        Ok(RoleChangeOutcome::Pending) => say(format_args!(
             "{email} {soon} once a projector has come to it: it stands in the log"
         ))?,
         Err(CommandError::Rejected(Rejection::AccountUnknown)) => {

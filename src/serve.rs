@@ -15,9 +15,10 @@ use std::time::Duration;
 use ::transcoder::worker::Worker;
 use anyhow::{Context, Result, anyhow, bail};
 use api::{Api, App, Disconnect};
-use commands::{CommandSettings, Commands, Sweeper};
+use commands::{CommandSettings, Commands, EmailSecret, Sweeper};
 use infra::telemetry;
 use metrics_exporter_prometheus::PrometheusHandle;
+use ports::verdicts::{EventSubmitter, VerdictDesk};
 use projections::projector::Projector;
 use projections::queries::Queries;
 use projections::rankings::{BoardsFollower, Rankings};
@@ -132,7 +133,7 @@ impl Service {
         if serves {
             let pool = world.pool().clone();
             service.background.spawn(async move {
-                commands::observe_uploads(pool).await;
+                commands::report_upload_metrics(pool).await;
                 "the observer of uploads"
             });
             let rankings = common.rankings(world, &mut service.background);
@@ -308,7 +309,7 @@ impl Common {
     ) -> Result<Api> {
         let stop = health.stop.clone();
         let pool = world.pool().clone();
-        let parts = commands::Parts {
+        let parts = commands::CommandDependencies {
             log: Arc::clone(&world.log),
             submitter: self.submitter,
             read_models: Arc::clone(&self.lookup) as _,
@@ -323,7 +324,7 @@ impl Common {
             hash_parallelism: std::thread::available_parallelism().map_or(1, Into::into),
         };
         let app = App {
-            commands: Commands::new(parts, behaviour).await?,
+            commands: Commands::new(parts, behaviour, EmailSecret::load(&pool).await?)?,
             queries: Queries::new(pool, rankings, self.erasures.clone()),
             storage: storage.objects,
             media: storage.media,

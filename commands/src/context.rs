@@ -1,4 +1,4 @@
-//! The circumstances of a command.
+//! The context of a command.
 
 use chrono::Utc;
 use domain::{AccountId, Event, EventId};
@@ -7,26 +7,26 @@ use uuid::Uuid;
 
 /// Where a command comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Context {
+pub struct CommandContext {
     /// The id of the request.
     pub correlation_id: Option<String>,
     /// W3C trace context of the request.
     pub traceparent: Option<String>,
-    /// The client's key for this one act: sent again with the same key, it cannot count twice.
+    /// The client's idempotency key: a retry with the same key counts once.
     pub idempotency_key: Option<String>,
 }
 
-impl Context {
-    /// The event's id. With an idempotency key it is the same for every retry: a UUIDv5 of the
-    /// actor, the command, what it is about, and the key.
-    pub fn event_id(&self, actor: Uuid, command: &str, about: &str) -> EventId {
+impl CommandContext {
+    /// The id of the event. With an idempotency key it is the same for every retry: a UUIDv5 of the
+    /// actor, the command, its subject, and the key.
+    pub fn event_id(&self, actor: Uuid, command: &str, subject: &str) -> EventId {
         match &self.idempotency_key {
-            Some(key) => EventId::derived(actor, &format!("{command}\n{about}\n{key}")),
+            Some(key) => EventId::derived(actor, &format!("{command}\n{subject}\n{key}")),
             None => EventId(Uuid::now_v7()),
         }
     }
 
-    /// The event, with everything that this context knows about it.
+    /// The event in an envelope that carries this context.
     pub fn envelope(&self, event_id: EventId, actor: Option<AccountId>, event: Event) -> Envelope {
         Envelope {
             event_id,

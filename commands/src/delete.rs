@@ -1,32 +1,37 @@
 //! Deleting a video.
 
 use domain::event::Deleted;
-use domain::{AccountId, Event, EventId, Rejection, Verdict, VideoEvent, VideoId, object_keys};
+use domain::{
+    AccountId, Event, EventId, Rejection, Verdict, VideoEvent, VideoId, VideoStatus, object_keys,
+};
+use infra::error_chain::error_chain;
 use infra::object_storage::ObjectKey;
-use ports::read_models::{Stage, VideoFacts};
+use ports::read_models::VideoFacts;
 
-use crate::{Answer, CommandError, Commands, Context};
+use crate::answer::Answer;
+use crate::commands::Commands;
+use crate::context::CommandContext;
+use crate::error::CommandError;
 
 impl Commands {
-    /// Takes a video back: only its owner may, and only while it has no votes. Its files go too.
+    /// Deletes a video and its files. Only its owner may, and only while it has no votes.
     ///
     /// # Errors
     /// [`Rejection::VideoUnknown`], [`Rejection::VideoDeleted`], [`Rejection::NotOwner`],
-    /// [`Rejection::HasVotes`], or what [`CommandError`] says.
+    /// [`Rejection::HasVotes`], or another [`CommandError`].
     pub async fn delete(
         &self,
-        context: &Context,
+        context: &CommandContext,
         actor: AccountId,
         video: VideoId,
     ) -> Result<Answer<()>, CommandError> {
         let event_id = context.event_id(actor.0, "delete", &video.to_string());
-        self.inner.claims.claim(context, actor, "delete", video)?;
-        let facts = self.inner.parts.read_models.video(video).await?;
-        refuse_early(facts.as_ref(), actor, event_id)?;
+        self.inner.idempotency_keys.claim(context, actor, "delete", video)?;
+        let facts = self.inner.dependencies.read_models.video(video).await?;
+        reject_early(facts.as_ref(), actor, event_id)?;
 
         let event = Event::Video(video, VideoEvent::Deleted(Deleted { by: actor }));
-        let envelope = context.envelope(event_id, Some(actor), event);
-        match self.decide(envelope).await? {
+        match self.submit(context.envelope(event_id, Some(actor), event)).await? {
             Answer::Pending(token) => Ok(Answer::Pending(token)),
             Answer::Done(Verdict::Rejected(rejection)) => Err(rejection.into()),
             Answer::Done(Verdict::Accepted { .. }) => {
@@ -36,43 +41,42 @@ impl Commands {
         }
     }
 
-    /// The video is deleted, whether its files go now or with the next sweep. The keys are read
-    /// after the verdict, so that a result published meanwhile is not missed.
+    /// Removes the files of a deleted video; the sweep removes what cannot be removed now. The keys
+    /// are read after the verdict, so a result that was published meanwhile is removed, too.
     pub(crate) async fn remove_files(&self, video: VideoId) {
-        let facts = match self.inner.parts.read_models.video(video).await {
+        let facts = match self.inner.dependencies.read_models.video(video).await {
             Ok(Some(facts)) => facts,
             Ok(None) => return,
             Err(error) => {
-                tracing::warn!(%video, %error, "files of a deleted video remain for the sweep");
+                tracing::warn!(%video, error = error_chain(&error), "files of a deleted video are left to the sweep");
                 return;
             }
         };
-        let keys = [Some(facts.original_key), facts.processed_key, facts.poster_key];
+        let keys = [Some(facts.upload.original_key), facts.processed_key, facts.poster_key];
         for key in keys.into_iter().flatten().filter_map(|key| ObjectKey::parse(&key)) {
             self.remove_file(video, &key).await;
         }
-        if let Err(error) =
-            self.inner.parts.storage.delete_all(&object_keys::hls_folder(video)).await
-        {
-            tracing::warn!(%video, %error, "a stream that must go remains for the sweep");
+        let stream = object_keys::hls_folder(video);
+        if let Err(error) = self.inner.dependencies.storage.delete_all(&stream).await {
+            tracing::warn!(%video, error = error_chain(&error), "an adaptive stream is left to the sweep");
         }
     }
 
     pub(crate) async fn remove_file(&self, video: VideoId, key: &ObjectKey) {
-        if let Err(error) = self.inner.parts.storage.delete(key).await {
-            tracing::warn!(%video, %key, %error, "a file that must go remains for the sweep");
+        if let Err(error) = self.inner.dependencies.storage.delete(key).await {
+            tracing::warn!(%video, %key, error = error_chain(&error), "a file is left to the sweep");
         }
     }
 }
 
-/// A courtesy; the fold decides. It must not refuse the retry of a deletion that took effect.
-fn refuse_early(
+/// Rejects early what the fold would reject, except the retry of a deletion that took effect.
+fn reject_early(
     facts: Option<&VideoFacts>,
     actor: AccountId,
     event_id: EventId,
 ) -> Result<(), Rejection> {
     let facts = facts.ok_or(Rejection::VideoUnknown)?;
-    if facts.stage == Stage::Deleted && facts.ended_by != Some(event_id) {
+    if facts.status == VideoStatus::Deleted && facts.ended_by != Some(event_id) {
         return Err(Rejection::VideoDeleted);
     }
     if facts.owner != actor {

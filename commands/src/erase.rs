@@ -1,29 +1,36 @@
-//! Erasing an account: the person leaves for good.
+//! Erasing an account.
 
 use domain::event::{Erased, Withdrawn};
-use domain::{AccountEvent, AccountId, Event, EventId, Rejection, Verdict, VideoEvent};
+use domain::{
+    AccountEvent, AccountId, Event, EventId, Rejection, Verdict, VideoEvent, VideoStatus,
+};
+use infra::error_chain::error_chain;
 use infra::event_log::envelope::Envelope;
 use infra::object_storage::ObjectKey;
-use ports::read_models::{AbandonedVideo, Stage};
+use ports::read_models::AbandonedVideo;
 
-use crate::{Answer, CommandError, Commands, Context, personal_data};
+use crate::answer::Answer;
+use crate::commands::Commands;
+use crate::context::CommandContext;
+use crate::error::CommandError;
+use crate::personal_data;
 
 impl Commands {
-    /// Erases the account of `actor`, if the password is right: their personal data and the originals
-    /// of their videos go, and so do videos that never came on stage. What others have watched stays,
-    /// under a neutral name, and so do votes.
+    /// Erases the account of `actor` if the password is right. Removed are their personal data, the
+    /// originals of their videos, and videos that were never published. Published videos stay, under
+    /// a neutral name, and so do votes.
     ///
-    /// The event comes first. Whatever a crash leaves behind after it, the sweep removes.
+    /// The event comes first. What a crash leaves behind after it, the sweep removes.
     ///
     /// # Errors
-    /// [`CommandError::WrongPassword`], [`Rejection::AccountErased`], or what [`CommandError`] says.
+    /// [`CommandError::WrongPassword`], [`Rejection::AccountErased`], or another [`CommandError`].
     pub async fn erase(
         &self,
-        context: &Context,
+        context: &CommandContext,
         actor: AccountId,
         password: &str,
     ) -> Result<Answer<()>, CommandError> {
-        let person = personal_data::find(&self.inner.parts.pool, actor).await?;
+        let person = personal_data::find(&self.inner.dependencies.pool, actor).await?;
         let person = person.ok_or(Rejection::AccountErased)?;
         if !self.inner.passwords.verify(password, Some(person.password_hash)).await? {
             return Err(CommandError::WrongPassword);
@@ -31,53 +38,62 @@ impl Commands {
         let email = self.inner.email_secret.key_of(&person.email);
         let event_id = context.event_id(actor.0, "erase", "");
         let event = Event::Account(email, AccountEvent::Erased(Erased { account_id: actor }));
-        match self.decide(context.envelope(event_id, Some(actor), event)).await? {
+        match self.submit(context.envelope(event_id, Some(actor), event)).await? {
             Answer::Pending(token) => Ok(Answer::Pending(token)),
             Answer::Done(Verdict::Rejected(rejection)) => Err(rejection.into()),
             Answer::Done(Verdict::Accepted { .. }) => {
-                self.remove_remains(actor, event_id).await;
+                self.remove_leftovers(actor, event_id).await;
                 Ok(Answer::Done(()))
             }
         }
     }
 
-    /// The account is erased, whether its remains go now or with the next sweep.
-    async fn remove_remains(&self, account: AccountId, owner_erased_by: EventId) {
-        self.forget(account).await;
-        self.forget_uploads_of(account).await;
-        let videos = match self.inner.parts.read_models.videos_of(account).await {
+    /// Removes what is left of an erased account; the sweep removes what cannot be removed now.
+    async fn remove_leftovers(&self, account: AccountId, owner_erased_by: EventId) {
+        self.delete_personal_data(account).await;
+        self.delete_uploads_of(account).await;
+        let videos = match self.inner.dependencies.read_models.videos_of(account).await {
             Ok(videos) => videos,
             Err(error) => {
-                tracing::warn!(%account, %error, "videos remain for the sweep");
+                tracing::warn!(%account, error = error_chain(&error), "videos are left to the sweep");
                 return;
             }
         };
         for (video, facts) in videos {
-            if matches!(facts.stage, Stage::Pending | Stage::Processing | Stage::Failed) {
-                self.withdraw(&AbandonedVideo { video, owner: account, owner_erased_by }).await;
+            match facts.status {
+                VideoStatus::Pending | VideoStatus::Processing | VideoStatus::Failed => {
+                    let abandoned = AbandonedVideo { video, owner: account, owner_erased_by };
+                    self.withdraw(&abandoned).await;
+                }
+                VideoStatus::Processed | VideoStatus::Deleted => {}
             }
-            if let Some(original) = ObjectKey::parse(&facts.original_key) {
+            if let Some(original) = ObjectKey::parse(&facts.upload.original_key) {
                 self.remove_file(video, &original).await;
             }
         }
     }
 
-    /// Takes a video back for an owner who has left; unless it has come on stage meanwhile, its files
-    /// go too.
+    /// Withdraws a video whose owner's account is erased, and removes its files. The fold rejects it
+    /// if the video was published meanwhile.
     pub(crate) async fn withdraw(&self, abandoned: &AbandonedVideo) {
         let video = abandoned.video;
-        match self.decide(withdrawal(abandoned)).await {
+        match self.submit(withdrawal(abandoned)).await {
             Ok(Answer::Done(Verdict::Accepted { .. })) => self.remove_files(video).await,
             Ok(Answer::Done(Verdict::Rejected(rejection))) => {
-                tracing::info!(%video, %rejection, "not withdrawn");
+                tracing::info!(%video, %rejection, "a withdrawal was rejected");
             }
-            Ok(Answer::Pending(_)) => tracing::warn!(%video, "files remain for the sweep"),
-            Err(error) => tracing::warn!(%video, %error, "to be withdrawn by the sweep"),
+            Ok(Answer::Pending(_)) => {
+                tracing::warn!(%video, "files of a withdrawn video are left to the sweep");
+            }
+            Err(error) => {
+                tracing::warn!(%video, error = error_chain(&error), "a withdrawal is left to the sweep");
+            }
         }
     }
 }
 
-/// The event that withdraws a video: the same one whoever appends it, however often.
+/// The event that withdraws a video. Its id derives from the erasure, so however often it is appended,
+/// it counts once.
 pub(crate) fn withdrawal(abandoned: &AbandonedVideo) -> Envelope {
     let AbandonedVideo { video, owner, owner_erased_by } = *abandoned;
     let event_id = EventId::derived(owner_erased_by.0, &format!("withdraw {video}"));

@@ -1,12 +1,17 @@
 //! Why a command failed.
 
+use std::error::Error;
+
 use domain::Rejection;
 use infra::database::passes;
 use infra::event_log::AppendError;
 use infra::object_storage::StorageError;
 use ports::LookupError;
 
-/// A command that did not take effect, as far as anybody can say.
+/// The cause of an error: another error, or a sentence.
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// A command that did not take effect, as far as the process can tell.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// The rules forbid it.
@@ -15,19 +20,33 @@ pub enum CommandError {
     /// The password is wrong.
     #[error("wrong password")]
     WrongPassword,
-    /// The idempotency key stands for another request of this person.
+    /// The idempotency key belongs to another request of this person.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// Something that commands need is away or overloaded. A retry with the same idempotency key is
-    /// safe.
-    #[error("unavailable: {0}")]
-    Unavailable(String),
-    /// Too many ask for it at once. Nothing was done.
+    /// A dependency of the command is unavailable. A retry with the same idempotency key is safe.
+    #[error("a dependency is unavailable")]
+    Unavailable(#[source] Cause),
+    /// Too many callers at once. Nothing was done.
     #[error("too many at once")]
     Overloaded,
-    /// A defect on our side.
-    #[error("internal: {0}")]
-    Internal(String),
+    /// A defect of ours.
+    #[error("internal error")]
+    Internal(#[source] Cause),
+}
+
+impl CommandError {
+    pub(crate) fn unavailable(cause: impl Into<Cause>) -> Self {
+        Self::Unavailable(cause.into())
+    }
+
+    pub(crate) fn internal(cause: impl Into<Cause>) -> Self {
+        Self::Internal(cause.into())
+    }
+
+    /// An accepted event is not in the read models, so they are being rebuilt.
+    pub(crate) fn rebuilding() -> Self {
+        Self::unavailable("the read models are being rebuilt")
+    }
 }
 
 impl From<Rejection> for CommandError {
@@ -39,54 +58,41 @@ impl From<Rejection> for CommandError {
 impl From<AppendError> for CommandError {
     fn from(error: AppendError) -> Self {
         match error {
-            // Every field of a command is bounded long before this.
-            AppendError::TooLarge { .. } => Self::Internal(error.to_string()),
-            AppendError::Unavailable(_) | AppendError::Unknown(_) => {
-                Self::Unavailable(error.to_string())
-            }
+            // Every field of a command is bounded far below the limit of a record.
+            AppendError::TooLarge { .. } => Self::internal(error),
+            AppendError::Unavailable(_) | AppendError::Unknown(_) => Self::unavailable(error),
         }
-    }
-}
-
-impl CommandError {
-    /// What was accepted is not in the read models: they are being rebuilt.
-    pub(crate) fn rebuilding() -> Self {
-        Self::Unavailable("the read models are being rebuilt".to_owned())
     }
 }
 
 impl From<LookupError> for CommandError {
     fn from(error: LookupError) -> Self {
-        Self::Unavailable(error.to_string())
+        Self::unavailable(error)
     }
 }
 
 impl From<sqlx::Error> for CommandError {
     fn from(error: sqlx::Error) -> Self {
-        if passes(&error) {
-            Self::Unavailable(error.to_string())
-        } else {
-            Self::Internal(error.to_string())
-        }
+        if passes(&error) { Self::unavailable(error) } else { Self::internal(error) }
     }
 }
 
 /// Why an original was not stored. Nothing of it remains.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreOriginalError {
-    /// Its first bytes are those of no video container that the contest accepts, or it is empty.
+    /// It is empty, or its first bytes are those of no accepted video container.
     #[error("the file is no video")]
     NotAVideo,
     /// It is larger than allowed.
     #[error("the file is larger than {max} bytes")]
     TooLarge {
-        /// The most that is allowed, in bytes.
+        /// The limit in bytes.
         max: u64,
     },
-    /// The client's stream of bytes broke off.
-    #[error("the upload broke off: {0}")]
+    /// The client's body broke off.
+    #[error("the upload broke off")]
     Body(#[source] std::io::Error),
-    /// The store cannot take it.
-    #[error(transparent)]
-    Storage(StorageError),
+    /// The object store cannot take it.
+    #[error("the original cannot be stored")]
+    Storage(#[source] StorageError),
 }

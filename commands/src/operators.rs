@@ -1,5 +1,5 @@
-//! Who is an operator: said on the command line, by whoever may use the database and the log anyway.
-//! There is no way to it over HTTP.
+//! Granting and revoking the role of operator. Only `anb operator` does it, on a machine that reaches
+//! the database and the log; there is no HTTP route.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,30 +12,30 @@ use ports::verdicts::{EventSubmitter, SubmitOutcome};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::CommandError;
-use crate::secrets::EmailSecret;
+use crate::email_secret::EmailSecret;
+use crate::error::CommandError;
 
-/// What is to become of somebody's role.
+/// A change of somebody's role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RoleChange {
-    /// They are to be an operator.
+    /// The person becomes an operator.
     Grant,
-    /// They are to be none.
+    /// The person is no longer an operator.
     Revoke,
 }
 
-/// What became of it.
+/// How a change of role ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RoleChanged {
-    /// It is so now, of this account.
-    Now(AccountId),
-    /// It was so already.
-    Before,
-    /// It stands in the log, and will be so as soon as a projector has come to it.
-    Soon,
+pub enum RoleChangeOutcome {
+    /// The role of this account has changed.
+    Changed(AccountId),
+    /// The role was that already.
+    Unchanged,
+    /// The event is in the log, but no projector has folded it yet.
+    Pending,
 }
 
-/// Gives and takes the role of operator.
+/// Grants and revokes the role of operator.
 pub struct Operators {
     submitter: EventSubmitter,
     read_models: Arc<dyn ReadModels>,
@@ -58,31 +58,37 @@ impl Operators {
         Ok(Self { submitter, read_models, email_secret, verdict_deadline })
     }
 
-    /// Changes the role of whoever has signed up with this address.
+    /// Changes the role of the account that holds the address.
     ///
     /// # Errors
-    /// [`Rejection::AccountUnknown`] if nobody has, [`Rejection::AccountErased`] if they have just
-    /// left, or what [`CommandError`] says.
+    /// [`Rejection::AccountUnknown`] if no account holds it, [`Rejection::AccountErased`] if the
+    /// account was erased meanwhile, or another [`CommandError`].
     pub async fn change(
         &self,
         email: &str,
         change: RoleChange,
-    ) -> Result<RoleChanged, CommandError> {
+    ) -> Result<RoleChangeOutcome, CommandError> {
         let key = self.email_secret.key_of(email);
         let account = self.read_models.account_by_email(&key).await?;
         let account = account.ok_or(Rejection::AccountUnknown)?.id;
-        let event = Event::Account(key, event(change, account));
-        let envelope = Envelope::new(EventId(Uuid::now_v7()), event);
+        let envelope =
+            Envelope::new(EventId(Uuid::now_v7()), Event::Account(key, event(change, account)));
         match self.submitter.submit(envelope, self.verdict_deadline).await? {
-            SubmitOutcome::Pending { .. } => Ok(RoleChanged::Soon),
+            SubmitOutcome::Pending { .. } => Ok(RoleChangeOutcome::Pending),
             SubmitOutcome::Decided { verdict: Verdict::Accepted { .. }, .. } => {
-                Ok(RoleChanged::Now(account))
+                Ok(RoleChangeOutcome::Changed(account))
             }
-            SubmitOutcome::Decided { verdict: Verdict::Rejected(rejection), .. } => match rejection
-            {
-                Rejection::AlreadyOperator | Rejection::NotOperator => Ok(RoleChanged::Before),
-                other => Err(other.into()),
-            },
+            SubmitOutcome::Decided { verdict: Verdict::Rejected(rejection), .. } => {
+                let unchanged = match change {
+                    RoleChange::Grant => Rejection::AlreadyOperator,
+                    RoleChange::Revoke => Rejection::NotOperator,
+                };
+                if rejection == unchanged {
+                    Ok(RoleChangeOutcome::Unchanged)
+                } else {
+                    Err(rejection.into())
+                }
+            }
         }
     }
 }

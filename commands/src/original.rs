@@ -1,19 +1,20 @@
-//! Taking in an original: sniffed, hashed and counted on its way to storage, never held in memory.
+//! Storing an original: sniffed, hashed and counted on its way to storage, never held in memory.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use domain::container::{SNIFFED_BYTES, VideoContainer};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use infra::error_chain::error_chain;
 use infra::object_storage::{ByteStream, ObjectKey, ObjectStorage, StorageError};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::sniff::{self, VideoContainer};
-use crate::{Commands, StoreOriginalError};
+use crate::body_meter::{BodyEnd, BodyMeter};
+use crate::commands::Commands;
+use crate::error::StoreOriginalError;
 
-/// An original in storage that no event speaks of yet. Dropped unused, it is removed.
+/// An original in storage that no event names yet. Dropping it removes the object, unless it is kept.
 pub struct StoredOriginal {
     storage: Arc<dyn ObjectStorage>,
     key: ObjectKey,
@@ -21,7 +22,7 @@ pub struct StoredOriginal {
     keep: bool,
 }
 
-/// What was learned on the way.
+/// What is known about a stored original.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OriginalFacts {
     pub(crate) bytes: u64,
@@ -38,12 +39,12 @@ impl StoredOriginal {
         &self.facts
     }
 
-    /// An event may speak of it from now on: it stays, also if the request is dropped at any point.
+    /// Keeps the object even if the request is dropped, because an event may name it from now on.
     pub(crate) fn keep(&mut self) {
         self.keep = true;
     }
 
-    /// It is certain that no event will ever need it.
+    /// Removes the object: no event will ever name it.
     pub(crate) fn discard(mut self) {
         self.keep = false;
     }
@@ -59,7 +60,7 @@ impl Drop for StoredOriginal {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             if let Err(error) = storage.delete(&key).await {
-                tracing::warn!(%key, %error, "an unused original remains for the sweep");
+                tracing::warn!(%key, error = error_chain(&error), "an unused original is left to the sweep");
             }
         });
     }
@@ -76,25 +77,25 @@ impl Commands {
         max: u64,
     ) -> Result<StoredOriginal, StoreOriginalError> {
         let (head, rest) = read_head(body).await.map_err(StoreOriginalError::Body)?;
-        let container = sniff::sniff(&head).ok_or(StoreOriginalError::NotAVideo)?;
+        let container = VideoContainer::sniff(&head).ok_or(StoreOriginalError::NotAVideo)?;
         let key = new_key(container)?;
-        let meter = Arc::new(Meter::new(max));
+        let meter = BodyMeter::of_original(max);
         let metered = meter.clone().wrap(stream::iter([Ok(head)]).chain(rest).boxed());
-        let storage = &self.inner.parts.storage;
-        let bytes = storage.put(&key, container.content_type(), metered).await.map_err(
-            |error| match error {
-                StorageError::Body(_) if meter.overrun() => StoreOriginalError::TooLarge { max },
-                StorageError::Body(error) => StoreOriginalError::Body(error),
-                error => StoreOriginalError::Storage(error),
-            },
-        )?;
-        let facts =
-            OriginalFacts { bytes, sha256: meter.digest(), content_type: container.content_type() };
+        let storage = &self.inner.dependencies.storage;
+        let stored = storage.put(&key, container.content_type(), metered).await;
+        let bytes = stored.map_err(|error| match (error, meter.end()) {
+            (StorageError::Body(_), BodyEnd::Overrun) => StoreOriginalError::TooLarge { max },
+            (StorageError::Body(error), _) => StoreOriginalError::Body(error),
+            (error, _) => StoreOriginalError::Storage(error),
+        })?;
+        #[expect(clippy::expect_used, reason = "the meter of an original computes SHA-256")]
+        let sha256 = meter.sha256().expect("a SHA-256");
+        let facts = OriginalFacts { bytes, sha256, content_type: container.content_type() };
         Ok(StoredOriginal { storage: Arc::clone(storage), key, facts, keep: false })
     }
 }
 
-/// Every attempt gets a key of its own, so that a failed one can be removed without a thought.
+/// Every attempt gets a key of its own, so the object of a failed attempt can simply be removed.
 fn new_key(container: VideoContainer) -> Result<ObjectKey, StoreOriginalError> {
     let text = format!("originals/{}.{}", Uuid::new_v4(), container.extension());
     ObjectKey::parse(&text).ok_or_else(|| {
@@ -105,46 +106,9 @@ fn new_key(container: VideoContainer) -> Result<ObjectKey, StoreOriginalError> {
 /// The first bytes, enough to sniff, and the rest of the stream.
 async fn read_head(mut body: ByteStream) -> io::Result<(Bytes, ByteStream)> {
     let mut head = BytesMut::new();
-    while head.len() < sniff::NEEDED {
+    while head.len() < SNIFFED_BYTES {
         let Some(chunk) = body.try_next().await? else { break };
         head.extend_from_slice(&chunk);
     }
     Ok((head.freeze(), body))
-}
-
-/// Counts and hashes what flows through, and cuts the flow once it exceeds the limit.
-struct Meter {
-    max: u64,
-    seen: Mutex<(u64, Sha256)>,
-    overrun: AtomicBool,
-}
-
-impl Meter {
-    fn new(max: u64) -> Self {
-        Self { max, seen: Mutex::new((0, Sha256::new())), overrun: AtomicBool::new(false) }
-    }
-
-    fn wrap(self: Arc<Self>, body: ByteStream) -> ByteStream {
-        body.and_then(move |chunk| std::future::ready(self.pass(chunk))).boxed()
-    }
-
-    fn pass(&self, chunk: Bytes) -> io::Result<Bytes> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.0 += chunk.len() as u64;
-        if seen.0 > self.max {
-            self.overrun.store(true, Ordering::Relaxed);
-            return Err(io::Error::other("the file is too large"));
-        }
-        seen.1.update(&chunk);
-        Ok(chunk)
-    }
-
-    fn overrun(&self) -> bool {
-        self.overrun.load(Ordering::Relaxed)
-    }
-
-    fn digest(&self) -> String {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.1.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-    }
 }

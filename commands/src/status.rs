@@ -1,17 +1,18 @@
-//! Asking for a verdict later.
+//! Asking later for the verdict of a command.
 
 use domain::{Rejection, Verdict};
 
-use crate::{CommandError, Commands};
+use crate::commands::Commands;
+use crate::error::CommandError;
 
-/// How a command stands.
+/// The status of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandStatus {
-    /// The projection has not come to it yet.
+    /// The projection has not folded its event yet.
     Pending,
     /// It took effect.
     Accepted {
-        /// For a vote: the votes of the video now.
+        /// For a vote: the current votes of the video.
         total_votes: Option<u64>,
     },
     /// It had no effect.
@@ -19,15 +20,15 @@ pub enum CommandStatus {
 }
 
 impl Commands {
-    /// How the command behind `token` stands; `None` if no such token was ever issued.
+    /// The status of the command behind `token`; `None` if no such token was ever issued.
     ///
     /// # Errors
     /// [`CommandError::Unavailable`] if the read models cannot be asked.
     pub async fn status(&self, token: &str) -> Result<Option<CommandStatus>, CommandError> {
-        let Some(promise) = self.inner.tokens.read(token) else { return Ok(None) };
-        let appended = (promise.position, promise.awaited);
-        let verdicts = self.inner.parts.verdicts.verdicts(&[appended]).await?;
-        Ok(Some(match verdicts.get(&promise.awaited.event_id) {
+        let Some(payload) = self.inner.tokens.read(token) else { return Ok(None) };
+        let appended = (payload.position, payload.awaited);
+        let verdicts = self.inner.dependencies.verdicts.verdicts(&[appended]).await?;
+        Ok(Some(match verdicts.get(&payload.awaited.event_id) {
             None => CommandStatus::Pending,
             Some(Verdict::Accepted { total_votes }) => {
                 CommandStatus::Accepted { total_votes: *total_votes }

@@ -1,4 +1,4 @@
-//! Command tokens: how a client asks later for the verdict of a command that outlived its request.
+//! Command tokens: with one, a client asks later for the verdict of a command.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use ports::verdicts::AwaitedEvent;
 use sha2::Sha256;
 use uuid::Uuid;
 
-/// Event id, partition, offset, counted video.
-const PAYLOAD: usize = 16 + 4 + 8 + 16;
-/// HMAC-SHA-256, cut to 128 bits (RFC 2104, section 5).
-const TAG: usize = 16;
+/// Event id, partition, offset, voted video.
+const PAYLOAD_BYTES: usize = 16 + 4 + 8 + 16;
+/// HMAC-SHA-256, truncated to 128 bits (RFC 2104, section 5).
+const TAG_BYTES: usize = 16;
 
-/// An opaque, unforgeable text.
+/// A text that clients cannot forge and need not understand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandToken(String);
 
@@ -25,9 +25,9 @@ impl fmt::Display for CommandToken {
     }
 }
 
-/// What a token stands for.
+/// What a token says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Promise {
+pub(crate) struct TokenPayload {
     pub(crate) awaited: AwaitedEvent,
     pub(crate) position: Position,
 }
@@ -51,30 +51,30 @@ impl TokenKey {
         position: Position,
         voted_video: Option<VideoId>,
     ) -> CommandToken {
-        let mut bytes = Vec::with_capacity(PAYLOAD + TAG);
+        let mut bytes = Vec::with_capacity(PAYLOAD_BYTES + TAG_BYTES);
         bytes.extend_from_slice(event_id.0.as_bytes());
         bytes.extend_from_slice(&position.partition.to_be_bytes());
         bytes.extend_from_slice(&position.offset.to_be_bytes());
         bytes.extend_from_slice(voted_video.map_or(Uuid::nil(), |video| video.0).as_bytes());
         let tag = self.0.clone().chain_update(&bytes).finalize().into_bytes();
-        bytes.extend_from_slice(&tag[..TAG]);
+        bytes.extend_from_slice(&tag[..TAG_BYTES]);
         CommandToken(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// `None` if we never issued it.
-    pub(crate) fn read(&self, token: &str) -> Option<Promise> {
+    /// The payload; `None` if no process with this key issued the token.
+    pub(crate) fn read(&self, token: &str) -> Option<TokenPayload> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let (payload, tag) = bytes.split_at_checked(PAYLOAD)?;
-        if tag.len() != TAG {
+        let (payload, tag) = bytes.split_at_checked(PAYLOAD_BYTES)?;
+        if tag.len() != TAG_BYTES {
             return None;
         }
-        // Compares in constant time.
+        // Constant time.
         self.0.clone().chain_update(payload).verify_truncated_left(tag).ok()?;
         let (event_id, rest) = payload.split_first_chunk::<16>()?;
         let (partition, rest) = rest.split_first_chunk::<4>()?;
         let (offset, rest) = rest.split_first_chunk::<8>()?;
         let voted_video = Uuid::from_slice(rest).ok()?;
-        Some(Promise {
+        Some(TokenPayload {
             awaited: AwaitedEvent {
                 event_id: EventId(Uuid::from_bytes(*event_id)),
                 voted_video: (!voted_video.is_nil()).then_some(VideoId(voted_video)),
@@ -91,24 +91,24 @@ impl TokenKey {
 mod tests {
     use super::*;
 
-    fn issue(key: &TokenKey, voted_video: Option<VideoId>) -> (String, Promise) {
+    fn issue(key: &TokenKey, voted_video: Option<VideoId>) -> (String, TokenPayload) {
         let position = Position { partition: 7, offset: u64::MAX - 1 };
         let event_id = EventId(Uuid::from_u128(42));
-        let promise = Promise { awaited: AwaitedEvent { event_id, voted_video }, position };
-        (key.issue(event_id, position, voted_video).to_string(), promise)
+        let payload = TokenPayload { awaited: AwaitedEvent { event_id, voted_video }, position };
+        (key.issue(event_id, position, voted_video).to_string(), payload)
     }
 
     #[test]
     fn a_token_reads_back() {
         let key = TokenKey::derive(b"secret");
         for voted_video in [None, Some(VideoId(Uuid::from_u128(3)))] {
-            let (token, promise) = issue(&key, voted_video);
-            assert_eq!(key.read(&token), Some(promise));
+            let (token, payload) = issue(&key, voted_video);
+            assert_eq!(key.read(&token), Some(payload));
         }
     }
 
     #[test]
-    fn no_other_text_is_a_token() {
+    fn a_forged_token_is_refused() {
         let key = TokenKey::derive(b"secret");
         let (token, _) = issue(&key, None);
         assert_eq!(TokenKey::derive(b"another").read(&token), None);

@@ -1,48 +1,92 @@
-//! The events: everything that ever happens in a contest.
+//! The events: everything that happens in a contest.
 //!
-//! An event is for ever. A field's name or meaning never changes; a change of shape is a new schema
-//! version with an upcaster in [`codec`], and the old version's golden file stays as it is.
+//! Events are never rewritten, so the name and the meaning of a field never change. Another shape is
+//! another schema version with an upcaster in [`codec`]; the golden files of old versions stay.
 
 pub mod codec;
+mod event_type;
+mod failure_reason;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, EmailKey, EventId, Position, StreamId, Timestamp, VideoId};
+use crate::id::{AccountId, EmailKey, EventId, StreamId, VideoId};
+use crate::position::Position;
+use crate::time::Timestamp;
 
-/// An event, together with the stream it belongs to.
+pub use event_type::EventType;
+pub use failure_reason::FailureReason;
+
+/// An event, with the stream that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Something about an email address.
+    /// In the stream of an email address.
     Account(EmailKey, AccountEvent),
-    /// Something about a video.
+    /// In the stream of a video.
     Video(VideoId, VideoEvent),
 }
 
 impl Event {
-    /// The stream that the event belongs to: its key in the log.
+    /// The stream that the event belongs to: the key of its record.
     pub fn stream(&self) -> StreamId {
         match self {
             Self::Account(email, _) => StreamId::Account(email.clone()),
             Self::Video(video, _) => StreamId::Video(*video),
         }
     }
+
+    /// The type of the event.
+    pub fn event_type(&self) -> EventType {
+        match self {
+            Self::Account(_, event) => match event {
+                AccountEvent::Registered(_) => EventType::AccountRegistered,
+                AccountEvent::Erased(_) => EventType::AccountErased,
+                AccountEvent::OperatorGranted(_) => EventType::OperatorGranted,
+                AccountEvent::OperatorRevoked(_) => EventType::OperatorRevoked,
+            },
+            Self::Video(_, event) => match event {
+                VideoEvent::Uploaded(_) => EventType::VideoUploaded,
+                VideoEvent::ProcessingStarted(_) => EventType::VideoProcessingStarted,
+                VideoEvent::Processed(_) => EventType::VideoProcessed,
+                VideoEvent::ProcessingFailed(_) => EventType::VideoProcessingFailed,
+                VideoEvent::Deleted(_) => EventType::VideoDeleted,
+                VideoEvent::Withdrawn(_) => EventType::VideoWithdrawn,
+                VideoEvent::VoteCast(_) => EventType::VoteCast,
+            },
+        }
+    }
+
+    /// For a vote: the video, and who voted. `None` for every other event.
+    pub fn vote(&self) -> Option<(VideoId, AccountId)> {
+        match self {
+            Self::Video(video, event) => match event {
+                VideoEvent::VoteCast(vote) => Some((*video, vote.voter)),
+                VideoEvent::Uploaded(_)
+                | VideoEvent::ProcessingStarted(_)
+                | VideoEvent::Processed(_)
+                | VideoEvent::ProcessingFailed(_)
+                | VideoEvent::Deleted(_)
+                | VideoEvent::Withdrawn(_) => None,
+            },
+            Self::Account(..) => None,
+        }
+    }
 }
 
-/// What happens to an account.
+/// An event in the stream of an email address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountEvent {
     /// A person signed up.
     Registered(Registered),
-    /// The person left for good: whatever told who they are is gone.
+    /// A person erased their account. Their personal data is deleted.
     Erased(Erased),
-    /// The person may see how the installation fares from now on.
+    /// A person may use the operators' page from now on.
     OperatorGranted(OperatorGranted),
-    /// The person may no longer.
+    /// A person may no longer use it.
     OperatorRevoked(OperatorRevoked),
 }
 
 impl AccountEvent {
-    /// The account that it is about. One address may have had several, one after the other.
+    /// The account that the event is about. One address may have had several, one after the other.
     pub fn account(&self) -> AccountId {
         match self {
             Self::Registered(registered) => registered.account_id,
@@ -53,22 +97,22 @@ impl AccountEvent {
     }
 }
 
-/// What happens to a video.
+/// An event in the stream of a video.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VideoEvent {
-    /// The original is stored, whole.
+    /// The whole original is in object storage.
     Uploaded(Uploaded),
     /// A worker began to process it.
     ProcessingStarted(ProcessingStarted),
-    /// The finished video is stored and may be published.
+    /// The processed video is in object storage and may be published.
     Processed(Processed),
     /// A worker could not process it.
     ProcessingFailed(ProcessingFailed),
-    /// Its owner took it back.
+    /// Its owner deleted it.
     Deleted(Deleted),
-    /// Its owner's account was erased before it came on stage.
+    /// Its owner's account was erased before it was published.
     Withdrawn(Withdrawn),
-    /// Somebody voted for it.
+    /// A person voted for it.
     VoteCast(VoteCast),
 }
 
@@ -77,30 +121,30 @@ pub enum VideoEvent {
 pub struct Registered {
     /// The new account.
     pub account_id: AccountId,
-    /// Where the person lives, as they spelled it.
+    /// City, as the person spelled it.
     pub city: String,
-    /// The country, as they spelled it.
+    /// Country, as the person spelled it.
     pub country: String,
 }
 
 /// Payload of `anb.account.erased`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erased {
-    /// The account that is no more.
+    /// The erased account.
     pub account_id: AccountId,
 }
 
 /// Payload of `anb.operator.granted`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorGranted {
-    /// Whose account it is.
+    /// The new operator.
     pub account_id: AccountId,
 }
 
 /// Payload of `anb.operator.revoked`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorRevoked {
-    /// Whose account it is.
+    /// The former operator.
     pub account_id: AccountId,
 }
 
@@ -109,13 +153,13 @@ pub struct OperatorRevoked {
 pub struct Uploaded {
     /// The new video.
     pub video_id: VideoId,
-    /// Who uploaded it.
+    /// The account that uploaded it.
     pub owner: AccountId,
     /// Its title.
     pub title: String,
     /// Its description, if there is one.
     pub description: Option<String>,
-    /// Where the original lies in object storage.
+    /// Key of the original in object storage.
     pub original_key: String,
     /// Size of the original in bytes.
     pub bytes: u64,
@@ -128,18 +172,18 @@ pub struct Uploaded {
 /// Payload of `anb.video.processing_started`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessingStarted {
-    /// Counted from 1.
+    /// The attempt, counted from 1.
     pub attempt: u32,
 }
 
 /// Payload of `anb.video.processed`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Processed {
-    /// Where the finished video lies in object storage.
+    /// Key of the processed video in object storage.
     pub processed_key: String,
-    /// Where its still picture lies.
+    /// Key of the poster.
     pub poster_key: String,
-    /// Where the list of its adaptive stream lies (HLS), if it has one.
+    /// Key of the HLS master playlist; `None` in version 1, which has no adaptive stream.
     pub hls_key: Option<String>,
     /// Length in milliseconds.
     pub duration_ms: u64,
@@ -147,7 +191,7 @@ pub struct Processed {
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// Size of the finished video in bytes.
+    /// Size of the processed video in bytes.
     pub bytes: u64,
 }
 
@@ -156,104 +200,43 @@ pub struct Processed {
 pub struct ProcessingFailed {
     /// The attempt that failed, counted from 1.
     pub attempt: u32,
-    /// Why.
+    /// The reason.
     pub reason: FailureReason,
     /// Whether this was the last attempt.
     #[serde(rename = "final")]
     pub is_final: bool,
 }
 
-/// Why a video could not be processed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureReason {
-    /// The container or a stream in it cannot be decoded.
-    Undecodable,
-    /// The container, or the codec in it, is none that the contest accepts.
-    UnsupportedFormat,
-    /// There is no picture in it.
-    NoVideoStream,
-    /// More than a machine can hold. Before version 2 also: too many pixels, streams or frames.
-    TooLarge,
-    /// The picture has too many pixels.
-    TooManyPixels,
-    /// There are too many streams in it.
-    TooManyStreams,
-    /// More frames come before the cut than a film has.
-    TooManyFrames,
-    /// It claims to last longer than any entry to the contest.
-    TooLong,
-    /// Processing took longer than allowed.
-    TimedOut,
-    /// The machine ran out of memory. Before version 2 also: out of disk.
-    OutOfResources,
-    /// The disk of the machine is full.
-    OutOfSpace,
-    /// The worker died, or lost its lease.
-    WorkerLost,
-    /// The object store could not be read or written.
-    StorageUnavailable,
-    /// A defect on our side.
-    Internal,
-}
-
-impl FailureReason {
-    /// The stable code: the same text as in the event.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Undecodable => "undecodable",
-            Self::UnsupportedFormat => "unsupported_format",
-            Self::NoVideoStream => "no_video_stream",
-            Self::TooLarge => "too_large",
-            Self::TooManyPixels => "too_many_pixels",
-            Self::TooManyStreams => "too_many_streams",
-            Self::TooManyFrames => "too_many_frames",
-            Self::TooLong => "too_long",
-            Self::TimedOut => "timed_out",
-            Self::OutOfResources => "out_of_resources",
-            Self::OutOfSpace => "out_of_space",
-            Self::WorkerLost => "worker_lost",
-            Self::StorageUnavailable => "storage_unavailable",
-            Self::Internal => "internal",
-        }
-    }
-
-    /// Reads a code back.
-    pub fn from_code(code: &str) -> Option<Self> {
-        serde_json::from_value(serde_json::Value::from(code)).ok()
-    }
-}
-
 /// Payload of `anb.video.deleted`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deleted {
-    /// Who asked for it.
+    /// The account that deleted it.
     pub by: AccountId,
 }
 
 /// Payload of `anb.video.withdrawn`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Withdrawn {
-    /// The owner who has left.
+    /// The owner, whose account was erased.
     pub owner: AccountId,
 }
 
 /// Payload of `anb.vote.cast`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VoteCast {
-    /// Who voted.
+    /// The account that voted.
     pub voter: AccountId,
 }
 
-/// An event as it stands in the log.
+/// An event as the log holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// The event's own id.
+    /// The id of the event.
     pub event_id: EventId,
-    /// Its place in the log.
+    /// Where it stands in the log.
     pub position: Position,
     /// When the log appended it: the time that rules use.
     pub at: Timestamp,
-    /// What happened.
+    /// The event.
     pub event: Event,
 }

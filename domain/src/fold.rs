@@ -1,74 +1,76 @@
 //! The fold: the one place that decides which events take effect.
 //!
-//! [`fold`] applies one record to a [`Contest`] and says what it did. It is total: every record has
-//! an outcome, whatever state it meets. It reads and writes only its own stream's part of the state
-//! (and its own rejection), so that partitions may be folded in any interleaving.
+//! [`fold`] applies one record to a [`Contest`] and returns what it did. It is total: every record has
+//! an outcome in every state. It reads and writes only the state of the record's own stream, and the
+//! rejection of the record itself, so partitions may be folded in any interleaving.
 
 mod account;
 mod operator;
 mod video;
 mod vote;
 
-use crate::contest::Keys;
-use crate::{
-    AccountEvent, Changes, Contest, Event, Outcome, Recorded, Rejection, Verdict, VideoEvent,
-};
+use crate::contest::{Changes, Contest, WorkingSetKeys};
+use crate::event::{AccountEvent, Event, Recorded, VideoEvent};
+use crate::verdict::{FoldOutcome, Verdict};
 
-/// Which fold this is. Whoever changes what it makes of the log, or what the read models keep of it,
-/// raises the number: read models that an earlier one has made are then rebuilt.
+/// The version of the fold. Raise it with every change of what the fold makes of the log, or of what
+/// the read models keep of it: read models of another version are rebuilt.
 pub const VERSION: u32 = 1;
 
-/// Folds one record into `contest`, noting in `changes` what must be written.
-pub fn fold(contest: &mut Contest, changes: &mut Changes, record: &Recorded) -> Outcome {
+/// Folds one record into `contest`, and notes in `changes` the rows that must be written.
+pub fn fold(contest: &mut Contest, changes: &mut Changes, record: &Recorded) -> FoldOutcome {
     if let Some((rejection, _)) = contest.rejections.get(&record.event_id) {
-        return Outcome::Duplicate(Verdict::Rejected(*rejection));
+        return FoldOutcome::Duplicate(Verdict::Rejected(*rejection));
     }
     let outcome = match &record.event {
         Event::Account(email, event) => account::fold(contest, changes, record, email, event),
-        Event::Video(video, VideoEvent::VoteCast(event)) => {
-            vote::fold(contest, changes, record, *video, *event)
-        }
         Event::Video(video, event) => video::fold(contest, changes, record, *video, event),
     };
-    if let Outcome::Decided(Verdict::Rejected(rejection)) = outcome {
-        contest.rejections.insert(record.event_id, (rejection, record.at));
-        changes.rejections.insert(record.event_id);
+    match outcome {
+        FoldOutcome::Decided(Verdict::Rejected(rejection)) => {
+            contest.rejections.insert(record.event_id, (rejection, record.at));
+            changes.rejections.insert(record.event_id);
+        }
+        FoldOutcome::Decided(Verdict::Accepted { .. })
+        | FoldOutcome::Duplicate(_)
+        | FoldOutcome::Overtaken => {}
     }
     outcome
 }
 
-/// The rows that folding `records` may read.
-pub fn keys<'a>(records: impl IntoIterator<Item = &'a Recorded>) -> Keys {
-    let mut keys = Keys::default();
+/// The keys of the rows that folding `records` may read.
+pub fn working_set_keys<'a>(records: impl IntoIterator<Item = &'a Recorded>) -> WorkingSetKeys {
+    let mut keys = WorkingSetKeys::default();
     for record in records {
         keys.events.insert(record.event_id);
         match &record.event {
             Event::Account(email, event) => {
                 keys.accounts.insert(email.clone());
-                if !matches!(event, AccountEvent::Registered(_)) {
-                    keys.terms.insert(event.account());
-                }
                 keys.erased.insert((email.clone(), event.account()));
+                match event {
+                    AccountEvent::Registered(_) => {}
+                    AccountEvent::Erased(_)
+                    | AccountEvent::OperatorGranted(_)
+                    | AccountEvent::OperatorRevoked(_) => {
+                        keys.operator_grants.insert(event.account());
+                    }
+                }
             }
             Event::Video(video, event) => {
                 keys.videos.insert(*video);
-                if let VideoEvent::VoteCast(vote) = event {
-                    keys.votes.insert((*video, vote.voter));
+                match event {
+                    VideoEvent::VoteCast(vote) => {
+                        keys.votes.insert((*video, vote.voter));
+                    }
+                    VideoEvent::Uploaded(_)
+                    | VideoEvent::ProcessingStarted(_)
+                    | VideoEvent::Processed(_)
+                    | VideoEvent::ProcessingFailed(_)
+                    | VideoEvent::Deleted(_)
+                    | VideoEvent::Withdrawn(_) => {}
                 }
             }
         }
     }
     keys
-}
-
-fn accepted() -> Outcome {
-    Outcome::Decided(Verdict::ACCEPTED)
-}
-
-fn rejected(rejection: Rejection) -> Outcome {
-    Outcome::Decided(Verdict::Rejected(rejection))
-}
-
-fn seen_before() -> Outcome {
-    Outcome::Duplicate(Verdict::ACCEPTED)
 }

@@ -1,4 +1,4 @@
-//! The names of things: accounts, videos, events, and the streams they live in.
+//! Identifiers: accounts, videos, events, and the streams that they belong to.
 
 use std::fmt;
 use std::str::FromStr;
@@ -48,8 +48,8 @@ uuid_id!(
 );
 
 impl EventId {
-    /// The id of a step that follows from another fact (`"account"` of a registration, attempt 2 of
-    /// a video), so that carrying the step out twice yields one event.
+    /// The id of a step that follows from another id, such as an attempt at a video: a UUIDv5. Taking
+    /// the step twice yields one event.
     pub fn derived(from: Uuid, step: &str) -> Self {
         Self(Uuid::new_v5(&from, step.as_bytes()))
     }
@@ -57,19 +57,18 @@ impl EventId {
 
 /// The pseudonym of an email address in the log: an HMAC-SHA-256 of its normalised form, in hex.
 ///
-/// The log must carry no personal data, yet it must decide who registered an address first. The key
-/// of the HMAC is a secret of its own, made once, so that nobody can find an address by guessing.
+/// The log holds no personal data, but it decides who registered an address first. The key of the
+/// HMAC is a secret of its own, made once, so an address cannot be found by guessing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EmailKey(String);
 
 impl EmailKey {
-    /// Derives the key of `email`, which may be in any letter case and Unicode form.
+    /// The key of `email`, the same for every letter case and Unicode form.
     pub fn derive(secret: &[u8; 32], email: &str) -> Self {
         let mut mac = hmac_of(secret);
         mac.update(text::normalised_email(email).as_bytes());
-        let digest = mac.finalize().into_bytes();
-        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(hex::encode(mac.finalize().into_bytes()))
     }
 
     /// Reads a key as it stands in a stream id or a row: 64 lower-case hex digits.
@@ -89,13 +88,13 @@ fn hmac_of(secret: &[u8; 32]) -> Hmac<Sha256> {
     Hmac::new_from_slice(secret).expect("a 32-byte key")
 }
 
-/// A stream: the history of one thing, whose events the log keeps in order. It is the record's key,
-/// and with it decides the partition.
+/// A stream: the events about one thing, which the log keeps in order. It is the key of their records
+/// and so decides their partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StreamId {
-    /// Everything about one email address.
+    /// The events about one email address.
     Account(EmailKey),
-    /// Everything about one video, its votes included.
+    /// The events about one video, its votes included.
     Video(VideoId),
 }
 
@@ -108,21 +107,21 @@ impl fmt::Display for StreamId {
     }
 }
 
-/// A text that names no stream.
+/// A text that is no stream id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no stream id: expected account-<64 hex digits> or video-<uuid>")]
-pub struct NotAStream(pub String);
+pub struct InvalidStreamId(pub String);
 
 impl FromStr for StreamId {
-    type Err = NotAStream;
+    type Err = InvalidStreamId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let account = || EmailKey::parse(text.strip_prefix("account-")?).map(Self::Account);
         let video = || text.strip_prefix("video-")?.parse().ok().map(Self::Video);
         account()
             .or_else(video)
-            // One spelling only: another one is another key, and would split the stream.
+            // Another spelling would be another key and split the stream.
             .filter(|stream| stream.to_string() == text)
-            .ok_or_else(|| NotAStream(text.to_owned()))
+            .ok_or_else(|| InvalidStreamId(text.to_owned()))
     }
 }

@@ -1,12 +1,11 @@
-//! The rules of the contest, and nothing else.
+//! The rules of the contest: streams and events, how events are encoded, how the log folds into the
+//! state of the contest, which events the fold rejects, and in which order artists rank.
 //!
-//! This room holds what is true whatever the machinery around it: which streams and events exist,
-//! how they are written down, how the log is folded into the state of the contest, which events the
-//! fold rejects, and in which order artists rank.
-//!
-//! Never in here: `async`, I/O, a clock, randomness, SQL, HTTP. The same events in give the same
-//! state out, in every process and in every replay.
+//! Not here: `async`, I/O, a clock, randomness, SQL, HTTP. The same events give the same state in
+//! every process and in every replay.
 
+mod codes;
+pub mod container;
 pub mod contest;
 pub mod event;
 pub mod fold;
@@ -16,14 +15,15 @@ pub mod position;
 pub mod ranking;
 pub mod rejection;
 pub mod text;
+pub mod time;
 pub mod verdict;
+pub mod video;
 
-pub use contest::{Account, Changes, Contest, ErasedAccount, Term, Video, VideoStatus, Vote};
-pub use event::{AccountEvent, Event, Recorded, VideoEvent};
+pub use contest::{Account, Changes, Contest, ErasedAccount, OperatorGrant, Vote};
+pub use event::{AccountEvent, Event, EventType, Recorded, VideoEvent};
 pub use id::{AccountId, EmailKey, EventId, StreamId, VideoId};
 pub use position::Position;
 pub use rejection::Rejection;
-pub use verdict::{Outcome, Verdict};
-
-/// A moment in UTC. Rules only ever see the log's own append time, never a caller's clock.
-pub type Timestamp = chrono::DateTime<chrono::Utc>;
+pub use time::Timestamp;
+pub use verdict::{FoldOutcome, Verdict};
+pub use video::{Video, VideoState, VideoStatus};

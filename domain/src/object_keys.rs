@@ -3,7 +3,7 @@
 //! Each is a function of the video's id, so that a repeated attempt writes the same objects, and so
 //! that the sweep can tell from a name which video an object belongs to.
 
-use crate::VideoId;
+use crate::id::VideoId;
 
 /// What the keys of all objects that belong to videos begin with. The original comes first; its name
 /// is not derived from the video's id.

@@ -4,9 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A record's place: its partition, and its offset within that partition.
-///
-/// Offsets grow within a partition; between partitions there is no order.
+/// The position of a record: its partition and its offset within that partition. Offsets order the
+/// records of one partition; between partitions there is no order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// The partition, counted from 0.

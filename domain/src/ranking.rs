@@ -3,17 +3,20 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use crate::{AccountId, Contest, Timestamp, Video, VideoStatus};
+use crate::contest::Contest;
+use crate::id::AccountId;
+use crate::time::Timestamp;
+use crate::video::{Video, VideoState};
 
-/// An artist's score: all that their place on any board depends on.
+/// An artist's score: it decides their position on every board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// The artist.
     pub artist: AccountId,
     /// Votes, summed over the artist's published videos.
     pub votes: u64,
-    /// When they reached that count: the last vote's time, or, without votes, the time at which the
-    /// earliest of their published videos was published.
+    /// When they reached that count: the time of the last vote. Without votes, the time at which their
+    /// first video was published.
     pub reached_at: Timestamp,
 }
 
@@ -36,8 +39,7 @@ impl PartialOrd for Standing {
 
 /// The standing of `artist`, from all of their videos; `None` if none of them is published.
 ///
-/// It depends on the videos' rows alone, never on the order in which they came, so that partitions
-/// may be folded in any interleaving.
+/// It does not depend on the order of events, so partitions may be folded in any interleaving.
 pub fn standing<'a>(
     artist: AccountId,
     videos: impl IntoIterator<Item = &'a Video>,
@@ -46,7 +48,13 @@ pub fn standing<'a>(
     let mut last_vote: Option<Timestamp> = None;
     let mut first_published: Option<Timestamp> = None;
     for video in videos {
-        let VideoStatus::Processed(published) = &video.status else { continue };
+        let published = match &video.state {
+            VideoState::Processed(published) => published,
+            VideoState::Pending
+            | VideoState::Processing
+            | VideoState::Failed(_)
+            | VideoState::Deleted { .. } => continue,
+        };
         votes += video.votes;
         last_vote = last_vote.max(video.last_vote_at);
         first_published = Some(first_published.map_or(published.at, |at| at.min(published.at)));
@@ -55,17 +63,17 @@ pub fn standing<'a>(
     Some(Standing { artist, votes, reached_at })
 }
 
-/// The whole contest's ranking by plain recount: what every faster way must agree with.
+/// The ranking of the whole contest, counted from all videos: the reference for every faster way.
 ///
-/// An artist whose registration is not in `contest` does not rank: the log of their account may be
-/// folded later than that of their videos. One whose account was erased keeps their place.
+/// An artist whose registration is not in `contest` does not rank: their account's partition may be
+/// folded later than that of their videos. An artist whose account was erased keeps their position.
 pub fn recount(contest: &Contest) -> Vec<Standing> {
     let mut by_owner: HashMap<AccountId, Vec<&Video>> = HashMap::new();
     for video in contest.videos.values() {
         by_owner.entry(video.owner).or_default().push(video);
     }
     let mut ranking: Vec<Standing> = contest
-        .everybody()
+        .all_accounts()
         .filter_map(|account| standing(account.id, by_owner.remove(&account.id)?))
         .collect();
     ranking.sort();

@@ -1,12 +1,14 @@
-//! Why the fold refused an event.
+//! Why the fold rejects an event.
 
 use std::fmt;
 
-/// An event stands in the log, but had no effect: by the time the log reached it, the rules forbade
-/// it. A rejection is a value, not an error; nothing went wrong.
+use crate::codes::codes;
+
+/// The reason why an event in the log had no effect. A rejection is a value, not an error: when the
+/// fold reached the event, the rules forbade it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rejection {
-    /// Somebody registered this email address earlier in the log.
+    /// Another event registered this email address earlier in the log.
     EmailTaken,
     /// This email address has no such account.
     AccountUnknown,
@@ -20,7 +22,7 @@ pub enum Rejection {
     VideoExists,
     /// No such video has been uploaded.
     VideoUnknown,
-    /// The video was deleted earlier in the log.
+    /// The video was deleted or withdrawn earlier in the log.
     VideoDeleted,
     /// Only its owner may delete or withdraw a video.
     NotOwner,
@@ -29,7 +31,7 @@ pub enum Rejection {
         /// How many votes it had.
         votes: u64,
     },
-    /// The video is not published: still being processed, or failed.
+    /// The video is not published: its processing has not ended, or failed.
     NotVotable,
     /// This person voted for this video earlier in the log.
     AlreadyVoted,
@@ -37,52 +39,50 @@ pub enum Rejection {
     AlreadyFinished,
 }
 
+// In rows, in metrics, and as the `code` of an HTTP error.
+codes! { Rejection:
+    EmailTaken => "email_taken",
+    AccountUnknown => "account_unknown",
+    AccountErased => "account_erased",
+    AlreadyOperator => "already_operator",
+    NotOperator => "not_operator",
+    VideoExists => "video_exists",
+    VideoUnknown => "video_unknown",
+    VideoDeleted => "video_deleted",
+    NotOwner => "not_owner",
+    HasVotes { votes } => "has_votes",
+    NotVotable => "not_votable",
+    AlreadyVoted => "already_voted",
+    AlreadyFinished => "already_finished",
+}
+
 impl Rejection {
-    /// The stable code: in rows, in metrics, and as the `code` of an HTTP error.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::EmailTaken => "email_taken",
-            Self::AccountUnknown => "account_unknown",
-            Self::AccountErased => "account_erased",
-            Self::AlreadyOperator => "already_operator",
-            Self::NotOperator => "not_operator",
-            Self::VideoExists => "video_exists",
-            Self::VideoUnknown => "video_unknown",
-            Self::VideoDeleted => "video_deleted",
-            Self::NotOwner => "not_owner",
-            Self::HasVotes { .. } => "has_votes",
-            Self::NotVotable => "not_votable",
-            Self::AlreadyVoted => "already_voted",
-            Self::AlreadyFinished => "already_finished",
-        }
-    }
-
     /// The number that belongs to the code, if it has one.
-    pub fn votes(&self) -> Option<u64> {
+    pub fn votes(self) -> Option<u64> {
         match self {
-            Self::HasVotes { votes } => Some(*votes),
-            _ => None,
+            Self::HasVotes { votes } => Some(votes),
+            Self::EmailTaken
+            | Self::AccountUnknown
+            | Self::AccountErased
+            | Self::AlreadyOperator
+            | Self::NotOperator
+            | Self::VideoExists
+            | Self::VideoUnknown
+            | Self::VideoDeleted
+            | Self::NotOwner
+            | Self::NotVotable
+            | Self::AlreadyVoted
+            | Self::AlreadyFinished => None,
         }
     }
 
-    /// Reads a rejection back from its row.
+    /// Reads a rejection back from its row; `None` for an unknown code or a missing number.
     pub fn from_code(code: &str, votes: Option<u64>) -> Option<Self> {
-        Some(match code {
-            "email_taken" => Self::EmailTaken,
-            "account_unknown" => Self::AccountUnknown,
-            "account_erased" => Self::AccountErased,
-            "already_operator" => Self::AlreadyOperator,
-            "not_operator" => Self::NotOperator,
-            "video_exists" => Self::VideoExists,
-            "video_unknown" => Self::VideoUnknown,
-            "video_deleted" => Self::VideoDeleted,
-            "not_owner" => Self::NotOwner,
-            "has_votes" => Self::HasVotes { votes: votes? },
-            "not_votable" => Self::NotVotable,
-            "already_voted" => Self::AlreadyVoted,
-            "already_finished" => Self::AlreadyFinished,
-            _ => return None,
-        })
+        let rejection = Self::find(code)?;
+        match rejection.votes() {
+            Some(_) => Some(Self::HasVotes { votes: votes? }),
+            None => Some(rejection),
+        }
     }
 }
 

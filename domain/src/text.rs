@@ -3,13 +3,14 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// The one form of an email address: compatibility-composed (NFKC), lower case, no outer space.
+/// The normal form of an email address: compatibility-composed (NFKC), lower case, trimmed.
 pub fn normalised_email(email: &str) -> String {
     let lower: String = email.trim().nfkc().flat_map(char::to_lowercase).collect();
     lower.nfkc().collect()
 }
 
-/// The key under which places compare: without accents and letter case, inner space collapsed.
+/// The key under which cities and countries are compared: no accents, lower case, inner space
+/// collapsed.
 ///
 /// `"Bogotá"`, `"BOGOTA"` and `" bogota "` share one key.
 pub fn place_key(place: &str) -> String {
@@ -23,14 +24,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_email_is_one_regardless_of_case_and_unicode_form() {
+    fn emails_that_differ_in_case_or_unicode_form_are_one() {
         let composed = normalised_email("José@Example.com");
         assert_eq!(composed, normalised_email(" JOSE\u{301}@EXAMPLE.COM "));
         assert_ne!(composed, normalised_email("jose@example.com"));
     }
 
     #[test]
-    fn a_place_is_one_regardless_of_case_accents_and_spacing() {
+    fn places_that_differ_in_case_accents_or_spacing_are_one() {
         for spelling in ["Bogotá", "BOGOTA", " bogota\u{301} "] {
             assert_eq!(place_key(spelling), "bogota");
         }

@@ -1,8 +1,8 @@
-//! What the fold says of an event.
+//! What the fold says about an event.
 
-use crate::Rejection;
+use crate::rejection::Rejection;
 
-/// The answer that the author of an event waits for.
+/// The result of a command, as the fold decided it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The event took effect.
@@ -15,23 +15,33 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Took effect, with nothing to count.
+    /// The verdict of an accepted event that counts nothing.
     pub const ACCEPTED: Self = Self::Accepted { total_votes: None };
 }
 
 /// What folding one record did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The event was seen for the first time, and this is its verdict.
+pub enum FoldOutcome {
+    /// The first delivery of the event, with its verdict.
     Decided(Verdict),
-    /// The event was seen before; nothing changed, and this is the verdict it had then.
+    /// A later delivery of the event. Nothing changed; the verdict is that of the first delivery.
     Duplicate(Verdict),
-    /// A report from the transcoder that later reports have overtaken; nothing changed.
+    /// A report of the transcoder that a newer report has overtaken. Nothing changed.
     Overtaken,
 }
 
-impl Outcome {
-    /// The verdict for whoever waits for this event.
+impl FoldOutcome {
+    /// The event took effect and counts nothing.
+    pub const ACCEPTED: Self = Self::Decided(Verdict::ACCEPTED);
+    /// The event took effect at an earlier delivery.
+    pub const ACCEPTED_BEFORE: Self = Self::Duplicate(Verdict::ACCEPTED);
+
+    /// The event had no effect.
+    pub const fn rejected(rejection: Rejection) -> Self {
+        Self::Decided(Verdict::Rejected(rejection))
+    }
+
+    /// The verdict for the author of the event; `None` for an overtaken report.
     pub fn verdict(self) -> Option<Verdict> {
         match self {
             Self::Decided(verdict) | Self::Duplicate(verdict) => Some(verdict),

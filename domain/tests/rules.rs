@@ -1,10 +1,11 @@
-//! The rules of the contest as specifications, as properties, and as files that never change.
+//! The rules of the contest: specifications, properties of random histories, and golden files.
 
 #[cfg(test)]
 mod rules {
     mod codec;
     mod dsl;
     mod erasure;
+    mod event_types;
     mod golden;
     mod operators;
     mod processing;

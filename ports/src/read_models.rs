@@ -4,7 +4,7 @@
 //! fold has written. The rule itself is always the fold's.
 
 use async_trait::async_trait;
-use domain::{AccountId, EmailKey, EventId, Timestamp, VideoId};
+use domain::{AccountId, EmailKey, EventId, Timestamp, VideoId, VideoStatus};
 
 use crate::lookup_error::LookupError;
 
@@ -23,69 +23,42 @@ pub struct AccountFacts {
     pub erased_by: Option<EventId>,
 }
 
-/// How far a video has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Waiting for a worker.
-    Pending,
-    /// With a worker.
-    Processing,
-    /// Published.
-    Processed,
-    /// It will never be published.
-    Failed,
-    /// Taken back by its owner.
-    Deleted,
-}
-
-impl Stage {
-    /// As it stands in `videos.status` and in the API.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Processing => "processing",
-            Self::Processed => "processed",
-            Self::Failed => "failed",
-            Self::Deleted => "deleted",
-        }
-    }
-
-    /// Reads [`Stage::code`] back.
-    pub fn from_code(code: &str) -> Option<Self> {
-        [Self::Pending, Self::Processing, Self::Processed, Self::Failed, Self::Deleted]
-            .into_iter()
-            .find(|stage| stage.code() == code)
-    }
+/// An upload, as its event describes it. No later event may change these facts: a retried upload is
+/// compared with them. An event that changes the title of a video must keep the uploaded one here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadFacts {
+    /// The title that was uploaded.
+    pub title: String,
+    /// The description that was uploaded, if there is one.
+    pub description: Option<String>,
+    /// Key of the original in object storage.
+    pub original_key: String,
+    /// Media type of the original.
+    pub content_type: String,
+    /// SHA-256 of the original, in hex.
+    pub sha256: String,
+    /// The event of the upload.
+    pub uploaded_by: EventId,
+    /// When the log appended it.
+    pub uploaded_at: Timestamp,
 }
 
 /// A video, as far as commands care.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoFacts {
-    /// Who uploaded it.
+    /// The account that uploaded it.
     pub owner: AccountId,
-    /// Its title.
-    pub title: String,
-    /// Its description, if there is one.
-    pub description: Option<String>,
-    /// Media type of the original.
-    pub content_type: String,
-    /// SHA-256 of the original, in hex.
-    pub sha256: String,
-    /// How far it has come.
-    pub stage: Stage,
-    /// Votes counted.
+    /// Its upload.
+    pub upload: UploadFacts,
+    /// Its status.
+    pub status: VideoStatus,
+    /// Counted votes.
     pub votes: u64,
-    /// The event that uploaded it.
-    pub uploaded_by: EventId,
-    /// When.
-    pub uploaded_at: Timestamp,
-    /// The event that ended it: processed, failed or deleted.
+    /// The event that published, failed or deleted it.
     pub ended_by: Option<EventId>,
-    /// Where the original lies.
-    pub original_key: String,
-    /// Where the finished video lies, once there is one.
+    /// Key of the processed video, once there is one.
     pub processed_key: Option<String>,
-    /// Where its still picture lies, once there is one.
+    /// Key of the poster, once there is one.
     pub poster_key: Option<String>,
 }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Event, EventId, Position, Verdict, VideoEvent, VideoId};
+use domain::{EventId, Position, Verdict, VideoId};
 use metrics::Histogram;
 
 use infra::event_log::envelope::Envelope;
@@ -97,10 +97,7 @@ impl EventSubmitter {
         envelope: Envelope,
         deadline: Duration,
     ) -> Result<SubmitOutcome, AppendError> {
-        let voted_video = match &envelope.event {
-            Event::Video(video, VideoEvent::VoteCast(_)) => Some(*video),
-            _ => None,
-        };
+        let voted_video = envelope.event.vote().map(|(video, _)| video);
         let awaited = AwaitedEvent { event_id: envelope.event_id, voted_video };
         let unavailable =
             |error: &dyn std::fmt::Display| AppendError::Unavailable(error.to_string());

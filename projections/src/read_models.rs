@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{AccountId, EmailKey, EventId, Position, Rejection, Verdict, VideoId};
+use domain::{AccountId, EmailKey, EventId, Position, Rejection, Verdict, VideoId, VideoStatus};
 use ports::LookupError;
-use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
+use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, UploadFacts, VideoFacts};
 use ports::verdicts::{AwaitedEvent, VerdictLookup};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
@@ -243,21 +243,23 @@ fn account_facts(row: &PgRow) -> Result<AccountFacts, LookupError> {
 fn video_facts(row: &PgRow) -> Result<(VideoId, VideoFacts), LookupError> {
     let read = || -> Result<(VideoId, VideoFacts), sqlx::Error> {
         let status: &str = row.try_get("status")?;
-        let stage = Stage::from_code(status)
+        let status = VideoStatus::from_code(status)
             .ok_or_else(|| sqlx::Error::Decode(format!("unknown status `{status}`").into()))?;
         let votes: i64 = row.try_get("votes")?;
         let facts = VideoFacts {
             owner: AccountId(row.try_get("owner")?),
-            title: row.try_get("title")?,
-            description: row.try_get("description")?,
-            content_type: row.try_get("content_type")?,
-            sha256: row.try_get("sha256")?,
-            stage,
+            upload: UploadFacts {
+                title: row.try_get("title")?,
+                description: row.try_get("description")?,
+                original_key: row.try_get("original_key")?,
+                content_type: row.try_get("content_type")?,
+                sha256: row.try_get("sha256")?,
+                uploaded_by: EventId(row.try_get("uploaded_by")?),
+                uploaded_at: row.try_get("uploaded_at")?,
+            },
+            status,
             votes: u64::try_from(votes).unwrap_or(0),
-            uploaded_by: EventId(row.try_get("uploaded_by")?),
-            uploaded_at: row.try_get("uploaded_at")?,
             ended_by: row.try_get::<Option<Uuid>, _>("ended_by")?.map(EventId),
-            original_key: row.try_get("original_key")?,
             processed_key: row.try_get("processed_key")?,
             poster_key: row.try_get("poster_key")?,
         };

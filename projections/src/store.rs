@@ -4,7 +4,7 @@
 pub mod postgres;
 
 use async_trait::async_trait;
-use domain::contest::Keys;
+use domain::contest::WorkingSetKeys;
 use domain::{Changes, Contest, Position};
 use infra::event_log::Record;
 
@@ -19,7 +19,7 @@ pub trait Store: Send {
     async fn keep_alive(&mut self) -> Result<(), StoreError>;
 
     /// Loads every row that `keys` names, as far as it exists.
-    async fn load(&mut self, keys: &Keys) -> Result<Contest, StoreError>;
+    async fn load(&mut self, keys: &WorkingSetKeys) -> Result<Contest, StoreError>;
 
     /// Writes a batch's rows and its checkpoints, all or nothing.
     async fn commit(&mut self, batch: &Batch<'_>) -> Result<Committed, StoreError>;

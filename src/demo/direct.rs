@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use commands::{Invented, introduce};
+use domain::{AccountId, EventId};
 use infra::event_log::envelope::Envelope;
 use infra::event_log::{EventLog, NewRecord};
 use sqlx::PgPool;
@@ -26,6 +26,39 @@ use plan::Plan;
 const CHUNK: usize = 8_192;
 /// Chunks that are encoded ahead of the log.
 const AHEAD: usize = 2;
+
+/// An invented person, who can never sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Invented {
+    account: AccountId,
+    event: EventId,
+    first_name: String,
+    last_name: String,
+    email: String,
+}
+
+/// Writes invented people into `personal_data`, with an empty password hash.
+async fn introduce(pool: &PgPool, people: &[Invented]) -> Result<(), sqlx::Error> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into personal_data
+             (account_id, event_id, first_name, last_name, email, password_hash)
+         select account, event, first_name, last_name, email, ''
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])
+             as person (account, event, first_name, last_name, email)
+         on conflict do nothing",
+    )
+    .bind(people.iter().map(|person| person.account.0).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.event.0).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.first_name.as_str()).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.last_name.as_str()).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.email.as_str()).collect::<Vec<_>>())
+    .execute(pool)
+    .await?;
+    Ok(())
+}
 
 /// An event on its way, and the person that it introduces, if it does.
 type Step = (Option<Invented>, Envelope);

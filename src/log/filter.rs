@@ -4,8 +4,7 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::event::codec::TYPES;
-use domain::{Position, Timestamp};
+use domain::{EventType, Position, Timestamp};
 use infra::event_log::Record;
 
 const PREFIX: &str = "anb.";
@@ -84,8 +83,8 @@ impl FilterArgs {
             false => format!("{PREFIX}{name}"),
         };
         let types: Vec<String> = self.types.into_iter().map(full).collect();
-        let known: Vec<&str> = TYPES.iter().map(|(name, _)| *name).collect();
-        if let Some(unknown) = types.iter().find(|name| !known.contains(&name.as_str())) {
+        if let Some(unknown) = types.iter().find(|name| EventType::from_code(name).is_none()) {
+            let known: Vec<&str> = EventType::ALL.iter().map(|known| known.code()).collect();
             bail!("--type: `{unknown}` is none of {}", known.join(", "));
         }
         Ok(Filter {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use commands::{Answer, Context, Registration, Sweeper, Swept};
+use commands::{Answer, CommandContext, Registration, Sweeper, Swept};
 
 use super::harness::gated_commands::GatedCommands;
 
@@ -74,7 +74,7 @@ async fn the_sweep_spares_a_registration_between_its_personal_data_and_its_event
             city: "Cali".to_owned(),
             country: "Colombia".to_owned(),
         };
-        commands.register(&Context::default(), registration).await
+        commands.register(&CommandContext::default(), registration).await
     });
     fixture.gate.arrived.acquire().await.unwrap().forget();
     assert_eq!(fixture.sweep(Duration::ZERO).await, Swept::default());

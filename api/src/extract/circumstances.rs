@@ -1,7 +1,7 @@
 //! The circumstances of a command: whose request, which trace, which key against repetition.
 
 use axum::extract::FromRequestParts;
-use commands::Context;
+use commands::CommandContext;
 use http::request::Parts;
 
 use crate::error::{ApiError, Place, Problem};
@@ -12,14 +12,14 @@ const MAX_KEY: usize = 255;
 
 /// What a command is told about its request.
 #[derive(Clone, Debug)]
-pub(crate) struct Circumstances(pub(crate) Context);
+pub(crate) struct Circumstances(pub(crate) CommandContext);
 
 impl<S: Sync> FromRequestParts<S> for Circumstances {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        Ok(Self(Context {
+        Ok(Self(CommandContext {
             correlation_id: parts.extensions.get::<RequestId>().map(ToString::to_string),
             traceparent: text("traceparent").filter(|t| is_traceparent(t)).map(str::to_owned),
             idempotency_key: idempotency_key(parts)?,

@@ -3,10 +3,9 @@
 use axum::extract::State;
 use axum::response::Response;
 use commands::Answer;
-use domain::VideoId;
+use domain::{VideoId, VideoStatus};
 use http::Uri;
 use maud::{Markup, html};
-use ports::read_models::Stage;
 use projections::queries::OwnVideo;
 
 use super::assets;
@@ -42,7 +41,7 @@ pub(super) async fn list(
         let poster = signed_url_if_any(state.app.storage.as_ref(), key, URL_VALID_FOR).await?;
         videos.push((video, poster));
     }
-    let moves = videos.iter().any(|(video, _)| is_unfinished(video.stage));
+    let moves = videos.iter().any(|(video, _)| is_unfinished(video.status));
     let media = videos.iter().find_map(|(_, poster)| poster.as_deref());
     let page = Page::new(&ctx, messages.my_videos).script(&assets::REFRESH).allow_media_from(media);
     Ok(page.render(&html! {
@@ -58,15 +57,15 @@ pub(super) async fn list(
     }))
 }
 
-fn is_unfinished(stage: Stage) -> bool {
-    matches!(stage, Stage::Pending | Stage::Processing)
+fn is_unfinished(status: VideoStatus) -> bool {
+    matches!(status, VideoStatus::Pending | VideoStatus::Processing)
 }
 
 fn entry(ctx: &PageContext, video: &OwnVideo, poster: Option<&str>) -> Markup {
     let messages = ctx.messages();
     let page = format!("/videos/{}", video.id);
     html! {
-        article.video data-status=(video.stage.code()) {
+        article.video data-status=(video.status.code()) {
             div.picture {
                 @if let Some(poster) = poster {
                     img src=(poster) alt="" width="640" height="360" loading="lazy";
@@ -74,11 +73,11 @@ fn entry(ctx: &PageContext, video: &OwnVideo, poster: Option<&str>) -> Markup {
             }
             div {
                 h2 {
-                    @if video.stage == Stage::Processed { a href=(page) { (video.title) } }
+                    @if video.status == VideoStatus::Processed { a href=(page) { (video.title) } }
                     @else { (video.title) }
                 }
                 p {
-                    span.status { (status(ctx, video.stage)) } " · "
+                    span.status { (status(ctx, video.status)) } " · "
                     time datetime=(video.uploaded_at.to_rfc3339()) { (ctx.language.day(video.uploaded_at)) }
                 }
                 @if let Some(percent) = video.progress {
@@ -95,7 +94,7 @@ fn entry(ctx: &PageContext, video: &OwnVideo, poster: Option<&str>) -> Markup {
                         }
                     }
                 }
-                @if video.stage == Stage::Processed { p.votes { (votes(ctx, video.votes)) } }
+                @if video.status == VideoStatus::Processed { p.votes { (votes(ctx, video.votes)) } }
                 @if video.votes == 0 {
                     p { a.danger href={ "/me/videos/" (video.id) "/delete" } { (messages.delete) span.unseen { " " (video.title) } } }
                 }
@@ -104,14 +103,14 @@ fn entry(ctx: &PageContext, video: &OwnVideo, poster: Option<&str>) -> Markup {
     }
 }
 
-fn status(ctx: &PageContext, stage: Stage) -> &'static str {
+fn status(ctx: &PageContext, status: VideoStatus) -> &'static str {
     let messages = ctx.messages();
-    match stage {
-        Stage::Pending => messages.status_pending,
-        Stage::Processing => messages.status_processing,
-        Stage::Processed => messages.status_processed,
-        Stage::Failed => messages.status_failed,
-        Stage::Deleted => messages.deleted,
+    match status {
+        VideoStatus::Pending => messages.status_pending,
+        VideoStatus::Processing => messages.status_processing,
+        VideoStatus::Processed => messages.status_processed,
+        VideoStatus::Failed => messages.status_failed,
+        VideoStatus::Deleted => messages.deleted,
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn page(
         return Err(ApiError::OperatorsOnly);
     }
     // The log is asked first: what is folded meanwhile then counts as folded.
-    let ends = state.app.commands.ends_of_the_log().await;
+    let ends = state.app.commands.log_end_offsets().await;
     let installation = state.app.queries.installation().await?;
     let lag = ends.ok().map(|ends| Lag::of(&ends, &installation.checkpoints));
     let checks = state.app.health.checks().await;

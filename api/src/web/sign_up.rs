@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use commands::{Answer, Context};
+use commands::{Answer, CommandContext};
 use domain::Rejection;
 use http::StatusCode;
 use maud::html;
@@ -38,7 +38,7 @@ pub(super) async fn submit(
     };
     // A form that is sent twice registers once.
     let key = Some(form.text("key")).filter(|key| Uuid::parse_str(key).is_ok());
-    let context = Context { idempotency_key: key.map(str::to_owned), ..context };
+    let context = CommandContext { idempotency_key: key.map(str::to_owned), ..context };
     let answer = state.app.commands.register(&context, registration).await;
     match answer.map_err(failed(ApiError::RegistrationRejected)) {
         Ok(Answer::Done(account)) => start_session(&state, account, "/me/upload"),

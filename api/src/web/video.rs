@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use commands::{Answer, CommandStatus, Context};
+use commands::{Answer, CommandContext, CommandStatus};
 use domain::{Rejection, VideoId};
 use http::Uri;
 use maud::{Markup, html};
@@ -174,7 +174,7 @@ pub(super) async fn vote(
     let here = format!("/videos/{video}");
     let Some(voter) = ctx.account else { return Ok(ctx.redirect_to_sign_in(&here)) };
     // A form that is sent twice is one vote, and no error.
-    let context = Context { idempotency_key: Some(format!("page {video}")), ..context };
+    let context = CommandContext { idempotency_key: Some(format!("page {video}")), ..context };
     let voted = state.app.commands.vote(&context, voter, video).await;
     match voted.map_err(failed(ApiError::VoteRejected)) {
         Ok(Answer::Pending(token)) => Ok(see_other(&format!("{here}?command={token}"))),

@@ -1,35 +1,35 @@
-//! Why a resumable upload did not go on.
+//! Why a request about a resumable upload failed.
 
-use crate::CommandError;
+use crate::error::CommandError;
 
-/// What stands in the way of an upload.
+/// Why a request about a resumable upload failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ResumableError {
-    /// There is none of this id, or it is somebody else's.
+    /// No upload has this id, or it belongs to somebody else.
     #[error("no such upload")]
     Unknown,
-    /// Nothing came of it for too long.
+    /// No piece arrived for too long.
     #[error("the upload has expired")]
     Expired,
     /// The piece does not begin where the upload ends.
     #[error("the piece does not begin where the upload ends")]
     WrongOffset,
-    /// The piece is longer than what is still to come.
-    #[error("the piece is longer than what is still to come")]
+    /// The piece has more bytes than are missing.
+    #[error("the piece has more bytes than are missing")]
     TooLarge,
-    /// The piece is not what its checksum says.
-    #[error("the piece is not what its checksum says")]
+    /// The piece does not match its checksum.
+    #[error("the piece does not match its checksum")]
     ChecksumMismatch,
-    /// Its owner has too many unfinished ones.
+    /// The owner has too many unfinished uploads.
     #[error("too many unfinished uploads")]
     TooMany,
-    /// It came in too many pieces.
-    #[error("the upload came in too many pieces")]
+    /// The upload has too many pieces.
+    #[error("the upload has too many pieces")]
     TooManyPieces,
-    /// All has come, and it is no video. Nothing of it remains.
+    /// The whole upload is no video. Nothing of it remains.
     #[error("the upload is no video")]
     NotAVideo,
-    /// It could not be entered into the contest, or the parts that this needs are away.
+    /// The video could not be entered into the contest, or a dependency is unavailable.
     #[error(transparent)]
     Command(#[from] CommandError),
 }

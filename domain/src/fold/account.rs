@@ -1,13 +1,14 @@
-//! Accounts: one at a time per email address, the first in the log wins. An erased account lets go of
+//! Accounts: one at a time per email address, the first in the log wins. An erased account releases
 //! its address, and its id is never used again.
 
 use std::collections::hash_map::Entry;
 
-use super::{accepted, operator, rejected, seen_before};
-use crate::event::{Erased, Registered};
-use crate::{
-    Account, AccountEvent, Changes, Contest, EmailKey, ErasedAccount, Outcome, Recorded, Rejection,
-};
+use super::operator;
+use crate::contest::{Account, Changes, Contest, ErasedAccount};
+use crate::event::{AccountEvent, Erased, Recorded, Registered};
+use crate::id::EmailKey;
+use crate::rejection::Rejection;
+use crate::verdict::FoldOutcome;
 
 pub(super) fn fold(
     contest: &mut Contest,
@@ -15,7 +16,7 @@ pub(super) fn fold(
     record: &Recorded,
     email: &EmailKey,
     event: &AccountEvent,
-) -> Outcome {
+) -> FoldOutcome {
     match event {
         AccountEvent::Registered(event) => register(contest, changes, record, email, event),
         AccountEvent::Erased(event) => erase(contest, changes, record, email, *event),
@@ -34,19 +35,19 @@ fn register(
     record: &Recorded,
     email: &EmailKey,
     event: &Registered,
-) -> Outcome {
+) -> FoldOutcome {
     if let Some(erased) = contest.erased.get(&(email.clone(), event.account_id)) {
         return if erased.account.registered_by == record.event_id {
-            seen_before()
+            FoldOutcome::ACCEPTED_BEFORE
         } else {
-            rejected(Rejection::AccountErased)
+            FoldOutcome::rejected(Rejection::AccountErased)
         };
     }
     if let Some(account) = contest.accounts.get(email) {
         return if account.registered_by == record.event_id {
-            seen_before()
+            FoldOutcome::ACCEPTED_BEFORE
         } else {
-            rejected(Rejection::EmailTaken)
+            FoldOutcome::rejected(Rejection::EmailTaken)
         };
     }
     let account = Account {
@@ -59,7 +60,7 @@ fn register(
     changes.artists.insert(account.id);
     changes.accounts.insert(email.clone());
     contest.accounts.insert(email.clone(), account);
-    accepted()
+    FoldOutcome::ACCEPTED
 }
 
 fn erase(
@@ -68,22 +69,24 @@ fn erase(
     record: &Recorded,
     email: &EmailKey,
     event: Erased,
-) -> Outcome {
+) -> FoldOutcome {
     let key = (email.clone(), event.account_id);
     if let Some(erased) = contest.erased.get(&key) {
         return if erased.by == record.event_id {
-            seen_before()
+            FoldOutcome::ACCEPTED_BEFORE
         } else {
-            rejected(Rejection::AccountErased)
+            FoldOutcome::rejected(Rejection::AccountErased)
         };
     }
     let account = match contest.accounts.entry(email.clone()) {
         Entry::Occupied(holder) if holder.get().id == event.account_id => holder.remove(),
-        Entry::Occupied(_) | Entry::Vacant(_) => return rejected(Rejection::AccountUnknown),
+        Entry::Occupied(_) | Entry::Vacant(_) => {
+            return FoldOutcome::rejected(Rejection::AccountUnknown);
+        }
     };
-    operator::end_term(contest, changes, record, account.id);
+    operator::end_grant(contest, changes, record, account.id);
     changes.accounts.remove(email);
     changes.erased.insert(key.clone());
     contest.erased.insert(key, ErasedAccount { account, at: record.at, by: record.event_id });
-    accepted()
+    FoldOutcome::ACCEPTED
 }

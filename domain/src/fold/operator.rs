@@ -1,9 +1,11 @@
-//! Operators: people who may see how the installation fares. The role belongs to an account, and ends
-//! with it.
+//! Operators: people who may see the operators' page. The role belongs to an account and ends with
+//! it.
 
-use super::{accepted, rejected, seen_before};
-use crate::event::{OperatorGranted, OperatorRevoked};
-use crate::{AccountId, Changes, Contest, EmailKey, Outcome, Recorded, Rejection, Term};
+use crate::contest::{Changes, Contest, OperatorGrant};
+use crate::event::{OperatorGranted, OperatorRevoked, Recorded};
+use crate::id::{AccountId, EmailKey};
+use crate::rejection::Rejection;
+use crate::verdict::FoldOutcome;
 
 pub(super) fn grant(
     contest: &mut Contest,
@@ -11,20 +13,21 @@ pub(super) fn grant(
     record: &Recorded,
     email: &EmailKey,
     event: OperatorGranted,
-) -> Outcome {
-    if contest.terms.contains_key(&record.event_id) {
-        return seen_before();
+) -> FoldOutcome {
+    if contest.operator_grants.contains_key(&record.event_id) {
+        return FoldOutcome::ACCEPTED_BEFORE;
     }
     let account = event.account_id;
-    if let Err(rejection) = is_there(contest, email, account) {
-        return rejected(rejection);
+    if let Err(rejection) = check_account(contest, email, account) {
+        return FoldOutcome::rejected(rejection);
     }
-    if contest.terms.values().any(|term| is_open(term, account)) {
-        return rejected(Rejection::AlreadyOperator);
+    if contest.operator_grants.values().any(|grant| is_open(grant, account)) {
+        return FoldOutcome::rejected(Rejection::AlreadyOperator);
     }
-    contest.terms.insert(record.event_id, Term { account, since: record.at, end: None });
-    changes.terms.insert(record.event_id);
-    accepted()
+    let grant = OperatorGrant { account, since: record.at, end: None };
+    contest.operator_grants.insert(record.event_id, grant);
+    changes.operator_grants.insert(record.event_id);
+    FoldOutcome::ACCEPTED
 }
 
 pub(super) fn revoke(
@@ -33,48 +36,50 @@ pub(super) fn revoke(
     record: &Recorded,
     email: &EmailKey,
     event: OperatorRevoked,
-) -> Outcome {
-    let ended_by_it = |term: &Term| term.end.is_some_and(|(_, by)| by == record.event_id);
-    if contest.terms.values().any(ended_by_it) {
-        return seen_before();
+) -> FoldOutcome {
+    let ended_by_it =
+        |grant: &OperatorGrant| grant.end.is_some_and(|(_, by)| by == record.event_id);
+    if contest.operator_grants.values().any(ended_by_it) {
+        return FoldOutcome::ACCEPTED_BEFORE;
     }
-    if let Err(rejection) = is_there(contest, email, event.account_id) {
-        return rejected(rejection);
+    if let Err(rejection) = check_account(contest, email, event.account_id) {
+        return FoldOutcome::rejected(rejection);
     }
-    if end_term(contest, changes, record, event.account_id) {
-        accepted()
+    if end_grant(contest, changes, record, event.account_id) {
+        FoldOutcome::ACCEPTED
     } else {
-        rejected(Rejection::NotOperator)
+        FoldOutcome::rejected(Rejection::NotOperator)
     }
 }
 
-/// Ends the account's term, if it is an operator's, and says whether it was.
-pub(super) fn end_term(
+/// Ends the open grant of the account. Returns whether there was one.
+pub(super) fn end_grant(
     contest: &mut Contest,
     changes: &mut Changes,
     record: &Recorded,
     account: AccountId,
 ) -> bool {
-    let Some((granted_by, term)) =
-        contest.terms.iter_mut().find(|(_, term)| is_open(term, account))
+    let Some((granted_by, grant)) =
+        contest.operator_grants.iter_mut().find(|(_, grant)| is_open(grant, account))
     else {
         return false;
     };
-    term.end = Some((record.at, record.event_id));
-    changes.terms.insert(*granted_by);
+    grant.end = Some((record.at, record.event_id));
+    changes.operator_grants.insert(*granted_by);
     true
 }
 
-fn is_open(term: &Term, account: AccountId) -> bool {
-    term.account == account && term.end.is_none()
+fn is_open(grant: &OperatorGrant, account: AccountId) -> bool {
+    grant.account == account && grant.end.is_none()
 }
 
-fn is_there(contest: &Contest, email: &EmailKey, account: AccountId) -> Result<(), Rejection> {
-    match contest.accounts.get(email) {
-        Some(holder) if holder.id == account => Ok(()),
-        _ if contest.erased.contains_key(&(email.clone(), account)) => {
-            Err(Rejection::AccountErased)
-        }
-        _ => Err(Rejection::AccountUnknown),
+/// Whether the address belongs to the account.
+fn check_account(contest: &Contest, email: &EmailKey, account: AccountId) -> Result<(), Rejection> {
+    if contest.accounts.get(email).is_some_and(|holder| holder.id == account) {
+        Ok(())
+    } else if contest.erased.contains_key(&(email.clone(), account)) {
+        Err(Rejection::AccountErased)
+    } else {
+        Err(Rejection::AccountUnknown)
     }
 }

@@ -1,13 +1,16 @@
-//! The life of a video: pending → processing → processed or failed; deleted while it has no votes,
-//! withdrawn while it is not published.
+//! The life of a video: pending → processing → processed or failed. It can be deleted while it has no
+//! votes, and withdrawn while it is not published.
 
-use super::{accepted, rejected, seen_before};
-use crate::contest::{End, Failure, Published};
-use crate::event::{Deleted, Processed, ProcessingFailed, ProcessingStarted, Uploaded, Withdrawn};
-use crate::{
-    Changes, Contest, EventId, Outcome, Recorded, Rejection, Video, VideoEvent, VideoId,
-    VideoStatus,
+use super::vote;
+use crate::contest::{Changes, Contest};
+use crate::event::{
+    Deleted, Processed, ProcessingFailed, ProcessingStarted, Recorded, Uploaded, VideoEvent,
+    Withdrawn,
 };
+use crate::id::{EventId, VideoId};
+use crate::rejection::Rejection;
+use crate::verdict::{FoldOutcome, Verdict};
+use crate::video::{Failure, ProcessingEnd, Published, Video, VideoState};
 
 pub(super) fn fold(
     contest: &mut Contest,
@@ -15,28 +18,33 @@ pub(super) fn fold(
     record: &Recorded,
     video_id: VideoId,
     event: &VideoEvent,
-) -> Outcome {
-    if let VideoEvent::Uploaded(uploaded) = event {
-        return upload(contest, changes, record, video_id, uploaded);
-    }
-    let Some(video) = contest.videos.get_mut(&video_id) else {
-        return rejected(Rejection::VideoUnknown);
+) -> FoldOutcome {
+    let mut change_state = |change: &dyn Fn(&mut Video) -> FoldOutcome| {
+        let Some(video) = contest.videos.get_mut(&video_id) else {
+            return FoldOutcome::rejected(Rejection::VideoUnknown);
+        };
+        let outcome = change(video);
+        match outcome {
+            FoldOutcome::Decided(Verdict::Accepted { .. }) => {
+                changes.artists.insert(video.owner);
+                changes.videos.insert(video_id);
+                changes.status_changed.insert(video_id);
+            }
+            FoldOutcome::Decided(Verdict::Rejected(_))
+            | FoldOutcome::Duplicate(_)
+            | FoldOutcome::Overtaken => {}
+        }
+        outcome
     };
-    let outcome = match event {
-        VideoEvent::ProcessingStarted(started) => start(video, *started),
-        VideoEvent::Processed(processed) => publish(video, record, processed),
-        VideoEvent::ProcessingFailed(failed) => fail(video, record, *failed),
-        VideoEvent::Deleted(deleted) => delete(video, record, *deleted),
-        VideoEvent::Withdrawn(withdrawn) => withdraw(video, record, *withdrawn),
-        // Both are dispatched before this point; neither changes anything here.
-        VideoEvent::Uploaded(_) | VideoEvent::VoteCast(_) => Outcome::Overtaken,
-    };
-    if outcome == accepted() {
-        changes.artists.insert(video.owner);
-        changes.videos.insert(video_id);
-        changes.stages.insert(video_id);
+    match event {
+        VideoEvent::Uploaded(event) => upload(contest, changes, record, video_id, event),
+        VideoEvent::ProcessingStarted(event) => change_state(&|video| start(video, *event)),
+        VideoEvent::Processed(event) => change_state(&|video| publish(video, record, event)),
+        VideoEvent::ProcessingFailed(event) => change_state(&|video| fail(video, record, *event)),
+        VideoEvent::Deleted(event) => change_state(&|video| delete(video, record, *event)),
+        VideoEvent::Withdrawn(event) => change_state(&|video| withdraw(video, record, *event)),
+        VideoEvent::VoteCast(event) => vote::fold(contest, changes, record, video_id, *event),
     }
-    outcome
 }
 
 fn upload(
@@ -45,12 +53,12 @@ fn upload(
     record: &Recorded,
     video_id: VideoId,
     event: &Uploaded,
-) -> Outcome {
+) -> FoldOutcome {
     if let Some(video) = contest.videos.get(&video_id) {
         return if video.uploaded_by == record.event_id {
-            seen_before()
+            FoldOutcome::ACCEPTED_BEFORE
         } else {
-            rejected(Rejection::VideoExists)
+            FoldOutcome::rejected(Rejection::VideoExists)
         };
     }
     let video = Video {
@@ -64,31 +72,30 @@ fn upload(
         uploaded_at: record.at,
         uploaded_by: record.event_id,
         attempts: 0,
-        status: VideoStatus::Pending,
+        state: VideoState::Pending,
         votes: 0,
         last_vote_at: None,
     };
     contest.videos.insert(video_id, video);
     changes.videos.insert(video_id);
-    changes.stages.insert(video_id);
-    accepted()
+    changes.status_changed.insert(video_id);
+    FoldOutcome::ACCEPTED
 }
 
-fn start(video: &mut Video, event: ProcessingStarted) -> Outcome {
-    let waiting = matches!(video.status, VideoStatus::Pending | VideoStatus::Processing);
-    if !waiting || event.attempt <= video.attempts {
-        return Outcome::Overtaken;
+fn start(video: &mut Video, event: ProcessingStarted) -> FoldOutcome {
+    if !video.state.status().awaits_processing() || event.attempt <= video.attempts {
+        return FoldOutcome::Overtaken;
     }
     video.attempts = event.attempt;
-    video.status = VideoStatus::Processing;
-    accepted()
+    video.state = VideoState::Processing;
+    FoldOutcome::ACCEPTED
 }
 
-fn publish(video: &mut Video, record: &Recorded, event: &Processed) -> Outcome {
-    if let Some(outcome) = already_finished(&video.status, record.event_id) {
+fn publish(video: &mut Video, record: &Recorded, event: &Processed) -> FoldOutcome {
+    if let Some(outcome) = already_finished(&video.state, record.event_id) {
         return outcome;
     }
-    video.status = VideoStatus::Processed(Published {
+    video.state = VideoState::Processed(Published {
         processed_key: event.processed_key.clone(),
         poster_key: event.poster_key.clone(),
         hls_key: event.hls_key.clone(),
@@ -99,77 +106,87 @@ fn publish(video: &mut Video, record: &Recorded, event: &Processed) -> Outcome {
         at: record.at,
         by: record.event_id,
     });
-    accepted()
+    FoldOutcome::ACCEPTED
 }
 
-fn fail(video: &mut Video, record: &Recorded, event: ProcessingFailed) -> Outcome {
+fn fail(video: &mut Video, record: &Recorded, event: ProcessingFailed) -> FoldOutcome {
     if event.is_final {
-        if let Some(outcome) = already_finished(&video.status, record.event_id) {
+        if let Some(outcome) = already_finished(&video.state, record.event_id) {
             return outcome;
         }
         video.attempts = video.attempts.max(event.attempt);
         let failure = Failure { reason: event.reason, at: record.at, by: record.event_id };
-        video.status = VideoStatus::Failed(failure);
-        return accepted();
+        video.state = VideoState::Failed(failure);
+        return FoldOutcome::ACCEPTED;
     }
-    // A failure that will be retried only reports progress: the newest report counts.
-    let current = match video.status {
-        VideoStatus::Processing => event.attempt >= video.attempts,
-        VideoStatus::Pending => event.attempt > video.attempts,
-        _ => false,
+    // A failure that will be retried is only a report, and the newest report counts.
+    let is_newest = match video.state {
+        VideoState::Processing => event.attempt >= video.attempts,
+        VideoState::Pending => event.attempt > video.attempts,
+        VideoState::Processed(_) | VideoState::Failed(_) | VideoState::Deleted { .. } => false,
     };
-    if !current {
-        return Outcome::Overtaken;
+    if !is_newest {
+        return FoldOutcome::Overtaken;
     }
     video.attempts = event.attempt;
-    video.status = VideoStatus::Pending;
-    accepted()
+    video.state = VideoState::Pending;
+    FoldOutcome::ACCEPTED
 }
 
-fn delete(video: &mut Video, record: &Recorded, event: Deleted) -> Outcome {
-    let end = match &video.status {
-        VideoStatus::Deleted { by, .. } if *by == record.event_id => return seen_before(),
-        VideoStatus::Deleted { .. } => return rejected(Rejection::VideoDeleted),
-        VideoStatus::Pending | VideoStatus::Processing => None,
-        VideoStatus::Processed(published) => Some(End::Processed(published.clone())),
-        VideoStatus::Failed(failure) => Some(End::Failed(*failure)),
+fn delete(video: &mut Video, record: &Recorded, event: Deleted) -> FoldOutcome {
+    let end = match &video.state {
+        VideoState::Deleted { by, .. } => return deleted_before(*by, record.event_id),
+        VideoState::Pending | VideoState::Processing => None,
+        VideoState::Processed(published) => Some(ProcessingEnd::Processed(published.clone())),
+        VideoState::Failed(failure) => Some(ProcessingEnd::Failed(*failure)),
     };
     if event.by != video.owner {
-        return rejected(Rejection::NotOwner);
+        return FoldOutcome::rejected(Rejection::NotOwner);
     }
     if video.votes > 0 {
-        return rejected(Rejection::HasVotes { votes: video.votes });
+        return FoldOutcome::rejected(Rejection::HasVotes { votes: video.votes });
     }
-    video.status = VideoStatus::Deleted { at: record.at, by: record.event_id, end };
-    accepted()
+    video.state = VideoState::Deleted { at: record.at, by: record.event_id, end };
+    FoldOutcome::ACCEPTED
 }
 
-/// What has come on stage stays there: others have watched it.
-fn withdraw(video: &mut Video, record: &Recorded, event: Withdrawn) -> Outcome {
-    let end = match &video.status {
-        VideoStatus::Deleted { by, .. } if *by == record.event_id => return seen_before(),
-        VideoStatus::Deleted { .. } => return rejected(Rejection::VideoDeleted),
-        VideoStatus::Processed(_) => return rejected(Rejection::AlreadyFinished),
-        VideoStatus::Pending | VideoStatus::Processing => None,
-        VideoStatus::Failed(failure) => Some(End::Failed(*failure)),
+/// A published video is not withdrawn: people have watched it.
+fn withdraw(video: &mut Video, record: &Recorded, event: Withdrawn) -> FoldOutcome {
+    let end = match &video.state {
+        VideoState::Deleted { by, .. } => return deleted_before(*by, record.event_id),
+        VideoState::Processed(_) => return FoldOutcome::rejected(Rejection::AlreadyFinished),
+        VideoState::Pending | VideoState::Processing => None,
+        VideoState::Failed(failure) => Some(ProcessingEnd::Failed(*failure)),
     };
     if event.owner != video.owner {
-        return rejected(Rejection::NotOwner);
+        return FoldOutcome::rejected(Rejection::NotOwner);
     }
-    video.status = VideoStatus::Deleted { at: record.at, by: record.event_id, end };
-    accepted()
+    video.state = VideoState::Deleted { at: record.at, by: record.event_id, end };
+    FoldOutcome::ACCEPTED
 }
 
-/// The first end that the log reports stands; `None` while there is none.
-fn already_finished(status: &VideoStatus, event_id: EventId) -> Option<Outcome> {
-    match status {
-        VideoStatus::Pending | VideoStatus::Processing => None,
-        VideoStatus::Processed(published) if published.by == event_id => Some(seen_before()),
-        VideoStatus::Failed(failure) if failure.by == event_id => Some(seen_before()),
-        VideoStatus::Deleted { end: Some(end), .. } if end.by() == event_id => Some(seen_before()),
-        VideoStatus::Processed(_) | VideoStatus::Failed(_) => {
-            Some(rejected(Rejection::AlreadyFinished))
-        }
-        VideoStatus::Deleted { .. } => Some(rejected(Rejection::VideoDeleted)),
+fn deleted_before(deleted_by: EventId, event_id: EventId) -> FoldOutcome {
+    if deleted_by == event_id {
+        FoldOutcome::ACCEPTED_BEFORE
+    } else {
+        FoldOutcome::rejected(Rejection::VideoDeleted)
     }
+}
+
+/// The outcome of a report about a video whose processing has ended: the first end in the log stands.
+/// `None` while it has not ended.
+fn already_finished(state: &VideoState, event_id: EventId) -> Option<FoldOutcome> {
+    let (end, otherwise) = match state {
+        VideoState::Pending | VideoState::Processing => return None,
+        VideoState::Processed(published) => (Some(published.by), Rejection::AlreadyFinished),
+        VideoState::Failed(failure) => (Some(failure.by), Rejection::AlreadyFinished),
+        VideoState::Deleted { end, .. } => {
+            (end.as_ref().map(ProcessingEnd::by), Rejection::VideoDeleted)
+        }
+    };
+    Some(if end == Some(event_id) {
+        FoldOutcome::ACCEPTED_BEFORE
+    } else {
+        FoldOutcome::rejected(otherwise)
+    })
 }

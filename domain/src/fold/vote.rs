@@ -1,9 +1,11 @@
 //! Voting: one vote per person and published video.
 
-use crate::event::VoteCast;
-use crate::{Changes, Contest, Outcome, Recorded, Rejection, Verdict, VideoId, VideoStatus, Vote};
-
-use super::rejected;
+use crate::contest::{Changes, Contest, Vote};
+use crate::event::{Recorded, VoteCast};
+use crate::id::VideoId;
+use crate::rejection::Rejection;
+use crate::verdict::{FoldOutcome, Verdict};
+use crate::video::VideoState;
 
 pub(super) fn fold(
     contest: &mut Contest,
@@ -11,29 +13,29 @@ pub(super) fn fold(
     record: &Recorded,
     video_id: VideoId,
     event: VoteCast,
-) -> Outcome {
+) -> FoldOutcome {
     let Some(video) = contest.videos.get_mut(&video_id) else {
-        return rejected(Rejection::VideoUnknown);
+        return FoldOutcome::rejected(Rejection::VideoUnknown);
     };
-    let ballot = (video_id, event.voter);
-    if let Some(vote) = contest.votes.get(&ballot) {
+    let key = (video_id, event.voter);
+    if let Some(vote) = contest.votes.get(&key) {
         if vote.event_id == record.event_id {
-            return Outcome::Duplicate(Verdict::Accepted { total_votes: Some(video.votes) });
+            return FoldOutcome::Duplicate(Verdict::Accepted { total_votes: Some(video.votes) });
         }
-        return rejected(Rejection::AlreadyVoted);
+        return FoldOutcome::rejected(Rejection::AlreadyVoted);
     }
-    match video.status {
-        VideoStatus::Processed(_) => {}
-        VideoStatus::Deleted { .. } => return rejected(Rejection::VideoDeleted),
-        VideoStatus::Pending | VideoStatus::Processing | VideoStatus::Failed(_) => {
-            return rejected(Rejection::NotVotable);
+    match video.state {
+        VideoState::Processed(_) => {}
+        VideoState::Deleted { .. } => return FoldOutcome::rejected(Rejection::VideoDeleted),
+        VideoState::Pending | VideoState::Processing | VideoState::Failed(_) => {
+            return FoldOutcome::rejected(Rejection::NotVotable);
         }
     }
-    contest.votes.insert(ballot, Vote { event_id: record.event_id, at: record.at });
+    contest.votes.insert(key, Vote { event_id: record.event_id, at: record.at });
     video.votes += 1;
     video.last_vote_at = video.last_vote_at.max(Some(record.at));
-    changes.votes.insert(ballot);
+    changes.votes.insert(key);
     changes.videos.insert(video_id);
     changes.artists.insert(video.owner);
-    Outcome::Decided(Verdict::Accepted { total_votes: Some(video.votes) })
+    FoldOutcome::Decided(Verdict::Accepted { total_votes: Some(video.votes) })
 }

@@ -1,8 +1,8 @@
-//! What the codec takes and what it refuses.
+//! What the codec decodes and what it refuses.
 
-use domain::event::codec::{DecodeError, TYPES, decode, encode};
+use domain::event::codec::{DecodeError, decode, encode};
 use domain::event::{FailureReason, ProcessingFailed, Uploaded};
-use domain::{Event, StreamId, VideoEvent};
+use domain::{Event, EventType, StreamId, VideoEvent};
 use serde_json::{Value, json};
 
 use super::dsl::*;
@@ -42,9 +42,9 @@ fn an_unknown_type_is_refused() {
 
 #[test]
 fn a_version_that_was_never_written_is_refused() {
-    for (event_type, newest) in TYPES {
-        for version in [0, newest + 1, u32::MAX] {
-            let event_type = event_type.to_owned();
+    for event_type in EventType::ALL {
+        for version in [0, event_type.newest_version() + 1, u32::MAX] {
+            let event_type = event_type.code().to_owned();
             assert_eq!(
                 decode(&of_clip(), &event_type, version, json!({})),
                 Err(DecodeError::UnknownVersion { event_type, version })
@@ -61,16 +61,17 @@ fn an_event_in_a_stream_of_another_kind_is_refused() {
             stream: stream.to_string(),
         })
     };
-    for (event_type, newest) in TYPES {
+    for event_type in EventType::ALL {
+        let (code, newest) = (event_type.code(), event_type.newest_version());
         let of_account = ["anb.account.", "anb.operator."];
-        let of_account = of_account.iter().any(|kind| event_type.starts_with(kind));
+        let of_account = of_account.iter().any(|kind| code.starts_with(kind));
         let stream = if of_account { of_clip() } else { of_ana() };
-        assert_eq!(decode(&stream, event_type, newest, json!({})), wrong(&stream, event_type));
+        assert_eq!(decode(&stream, code, newest, json!({})), wrong(&stream, code));
     }
 }
 
 #[test]
-fn an_upload_in_another_videos_stream_is_refused() {
+fn an_upload_in_the_stream_of_another_video_is_refused() {
     let stream = StreamId::Video(video("another"));
     assert_eq!(
         decode(&stream, "anb.video.uploaded", 1, an_upload()),
@@ -82,7 +83,7 @@ fn an_upload_in_another_videos_stream_is_refused() {
 }
 
 #[test]
-fn a_missing_field_is_named() {
+fn the_error_names_a_missing_field() {
     let Value::Object(whole) = an_upload() else { unreachable!() };
     for field in whole.keys().filter(|field| *field != "description") {
         let mut data = whole.clone();
@@ -93,7 +94,7 @@ fn a_missing_field_is_named() {
 }
 
 #[test]
-fn a_payload_of_another_shape_is_refused() {
+fn a_payload_of_the_wrong_shape_is_refused() {
     for data in [
         json!(null),
         json!([]),
@@ -113,7 +114,7 @@ fn a_payload_of_another_shape_is_refused() {
 }
 
 #[test]
-fn fields_that_a_later_version_may_add_are_ignored() {
+fn unknown_fields_are_ignored() {
     let data = json!({"voter": person("beto"), "mood": {"good": true}});
     let event = decode(&of_clip(), "anb.vote.cast", 1, data).unwrap();
     let again = encode(&event).unwrap();
@@ -121,7 +122,7 @@ fn fields_that_a_later_version_may_add_are_ignored() {
 }
 
 #[test]
-fn an_upload_may_leave_its_description_out() {
+fn the_description_of_an_upload_is_optional() {
     for description in [None, Some(Value::Null)] {
         let mut data = an_upload();
         let fields = data.as_object_mut().unwrap();
@@ -153,6 +154,7 @@ fn failure_reasons_keep_their_codes() {
         (FailureReason::StorageUnavailable, "storage_unavailable"),
         (FailureReason::Internal, "internal"),
     ];
+    assert_eq!(codes.map(|(reason, _)| reason), FailureReason::ALL);
     for (reason, code) in codes {
         assert_eq!(reason.code(), code);
         assert_eq!(FailureReason::from_code(code), Some(reason));
@@ -160,7 +162,8 @@ fn failure_reasons_keep_their_codes() {
         let event = Event::Video(video(CLIP), VideoEvent::ProcessingFailed(failed));
         let encoded = encode(&event).unwrap();
         assert_eq!(encoded.data["reason"], code);
-        let read = decode(&of_clip(), encoded.event_type, encoded.version, encoded.data);
+        let event_type = encoded.event_type.code();
+        let read = decode(&of_clip(), event_type, encoded.version, encoded.data);
         assert_eq!(read, Ok(event));
     }
     assert_eq!(FailureReason::from_code("bad_mood"), None);
@@ -179,15 +182,17 @@ fn rejections_keep_their_codes() {
         (R::VideoUnknown, "video_unknown"),
         (R::VideoDeleted, "video_deleted"),
         (R::NotOwner, "not_owner"),
-        (R::HasVotes { votes: 3 }, "has_votes"),
+        (R::HasVotes { votes: 0 }, "has_votes"),
         (R::NotVotable, "not_votable"),
         (R::AlreadyVoted, "already_voted"),
         (R::AlreadyFinished, "already_finished"),
     ];
+    assert_eq!(codes.map(|(rejection, _)| rejection), R::ALL);
     for (rejection, code) in codes {
         assert_eq!(rejection.code(), code);
         assert_eq!(R::from_code(code, rejection.votes()), Some(rejection));
     }
+    assert_eq!(R::from_code("has_votes", Some(3)), Some(R::HasVotes { votes: 3 }));
     assert_eq!(R::from_code("has_votes", None), None);
     assert_eq!(R::from_code("bad_mood", None), None);
 }

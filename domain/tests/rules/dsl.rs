@@ -1,20 +1,20 @@
-//! The words that specifications are written in: `given([…]).when(…).then(…)`.
+//! The language of the specifications: `given(history).when(event).then(outcome)`.
 
 use std::fmt::Debug;
 
-use domain::contest::{Failure, Published};
 use domain::event::{
     Deleted, Erased, FailureReason, OperatorGranted, OperatorRevoked, Processed, ProcessingFailed,
     ProcessingStarted, Registered, Uploaded, VoteCast, Withdrawn,
 };
 use domain::fold::fold;
+use domain::video::{Failure, Published};
 use domain::{
-    Account, AccountEvent, AccountId, Changes, Contest, EmailKey, Event, EventId, Outcome,
-    Position, Recorded, Rejection, Timestamp, Verdict, Video, VideoEvent, VideoId, VideoStatus,
+    Account, AccountEvent, AccountId, Changes, Contest, EmailKey, Event, EventId, FoldOutcome,
+    Position, Recorded, Rejection, Timestamp, Verdict, Video, VideoEvent, VideoId, VideoState,
 };
 use uuid::Uuid;
 
-/// A namespace, so that names become ids.
+/// The namespace in which names become ids.
 const CAST: Uuid = Uuid::from_u128(0xa11b);
 
 /// The video that most specifications are about.
@@ -41,7 +41,7 @@ pub(super) fn moment(n: usize) -> Timestamp {
     Timestamp::from_timestamp(1_800_000_000 + n as i64, 0).unwrap()
 }
 
-/// An event on its way into the log.
+/// An event of a specification.
 #[derive(Clone)]
 pub(super) struct Step {
     event: Event,
@@ -49,7 +49,7 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// Gives the event a name, so that a second delivery can carry the same one.
+    /// Names the event. Two steps of one name are two deliveries of one event.
     pub(super) fn called(mut self, name: &str) -> Self {
         self.id = Some(event_id(name));
         self
@@ -89,7 +89,7 @@ pub(super) fn becomes_operator(name: &str, address: &str) -> Step {
     step(Event::Account(email(address), AccountEvent::OperatorGranted(granted)))
 }
 
-pub(super) fn is_operator_no_more(name: &str, address: &str) -> Step {
+pub(super) fn loses_the_role(name: &str, address: &str) -> Step {
     let revoked = OperatorRevoked { account_id: person(name) };
     step(Event::Account(email(address), AccountEvent::OperatorRevoked(revoked)))
 }
@@ -149,7 +149,7 @@ pub(super) fn votes(voter: &str, name: &str) -> Step {
     of_video(name, VideoEvent::VoteCast(VoteCast { voter: person(voter) }))
 }
 
-/// Ana's clip, published by the event called `published`.
+/// Ana's clip, published by the third event, which is called `published`.
 pub(super) fn a_published_clip() -> Vec<Step> {
     vec![uploads("ana", CLIP), attempt_starts(CLIP, 1), is_processed(CLIP).called("published")]
 }
@@ -178,7 +178,7 @@ pub(super) fn failed_at(n: usize) -> Failure {
     Failure { reason: FailureReason::Undecodable, at: moment(n), by: event_id("failure") }
 }
 
-/// What happened before.
+/// The contest before the event in question.
 pub(super) struct Given {
     contest: Contest,
     length: usize,
@@ -203,55 +203,55 @@ impl Given {
     }
 }
 
-/// What the event in question did.
+/// The effect of the event in question.
 pub(super) struct When {
     before: Contest,
     after: Contest,
     changes: Changes,
     record: Recorded,
-    outcome: Outcome,
+    outcome: FoldOutcome,
 }
 
-pub(super) fn accepted() -> Outcome {
-    Outcome::Decided(Verdict::ACCEPTED)
+pub(super) fn accepted() -> FoldOutcome {
+    FoldOutcome::Decided(Verdict::ACCEPTED)
 }
 
-pub(super) fn counted_as_vote(total: u64) -> Outcome {
-    Outcome::Decided(Verdict::Accepted { total_votes: Some(total) })
+pub(super) fn counted_as_vote(total: u64) -> FoldOutcome {
+    FoldOutcome::Decided(Verdict::Accepted { total_votes: Some(total) })
 }
 
-pub(super) fn rejected(rejection: Rejection) -> Outcome {
-    Outcome::Decided(Verdict::Rejected(rejection))
+pub(super) fn rejected(rejection: Rejection) -> FoldOutcome {
+    FoldOutcome::Decided(Verdict::Rejected(rejection))
 }
 
-/// Seen before; `first` is what it did then.
-pub(super) fn duplicate_of(first: Outcome) -> Outcome {
-    Outcome::Duplicate(first.verdict().unwrap())
+/// The event was delivered before; `first` was its outcome then.
+pub(super) fn duplicate_of(first: FoldOutcome) -> FoldOutcome {
+    FoldOutcome::Duplicate(first.verdict().unwrap())
 }
 
-pub(super) fn overtaken() -> Outcome {
-    Outcome::Overtaken
+pub(super) fn overtaken() -> FoldOutcome {
+    FoldOutcome::Overtaken
 }
 
 impl When {
-    /// The event had this outcome, and touched nothing that the outcome does not allow: a rejection
-    /// leaves one row and no other trace, a duplicate and an overtaken report leave none.
-    pub(super) fn then(self, expected: Outcome) -> Then {
+    /// Checks the outcome, and that the event changed nothing else: a rejection writes one row, a
+    /// duplicate and an overtaken report write none.
+    pub(super) fn then(self, expected: FoldOutcome) -> Then {
         assert_eq!(self.outcome, expected);
         let mut allowed = self.before.clone();
         match expected {
-            Outcome::Decided(Verdict::Accepted { .. }) => {
+            FoldOutcome::Decided(Verdict::Accepted { .. }) => {
                 assert_ne!(self.after, self.before, "accepted, yet nothing changed");
                 assert!(self.changes.rejections.is_empty());
                 return Then { contest: self.after, changes: self.changes };
             }
-            Outcome::Decided(Verdict::Rejected(rejection)) => {
+            FoldOutcome::Decided(Verdict::Rejected(rejection)) => {
                 let id = self.record.event_id;
                 allowed.rejections.insert(id, (rejection, self.record.at));
                 let only = Changes { rejections: [id].into(), ..Changes::default() };
                 assert_eq!(self.changes, only);
             }
-            Outcome::Duplicate(_) | Outcome::Overtaken => {
+            FoldOutcome::Duplicate(_) | FoldOutcome::Overtaken => {
                 assert_eq!(self.changes, Changes::default());
             }
         }
@@ -281,8 +281,8 @@ impl Then {
         self
     }
 
-    pub(super) fn and_status(self, name: &str, expected: VideoStatus) -> Self {
-        self.and(|then| then.video(name).status.clone(), expected)
+    pub(super) fn and_state(self, name: &str, expected: VideoState) -> Self {
+        self.and(|then| then.video(name).state.clone(), expected)
     }
 
     pub(super) fn and_votes(self, name: &str, expected: u64) -> Self {

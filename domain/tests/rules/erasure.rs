@@ -1,13 +1,13 @@
-//! Erasure: a person leaves for good, their address is free again, their votes and videos stay.
+//! Erasure: the address of an erased account is free again, its votes and published videos stay.
 
-use domain::contest::End;
-use domain::{Account, ErasedAccount, Rejection, VideoStatus};
+use domain::video::ProcessingEnd;
+use domain::{Account, ErasedAccount, Rejection, VideoState};
 
 use super::dsl::*;
 
 const ADDRESS: &str = "ana@example.com";
 
-/// Ana as she signed up first of all, by the event called `sign-up`.
+/// Ana's account, registered by the first event, which is called `sign-up`.
 fn ana() -> Account {
     Account {
         id: person("ana"),
@@ -22,20 +22,20 @@ fn signs_up() -> Step {
     registers("ana", ADDRESS).called("sign-up")
 }
 
-fn leaves() -> Step {
+fn erases_account() -> Step {
     erases("ana", ADDRESS).called("erasure")
 }
 
-/// Whoever the address belongs to.
+/// The account that holds the address.
 fn holder(then: &Then) -> Option<domain::AccountId> {
     then.contest.accounts.get(&email(ADDRESS)).map(|account| account.id)
 }
 
 #[test]
-fn an_erased_account_lets_go_of_its_address() {
+fn an_erased_account_releases_its_address() {
     let key = (email(ADDRESS), person("ana"));
     given([signs_up()])
-        .when(leaves())
+        .when(erases_account())
         .then(accepted())
         .and(holder, None)
         .and(
@@ -46,8 +46,8 @@ fn an_erased_account_lets_go_of_its_address() {
 }
 
 #[test]
-fn the_address_can_register_again_as_a_new_account() {
-    given([signs_up(), leaves()])
+fn a_released_address_can_register_a_new_account() {
+    given([signs_up(), erases_account()])
         .when(registers("ana again", ADDRESS))
         .then(accepted())
         .and(holder, Some(person("ana again")))
@@ -55,8 +55,8 @@ fn the_address_can_register_again_as_a_new_account() {
 }
 
 #[test]
-fn the_new_account_can_be_erased_as_well() {
-    given([signs_up(), leaves(), registers("ana again", ADDRESS)])
+fn the_new_account_can_be_erased_too() {
+    given([signs_up(), erases_account(), registers("ana again", ADDRESS)])
         .when(erases("ana again", ADDRESS))
         .then(accepted())
         .and(holder, None)
@@ -64,9 +64,12 @@ fn the_new_account_can_be_erased_as_well() {
 }
 
 #[test]
-fn the_old_registration_delivered_again_brings_nobody_back() {
-    given([signs_up(), leaves()]).when(signs_up()).then(duplicate_of(accepted())).and(holder, None);
-    given([signs_up(), leaves(), registers("ana again", ADDRESS)])
+fn the_old_registration_delivered_again_restores_no_account() {
+    given([signs_up(), erases_account()])
+        .when(signs_up())
+        .then(duplicate_of(accepted()))
+        .and(holder, None);
+    given([signs_up(), erases_account(), registers("ana again", ADDRESS)])
         .when(signs_up())
         .then(duplicate_of(accepted()))
         .and(holder, Some(person("ana again")));
@@ -74,37 +77,37 @@ fn the_old_registration_delivered_again_brings_nobody_back() {
 
 #[test]
 fn an_erasure_delivered_twice_counts_once() {
-    given([signs_up(), leaves()]).when(leaves()).then(duplicate_of(accepted()));
-    given([signs_up(), leaves(), registers("ana again", ADDRESS)])
-        .when(leaves())
+    given([signs_up(), erases_account()]).when(erases_account()).then(duplicate_of(accepted()));
+    given([signs_up(), erases_account(), registers("ana again", ADDRESS)])
+        .when(erases_account())
         .then(duplicate_of(accepted()))
         .and(holder, Some(person("ana again")));
 }
 
 #[test]
-fn of_two_erasures_the_first_in_the_log_counts() {
-    given([signs_up(), leaves()])
+fn a_second_erasure_is_rejected() {
+    given([signs_up(), erases_account()])
         .when(erases("ana", ADDRESS))
         .then(rejected(Rejection::AccountErased));
 }
 
 #[test]
-fn the_old_account_is_not_erased_once_more_instead_of_the_new_one() {
-    given([signs_up(), leaves(), registers("ana again", ADDRESS)])
+fn a_second_erasure_of_the_old_account_does_not_erase_the_new_one() {
+    given([signs_up(), erases_account(), registers("ana again", ADDRESS)])
         .when(erases("ana", ADDRESS))
         .then(rejected(Rejection::AccountErased))
         .and(holder, Some(person("ana again")));
 }
 
 #[test]
-fn an_erased_accounts_id_is_not_free_again() {
-    given([signs_up(), leaves()])
+fn the_id_of_an_erased_account_cannot_be_used_again() {
+    given([signs_up(), erases_account()])
         .when(registers("ana", ADDRESS))
         .then(rejected(Rejection::AccountErased));
 }
 
 #[test]
-fn what_was_never_registered_cannot_be_erased() {
+fn an_account_that_was_never_registered_cannot_be_erased() {
     given([]).when(erases("ana", ADDRESS)).then(rejected(Rejection::AccountUnknown));
     given([signs_up()])
         .when(erases("beto", ADDRESS))
@@ -116,23 +119,23 @@ fn what_was_never_registered_cannot_be_erased() {
 }
 
 #[test]
-fn an_erasure_rejected_as_unknown_does_not_take_effect_when_delivered_after_the_registration() {
-    given([leaves(), signs_up()])
-        .when(leaves())
+fn a_rejected_erasure_stays_rejected_when_delivered_after_the_registration() {
+    given([erases_account(), signs_up()])
+        .when(erases_account())
         .then(duplicate_of(rejected(Rejection::AccountUnknown)))
         .and(holder, Some(person("ana")));
 }
 
 #[test]
-fn a_registration_rejected_once_stays_rejected_when_the_address_is_free() {
-    given([signs_up(), registers("beto", ADDRESS).called("late"), leaves()])
+fn a_rejected_registration_stays_rejected_when_the_address_is_free() {
+    given([signs_up(), registers("beto", ADDRESS).called("late"), erases_account()])
         .when(registers("beto", ADDRESS).called("late"))
         .then(duplicate_of(rejected(Rejection::EmailTaken)))
         .and(holder, None);
 }
 
 #[test]
-fn votes_of_who_has_left_still_count_and_so_do_votes_on_their_way() {
+fn votes_of_an_erased_account_count() {
     let address = "beto@example.com";
     let history = [registers("beto", address), votes("beto", CLIP), erases("beto", address)];
     given(a_published_clip_and(history))
@@ -150,13 +153,13 @@ fn votes_of_who_has_left_still_count_and_so_do_votes_on_their_way() {
 }
 
 #[test]
-fn what_never_came_on_stage_is_withdrawn() {
+fn an_unpublished_video_can_be_withdrawn() {
     let unfinished = [
         (vec![uploads("ana", CLIP)], None),
         (vec![uploads("ana", CLIP), attempt_starts(CLIP, 1)], None),
         (
             vec![uploads("ana", CLIP), fails_for_good(CLIP, 1).called("failure")],
-            Some(End::Failed(failed_at(1))),
+            Some(ProcessingEnd::Failed(failed_at(1))),
         ),
     ];
     for (history, end) in unfinished {
@@ -164,20 +167,17 @@ fn what_never_came_on_stage_is_withdrawn() {
         given(history)
             .when(is_withdrawn("ana", CLIP).called("withdrawal"))
             .then(accepted())
-            .and_status(
-                CLIP,
-                VideoStatus::Deleted { at: moment(n), by: event_id("withdrawal"), end },
-            )
-            .and(|then| then.changes.stages.clone(), [video(CLIP)].into());
+            .and_state(CLIP, VideoState::Deleted { at: moment(n), by: event_id("withdrawal"), end })
+            .and(|then| then.changes.status_changed.clone(), [video(CLIP)].into());
     }
 }
 
 #[test]
-fn what_came_on_stage_stays_there() {
+fn a_published_video_cannot_be_withdrawn() {
     given(a_published_clip())
         .when(is_withdrawn("ana", CLIP))
         .then(rejected(Rejection::AlreadyFinished))
-        .and_status(CLIP, VideoStatus::Processed(published_at(2)));
+        .and_state(CLIP, VideoState::Processed(published_at(2)));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_withdrawal_delivered_twice_counts_once() {
 }
 
 #[test]
-fn nobody_elses_video_is_withdrawn() {
+fn only_a_video_of_the_owner_is_withdrawn() {
     given([uploads("ana", CLIP)])
         .when(is_withdrawn("beto", CLIP))
         .then(rejected(Rejection::NotOwner));

@@ -1,17 +1,17 @@
-//! Golden files: how each version of each event was written down, for ever.
+//! Golden files: how each version of each event is encoded in the log.
 //!
 //! `golden/<type>.v<version>.json` holds one event as the log holds it. A new version of a type
-//! brings a new file and leaves the old ones untouched.
+//! adds a file and leaves the old ones unchanged.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use domain::event::codec::{self, TYPES};
+use domain::event::codec;
 use domain::event::{
     Deleted, Erased, FailureReason, OperatorGranted, OperatorRevoked, Processed, ProcessingFailed,
     ProcessingStarted, Registered, Uploaded, VoteCast, Withdrawn,
 };
-use domain::{AccountEvent, AccountId, EmailKey, Event, StreamId, VideoEvent, VideoId};
+use domain::{AccountEvent, AccountId, EmailKey, Event, EventType, StreamId, VideoEvent, VideoId};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -111,7 +111,7 @@ fn file_name(event_type: &str, version: u32) -> String {
     format!("{event_type}.v{version}.json")
 }
 
-/// What each golden file means today.
+/// The event that each golden file decodes to.
 fn meanings() -> BTreeMap<&'static str, Event> {
     let of_video = |event| Event::Video(VIDEO, event);
     BTreeMap::from([
@@ -214,29 +214,30 @@ fn meanings() -> BTreeMap<&'static str, Event> {
 }
 
 #[test]
-fn every_version_of_every_type_has_its_file_and_no_file_is_without_a_type() {
-    let mut expected: Vec<String> = TYPES
-        .iter()
-        .flat_map(|(name, newest)| (1..=*newest).map(|version| file_name(name, version)))
-        .collect();
+fn every_version_of_every_event_type_has_one_golden_file() {
+    let versions = |event_type: &EventType| {
+        let code = event_type.code();
+        (1..=event_type.newest_version()).map(move |version| file_name(code, version))
+    };
+    let mut expected: Vec<String> = EventType::ALL.iter().flat_map(versions).collect();
     expected.sort();
     assert_eq!(files(), expected);
     assert_eq!(meanings().into_keys().collect::<Vec<_>>(), expected);
 }
 
 #[test]
-fn no_golden_file_was_ever_edited() {
+fn golden_files_are_never_edited() {
     let mut pinned: Vec<&str> = DIGESTS.iter().map(|(name, _)| *name).collect();
     pinned.sort_unstable();
     assert_eq!(files(), pinned, "a golden file has no pinned digest, or a pinned one is gone");
     for (name, pinned) in DIGESTS {
         let bytes = std::fs::read(folder().join(name)).unwrap();
-        let digest: String = Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect();
+        let digest = hex::encode(Sha256::digest(bytes));
         assert_eq!(
             digest, pinned,
-            "{name} was edited. Logs hold events written like this, and nobody can rewrite them: \
-             restore the file, give the type a new version with a golden file of its own, and \
-             write an upcaster in `domain::event::codec`."
+            "{name} was edited, but logs hold events of this form. Restore the file, give the type a \
+             new version with a golden file of its own, and write an upcaster in \
+             `domain::event::codec`."
         );
     }
 }
@@ -250,7 +251,7 @@ fn every_golden_file_is_named_after_what_it_holds() {
 }
 
 #[test]
-fn every_version_ever_written_reads_as_what_it_means() {
+fn every_golden_file_decodes_to_its_meaning() {
     for (name, meaning) in meanings() {
         let golden = Golden::read(name);
         let stream = golden.stream();
@@ -260,14 +261,15 @@ fn every_version_ever_written_reads_as_what_it_means() {
 }
 
 #[test]
-fn what_is_written_today_is_the_newest_golden_file() {
+fn the_newest_golden_file_is_what_is_encoded_today() {
     let meanings = meanings();
-    for (event_type, newest) in TYPES {
-        let name = file_name(event_type, newest);
+    for event_type in EventType::ALL {
+        let newest = event_type.newest_version();
+        let name = file_name(event_type.code(), newest);
         let golden = Golden::read(&name);
         let event = &meanings[name.as_str()];
         let encoded = codec::encode(event).unwrap();
-        assert_eq!((encoded.event_type, encoded.version), (event_type, newest));
+        assert_eq!((encoded.event_type, encoded.version), (*event_type, newest));
         assert_eq!(encoded.data, golden.data, "{name}");
         assert_eq!(event.stream(), golden.stream(), "{name}");
         assert_eq!(event.stream().to_string(), golden.stream, "{name}");

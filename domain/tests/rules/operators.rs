@@ -1,6 +1,6 @@
-//! Operators: who may see how the installation fares.
+//! Operators: the role is granted and revoked, and ends with the account.
 
-use domain::{Rejection, Term};
+use domain::{OperatorGrant, Rejection};
 
 use super::dsl::*;
 
@@ -15,42 +15,42 @@ fn is_granted() -> Step {
 }
 
 fn is_revoked() -> Step {
-    is_operator_no_more("ana", ADDRESS).called("revocation")
+    loses_the_role("ana", ADDRESS).called("revocation")
 }
 
-/// How many operators there are.
+/// The number of operators.
 fn operators(then: &Then) -> usize {
-    then.contest.terms.values().filter(|term| term.end.is_none()).count()
+    then.contest.operator_grants.values().filter(|grant| grant.end.is_none()).count()
 }
 
 #[test]
-fn nobody_is_an_operator_by_signing_up() {
+fn signing_up_grants_no_role() {
     given([]).when(signs_up()).then(accepted()).and(operators, 0);
 }
 
 #[test]
-fn an_account_becomes_an_operator_s() {
+fn a_grant_makes_an_account_an_operator() {
     given([signs_up()])
         .when(is_granted())
         .then(accepted())
         .and(
-            |then| then.contest.terms[&event_id("grant")],
-            Term { account: person("ana"), since: moment(1), end: None },
+            |then| then.contest.operator_grants[&event_id("grant")],
+            OperatorGrant { account: person("ana"), since: moment(1), end: None },
         )
-        .and(|then| then.changes.terms.clone(), [event_id("grant")].into());
+        .and(|then| then.changes.operator_grants.clone(), [event_id("grant")].into());
 }
 
 #[test]
-fn the_role_ends_when_it_is_revoked_and_can_be_given_again() {
+fn a_revoked_role_can_be_granted_again() {
     given([signs_up(), is_granted()])
         .when(is_revoked())
         .then(accepted())
         .and(operators, 0)
         .and(
-            |then| then.contest.terms[&event_id("grant")].end,
+            |then| then.contest.operator_grants[&event_id("grant")].end,
             Some((moment(2), event_id("revocation"))),
         )
-        .and(|then| then.changes.terms.clone(), [event_id("grant")].into());
+        .and(|then| then.changes.operator_grants.clone(), [event_id("grant")].into());
     given([signs_up(), is_granted(), is_revoked()])
         .when(becomes_operator("ana", ADDRESS))
         .then(accepted())
@@ -58,12 +58,12 @@ fn the_role_ends_when_it_is_revoked_and_can_be_given_again() {
 }
 
 #[test]
-fn the_role_ends_with_the_account() {
+fn erasing_the_account_ends_the_role() {
     given([signs_up(), is_granted()])
         .when(erases("ana", ADDRESS))
         .then(accepted())
         .and(operators, 0)
-        .and(|then| then.changes.terms.clone(), [event_id("grant")].into());
+        .and(|then| then.changes.operator_grants.clone(), [event_id("grant")].into());
     given([signs_up(), is_granted(), erases("ana", ADDRESS)])
         .when(registers("ana again", ADDRESS))
         .then(accepted())
@@ -71,7 +71,7 @@ fn the_role_ends_with_the_account() {
 }
 
 #[test]
-fn what_is_delivered_twice_counts_once_however_late() {
+fn a_grant_or_revocation_delivered_twice_counts_once() {
     given([signs_up(), is_granted()])
         .when(is_granted())
         .then(duplicate_of(accepted()))
@@ -90,19 +90,19 @@ fn what_is_delivered_twice_counts_once_however_late() {
 }
 
 #[test]
-fn who_is_one_cannot_become_one_and_who_is_none_cannot_end() {
+fn an_operator_is_not_granted_twice_and_others_are_not_revoked() {
     given([signs_up(), is_granted()])
         .when(becomes_operator("ana", ADDRESS))
         .then(rejected(Rejection::AlreadyOperator));
     given([signs_up()]).when(is_revoked()).then(rejected(Rejection::NotOperator));
     given([signs_up(), is_granted(), is_revoked()])
-        .when(is_operator_no_more("ana", ADDRESS))
+        .when(loses_the_role("ana", ADDRESS))
         .then(rejected(Rejection::NotOperator));
 }
 
 #[test]
-fn only_the_account_that_holds_the_address_counts() {
-    for change in [becomes_operator, is_operator_no_more] {
+fn only_the_account_that_holds_the_address_gets_or_loses_the_role() {
+    for change in [becomes_operator, loses_the_role] {
         given([]).when(change("ana", ADDRESS)).then(rejected(Rejection::AccountUnknown));
         given([signs_up()]).when(change("beto", ADDRESS)).then(rejected(Rejection::AccountUnknown));
         given([signs_up(), erases("ana", ADDRESS), registers("ana again", ADDRESS)])

@@ -1,21 +1,21 @@
-//! Processing: attempts come and go, the first end that the log reports stands.
+//! Processing: attempts may be repeated, and the first end in the log stands.
 
-use domain::{Rejection, VideoStatus};
+use domain::{Rejection, VideoState};
 
 use super::dsl::*;
 
 #[test]
-fn a_started_attempt_shows_as_processing() {
+fn a_started_attempt_sets_the_status_processing() {
     given([uploads("ana", CLIP)])
         .when(attempt_starts(CLIP, 1))
         .then(accepted())
-        .and_status(CLIP, VideoStatus::Processing)
+        .and_state(CLIP, VideoState::Processing)
         .and(|then| then.video(CLIP).attempts, 1)
         .and(|then| then.changes.videos.clone(), [video(CLIP)].into());
 }
 
 #[test]
-fn an_attempt_delivered_twice_starts_once() {
+fn a_start_delivered_twice_counts_once() {
     given([uploads("ana", CLIP), attempt_starts(CLIP, 1).called("start")])
         .when(attempt_starts(CLIP, 1).called("start"))
         .then(overtaken());
@@ -38,11 +38,11 @@ fn a_newer_attempt_takes_over_from_a_lost_worker() {
 }
 
 #[test]
-fn a_failed_attempt_sends_the_video_back_to_the_queue() {
+fn a_failed_attempt_makes_the_video_pending_again() {
     given([uploads("ana", CLIP), attempt_starts(CLIP, 1)])
         .when(attempt_fails(CLIP, 1))
         .then(accepted())
-        .and_status(CLIP, VideoStatus::Pending)
+        .and_state(CLIP, VideoState::Pending)
         .and(|then| then.video(CLIP).attempts, 1);
 }
 
@@ -54,19 +54,19 @@ fn a_failed_attempt_delivered_twice_counts_once() {
 }
 
 #[test]
-fn a_failed_attempt_does_not_stop_the_one_after_it() {
+fn a_failed_attempt_does_not_stop_a_newer_one() {
     given([uploads("ana", CLIP), attempt_starts(CLIP, 1), attempt_starts(CLIP, 2)])
         .when(attempt_fails(CLIP, 1))
         .then(overtaken())
-        .and_status(CLIP, VideoStatus::Processing);
+        .and_state(CLIP, VideoState::Processing);
 }
 
 #[test]
-fn an_attempt_that_fails_before_its_start_is_reported_counts_as_tried() {
+fn a_failed_attempt_counts_even_if_no_start_was_reported() {
     given([uploads("ana", CLIP)])
         .when(attempt_fails(CLIP, 1))
         .then(accepted())
-        .and_status(CLIP, VideoStatus::Pending)
+        .and_state(CLIP, VideoState::Pending)
         .and(|then| then.video(CLIP).attempts, 1);
 }
 
@@ -75,11 +75,11 @@ fn the_late_start_of_a_failed_attempt_is_overtaken() {
     given([uploads("ana", CLIP), attempt_fails(CLIP, 1)])
         .when(attempt_starts(CLIP, 1))
         .then(overtaken())
-        .and_status(CLIP, VideoStatus::Pending);
+        .and_state(CLIP, VideoState::Pending);
 }
 
 #[test]
-fn a_video_comes_through_after_several_attempts() {
+fn a_video_may_be_published_after_failed_attempts() {
     given([
         uploads("ana", CLIP),
         attempt_starts(CLIP, 1),
@@ -90,7 +90,7 @@ fn a_video_comes_through_after_several_attempts() {
     ])
     .when(is_processed(CLIP).called("published"))
     .then(accepted())
-    .and_status(CLIP, VideoStatus::Processed(published_at(6)))
+    .and_state(CLIP, VideoState::Processed(published_at(6)))
     .and(|then| then.video(CLIP).attempts, 3)
     .and_touches_artists(["ana"]);
 }
@@ -100,7 +100,7 @@ fn a_result_counts_even_if_no_start_was_reported() {
     given([uploads("ana", CLIP)])
         .when(is_processed(CLIP).called("published"))
         .then(accepted())
-        .and_status(CLIP, VideoStatus::Processed(published_at(1)));
+        .and_state(CLIP, VideoState::Processed(published_at(1)));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_result_delivered_twice_counts_once() {
     given(a_published_clip())
         .when(is_processed(CLIP).called("published"))
         .then(duplicate_of(accepted()))
-        .and_status(CLIP, VideoStatus::Processed(published_at(2)));
+        .and_state(CLIP, VideoState::Processed(published_at(2)));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_second_result_is_rejected() {
     given(a_published_clip())
         .when(is_processed(CLIP))
         .then(rejected(Rejection::AlreadyFinished))
-        .and_status(CLIP, VideoStatus::Processed(published_at(2)));
+        .and_state(CLIP, VideoState::Processed(published_at(2)));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_failure_after_the_result_is_rejected() {
     given(a_published_clip())
         .when(fails_for_good(CLIP, 1))
         .then(rejected(Rejection::AlreadyFinished))
-        .and_status(CLIP, VideoStatus::Processed(published_at(2)));
+        .and_state(CLIP, VideoState::Processed(published_at(2)));
 }
 
 #[test]
@@ -132,15 +132,15 @@ fn a_result_after_the_final_failure_is_rejected() {
     given([uploads("ana", CLIP), fails_for_good(CLIP, 3).called("failure")])
         .when(is_processed(CLIP))
         .then(rejected(Rejection::AlreadyFinished))
-        .and_status(CLIP, VideoStatus::Failed(failed_at(1)));
+        .and_state(CLIP, VideoState::Failed(failed_at(1)));
 }
 
 #[test]
-fn the_last_failure_ends_it() {
+fn a_final_failure_ends_processing() {
     given([uploads("ana", CLIP), attempt_starts(CLIP, 3)])
         .when(fails_for_good(CLIP, 3).called("failure"))
         .then(accepted())
-        .and_status(CLIP, VideoStatus::Failed(failed_at(2)))
+        .and_state(CLIP, VideoState::Failed(failed_at(2)))
         .and(|then| then.video(CLIP).attempts, 3);
 }
 
@@ -164,7 +164,7 @@ fn a_second_final_failure_is_rejected() {
     given([uploads("ana", CLIP), fails_for_good(CLIP, 1).called("failure")])
         .when(fails_for_good(CLIP, 2))
         .then(rejected(Rejection::AlreadyFinished))
-        .and_status(CLIP, VideoStatus::Failed(failed_at(1)));
+        .and_state(CLIP, VideoState::Failed(failed_at(1)));
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn an_end_after_the_deletion_is_rejected() {
 }
 
 #[test]
-fn the_end_delivered_again_after_the_deletion_is_still_the_end_it_was() {
+fn an_end_delivered_again_after_the_deletion_is_a_duplicate() {
     given(a_published_clip_and([deletes("ana", CLIP)]))
         .when(is_processed(CLIP).called("published"))
         .then(duplicate_of(accepted()));
@@ -198,7 +198,7 @@ fn the_end_delivered_again_after_the_deletion_is_still_the_end_it_was() {
 }
 
 #[test]
-fn another_end_after_end_and_deletion_is_rejected() {
+fn a_second_end_after_the_deletion_is_rejected() {
     given(a_published_clip_and([deletes("ana", CLIP)]))
         .when(fails_for_good(CLIP, 1))
         .then(rejected(Rejection::VideoDeleted));
@@ -218,9 +218,9 @@ fn every_report_on_an_unknown_video_is_rejected() {
 }
 
 #[test]
-fn a_result_rejected_as_unknown_does_not_publish_when_delivered_after_the_upload() {
+fn a_rejected_result_stays_rejected_when_delivered_after_the_upload() {
     given([is_processed(CLIP).called("early"), uploads("ana", CLIP)])
         .when(is_processed(CLIP).called("early"))
         .then(duplicate_of(rejected(Rejection::VideoUnknown)))
-        .and_status(CLIP, VideoStatus::Pending);
+        .and_state(CLIP, VideoState::Pending);
 }

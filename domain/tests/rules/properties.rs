@@ -1,8 +1,8 @@
-//! What holds for every history, however it is delivered.
+//! Properties of every history and every way to deliver it.
 //!
-//! A history is folded twice: once plainly, and once the way a projector does it: partitions
-//! interleaved at will, cut into batches, each batch over nothing but the rows that its keys name,
-//! with records delivered again. Both must come to the same contest.
+//! A history is folded twice. One fold takes the partitions one after the other. The other works like
+//! a projector: it interleaves partitions, cuts batches, loads only the rows that the keys of a batch
+//! name, and sees records delivered again. Both must give the same contest.
 
 mod histories;
 mod store;
@@ -11,7 +11,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use domain::fold::fold;
 use domain::ranking::recount;
-use domain::{AccountId, Changes, Contest, EventId, Outcome, Recorded, Verdict, VideoStatus};
+use domain::{
+    AccountId, Changes, Contest, EventId, EventType, FoldOutcome, Recorded, Rejection, Verdict,
+    VideoStatus,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -19,8 +22,8 @@ use proptest::test_runner::TestRunner;
 use histories::{Delivery, History, any_delivery, any_history};
 use store::Store;
 
-/// The plain fold: every partition from beginning to end, one after the other.
-fn folded(history: &History) -> (Contest, Vec<(EventId, Outcome)>) {
+/// The plain fold: one partition after the other.
+fn folded(history: &History) -> (Contest, Vec<(EventId, FoldOutcome)>) {
     let mut contest = Contest::default();
     let fold_one =
         |record: &Recorded| (record.event_id, fold(&mut contest, &mut Changes::default(), record));
@@ -28,31 +31,31 @@ fn folded(history: &History) -> (Contest, Vec<(EventId, Outcome)>) {
     (contest, outcomes)
 }
 
-/// What each event's author was told first, without the running count of votes.
-fn verdicts(outcomes: &[(EventId, Outcome)]) -> HashMap<EventId, String> {
+/// The first verdict of each event.
+fn verdicts(outcomes: &[(EventId, FoldOutcome)]) -> HashMap<EventId, String> {
     let mut verdicts = HashMap::new();
     for (event_id, outcome) in outcomes {
         let told = match outcome {
-            Outcome::Decided(verdict) => format!("{verdict:?}"),
-            Outcome::Overtaken => "overtaken".to_owned(),
-            Outcome::Duplicate(_) => continue,
+            FoldOutcome::Decided(verdict) => format!("{verdict:?}"),
+            FoldOutcome::Overtaken => "overtaken".to_owned(),
+            FoldOutcome::Duplicate(_) => continue,
         };
         verdicts.entry(*event_id).or_insert(told);
     }
     verdicts
 }
 
-/// Everybody's standing, by artist.
+/// The standings by artist.
 fn boards(contest: &Contest) -> BTreeMap<AccountId, (u64, domain::Timestamp)> {
     let standings = recount(contest).into_iter();
     standings.map(|standing| (standing.artist, (standing.votes, standing.reached_at))).collect()
 }
 
-/// The delivery through a projector, checked batch by batch.
+/// The fold of a projector, which checks after each batch that changed artists are named.
 fn projected(
     history: &History,
     delivery: &Delivery,
-) -> Result<(Contest, Vec<(EventId, Outcome)>), TestCaseError> {
+) -> Result<(Contest, Vec<(EventId, FoldOutcome)>), TestCaseError> {
     let mut store = Store::default();
     let mut outcomes = Vec::new();
     for batch in delivery.batches(history) {
@@ -72,7 +75,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_interleaving_and_any_cut_give_the_same_contest_and_verdicts(
+    fn interleaving_and_batching_change_neither_contest_nor_verdicts(
         history in any_history(),
         delivery in any_delivery(),
     ) {
@@ -100,58 +103,63 @@ proptest! {
     }
 
     #[test]
-    fn a_duplicate_learns_the_verdict_of_the_first_delivery(history in any_history()) {
+    fn a_duplicate_gets_the_verdict_of_the_first_delivery(history in any_history()) {
         let (_, outcomes) = folded(&history);
         let mut first = HashMap::new();
         for (event_id, outcome) in outcomes {
             match outcome {
-                Outcome::Decided(verdict) => {
+                FoldOutcome::Decided(verdict) => {
                     let seen = first.insert(event_id, verdict);
                     prop_assert!(seen.is_none(), "{event_id} was decided twice");
                 }
-                Outcome::Duplicate(verdict) => match (first[&event_id], verdict) {
+                FoldOutcome::Duplicate(verdict) => match (first[&event_id], verdict) {
                     (Verdict::Rejected(then), Verdict::Rejected(now)) => prop_assert_eq!(then, now),
                     (Verdict::Accepted { total_votes: then }, Verdict::Accepted { total_votes: now }) => {
                         prop_assert!(then <= now);
                     }
                     other => prop_assert!(false, "{other:?}"),
                 },
-                Outcome::Overtaken => {}
+                FoldOutcome::Overtaken => {}
             }
         }
     }
 
     #[test]
-    fn nobody_is_counted_twice_and_nobody_is_forgotten(history in any_history()) {
+    fn every_accepted_vote_counts_exactly_once(history in any_history()) {
         let (contest, outcomes) = folded(&history);
-        let mut ballots = HashSet::new();
+        let mut votes_cast = HashSet::new();
         for (event_id, outcome) in &outcomes {
-            let Some(ballot) = history.ballot(*event_id) else { continue };
-            if let Outcome::Decided(Verdict::Accepted { .. }) = outcome {
-                prop_assert!(ballots.insert(ballot), "counted twice");
+            let Some(vote) = history.vote(*event_id) else { continue };
+            match outcome {
+                FoldOutcome::Decided(Verdict::Accepted { .. }) => {
+                    prop_assert!(votes_cast.insert(vote), "counted twice");
+                }
+                FoldOutcome::Decided(Verdict::Rejected(_))
+                | FoldOutcome::Duplicate(_)
+                | FoldOutcome::Overtaken => {}
             }
         }
         let rows: HashSet<_> = contest.votes.keys().copied().collect();
-        prop_assert_eq!(rows, ballots);
+        prop_assert_eq!(rows, votes_cast);
         for (id, video) in &contest.videos {
             let votes = contest.votes.iter().filter(|((voted, _), _)| voted == id);
             let times: Vec<_> = votes.map(|(_, vote)| vote.at).collect();
             prop_assert_eq!(video.votes, times.len() as u64);
             prop_assert_eq!(video.last_vote_at, times.into_iter().max());
             if video.votes > 0 {
-                prop_assert!(matches!(video.status, VideoStatus::Processed(_)), "votes strand");
+                prop_assert_eq!(video.state.status(), VideoStatus::Processed);
             }
         }
         prop_assert!(contest.votes.keys().all(|(video, _)| contest.videos.contains_key(video)));
         let total: u64 = recount(&contest).iter().map(|standing| standing.votes).sum();
-        let registered: HashSet<_> = contest.everybody().map(|account| account.id).collect();
+        let registered: HashSet<_> = contest.all_accounts().map(|account| account.id).collect();
         let counted = contest.videos.values().filter(|video| registered.contains(&video.owner));
         prop_assert_eq!(total, counted.map(|video| video.votes).sum::<u64>());
     }
 }
 
 /// The `n`th delivery of each event and its outcome.
-fn numbered(outcomes: Vec<(EventId, Outcome)>) -> HashMap<(EventId, usize), Outcome> {
+fn numbered(outcomes: Vec<(EventId, FoldOutcome)>) -> HashMap<(EventId, usize), FoldOutcome> {
     let mut deliveries: HashMap<EventId, usize> = HashMap::new();
     let number = |(event_id, outcome)| {
         let n = deliveries.entry(event_id).or_default();
@@ -161,43 +169,30 @@ fn numbered(outcomes: Vec<(EventId, Outcome)>) -> HashMap<(EventId, usize), Outc
     outcomes.into_iter().map(number).collect()
 }
 
-/// The properties above are worth as much as the histories that they see.
+/// The properties above hold for the generated histories, so these must reach everything.
 #[test]
-fn the_histories_reach_every_outcome() {
+fn the_histories_hold_every_event_type_and_reach_every_outcome() {
     let mut runner = TestRunner::deterministic();
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut types) = (BTreeSet::new(), HashSet::new());
     for _ in 0..256 {
         let history = any_history().new_tree(&mut runner).unwrap().current();
+        types.extend(history.partitions.iter().flatten().map(|record| record.event.event_type()));
         for (_, outcome) in folded(&history).1 {
             seen.insert(match outcome {
-                Outcome::Decided(Verdict::Accepted { total_votes: None }) => "accepted".to_owned(),
-                Outcome::Decided(Verdict::Accepted { .. }) => "vote counted".to_owned(),
-                Outcome::Decided(Verdict::Rejected(rejection)) => rejection.code().to_owned(),
-                Outcome::Duplicate(Verdict::Accepted { .. }) => "accepted before".to_owned(),
-                Outcome::Duplicate(Verdict::Rejected(_)) => "rejected before".to_owned(),
-                Outcome::Overtaken => "overtaken".to_owned(),
+                FoldOutcome::Decided(Verdict::Accepted { total_votes: None }) => {
+                    "accepted".to_owned()
+                }
+                FoldOutcome::Decided(Verdict::Accepted { .. }) => "vote counted".to_owned(),
+                FoldOutcome::Decided(Verdict::Rejected(rejection)) => rejection.code().to_owned(),
+                FoldOutcome::Duplicate(Verdict::Accepted { .. }) => "accepted before".to_owned(),
+                FoldOutcome::Duplicate(Verdict::Rejected(_)) => "rejected before".to_owned(),
+                FoldOutcome::Overtaken => "overtaken".to_owned(),
             });
         }
     }
-    let expected = [
-        "accepted",
-        "accepted before",
-        "account_erased",
-        "account_unknown",
-        "already_finished",
-        "already_operator",
-        "already_voted",
-        "email_taken",
-        "has_votes",
-        "not_operator",
-        "not_owner",
-        "not_votable",
-        "overtaken",
-        "rejected before",
-        "video_deleted",
-        "video_exists",
-        "video_unknown",
-        "vote counted",
-    ];
-    assert_eq!(seen, expected.map(str::to_owned).into());
+    let others = ["accepted", "accepted before", "overtaken", "rejected before", "vote counted"];
+    let rejections = Rejection::ALL.iter().map(|rejection| rejection.code());
+    let expected = rejections.chain(others).map(str::to_owned).collect();
+    assert_eq!(seen, expected);
+    assert_eq!(types, EventType::ALL.iter().copied().collect::<HashSet<_>>());
 }

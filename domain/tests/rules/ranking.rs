@@ -1,4 +1,4 @@
-//! The order of artists.
+//! The order of artists in the ranking.
 
 use domain::ranking::{Standing, recount, standing};
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::dsl::*;
 
 fn ranked(history: impl IntoIterator<Item = Step>) -> Vec<Standing> {
-    // The last event is beside the point; any that changes nothing on the boards will do.
+    // Any last event that changes nothing in the ranking will do.
     let then = given(history).when(registers("nobody", "nobody@example.com")).then(accepted());
     recount(&then.contest)
 }
@@ -29,7 +29,7 @@ fn all_three_register() -> [Step; 3] {
 }
 
 #[test]
-fn more_votes_rank_first() {
+fn more_votes_rank_higher() {
     let mut history: Vec<Step> = all_three_register().into();
     history.extend(publishes("ana", "a"));
     history.extend(publishes("beto", "b"));
@@ -38,7 +38,7 @@ fn more_votes_rank_first() {
 }
 
 #[test]
-fn of_equal_counts_the_one_reached_earlier_ranks_first() {
+fn of_equal_counts_the_one_reached_first_ranks_higher() {
     let mut history: Vec<Step> = all_three_register().into();
     history.extend(publishes("ana", "a"));
     history.extend(publishes("beto", "b"));
@@ -49,7 +49,7 @@ fn of_equal_counts_the_one_reached_earlier_ranks_first() {
 }
 
 #[test]
-fn without_votes_the_first_publication_counts() {
+fn without_votes_the_first_publication_decides() {
     let mut history: Vec<Step> = all_three_register().into();
     history.extend(publishes("beto", "b"));
     history.extend(publishes("ana", "a"));
@@ -74,7 +74,7 @@ fn votes_are_summed_over_published_videos() {
 }
 
 #[test]
-fn who_has_deleted_their_only_video_leaves_the_board() {
+fn an_artist_who_deletes_their_only_video_does_not_rank() {
     let mut history: Vec<Step> = all_three_register().into();
     history.extend(publishes("ana", "a"));
     history.push(deletes("ana", "a"));
@@ -82,7 +82,7 @@ fn who_has_deleted_their_only_video_leaves_the_board() {
 }
 
 #[test]
-fn who_has_left_keeps_their_place() {
+fn an_erased_account_keeps_its_position() {
     let mut history: Vec<Step> = all_three_register().into();
     history.extend(publishes("ana", "a"));
     history.extend(publishes("beto", "b"));
@@ -97,7 +97,7 @@ fn an_artist_whose_registration_is_not_folded_yet_does_not_rank() {
 }
 
 #[test]
-fn nobody_stands_anywhere_without_a_video() {
+fn an_artist_without_a_video_does_not_rank() {
     assert_eq!(standing(person("ana"), []), None);
 }
 
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn sorting_gives_one_order_whatever_the_order_before(
+    fn sorting_does_not_depend_on_the_order_before(
         (sorted, shuffled) in prop::collection::vec(any_standing(), 0..12).prop_flat_map(|mut all| {
             all.sort();
             (Just(all.clone()), Just(all).prop_shuffle())

@@ -65,7 +65,7 @@ fn a_rejected_registration_delivered_twice_stays_rejected() {
 }
 
 #[test]
-fn an_email_key_tells_neither_the_address_nor_works_under_another_secret() {
+fn an_email_key_hides_the_address_and_depends_on_the_secret() {
     let key = EmailKey::derive(&[7; 32], "ana@example.com");
     assert!(!key.as_str().contains("ana"));
     assert_ne!(key, EmailKey::derive(&[8; 32], "ana@example.com"));

@@ -1,7 +1,7 @@
-//! How a video comes into the contest and how it leaves.
+//! Uploading and deleting a video.
 
-use domain::contest::End;
-use domain::{Rejection, Video, VideoStatus};
+use domain::video::ProcessingEnd;
+use domain::{Rejection, Video, VideoState};
 
 use super::dsl::*;
 
@@ -23,7 +23,7 @@ fn an_uploaded_video_waits_for_processing() {
                 uploaded_at: moment(0),
                 uploaded_by: event_id("upload"),
                 attempts: 0,
-                status: VideoStatus::Pending,
+                state: VideoState::Pending,
                 votes: 0,
                 last_vote_at: None,
             },
@@ -47,64 +47,64 @@ fn an_upload_delivered_twice_counts_once() {
 }
 
 #[test]
-fn an_upload_delivered_again_does_not_bring_a_deleted_video_back() {
+fn an_upload_delivered_again_does_not_restore_a_deleted_video() {
     given([uploads("ana", CLIP).called("upload"), deletes("ana", CLIP).called("deletion")])
         .when(uploads("ana", CLIP).called("upload"))
         .then(duplicate_of(accepted()))
-        .and_status(CLIP, deleted_at(1, None));
+        .and_state(CLIP, deleted_at(1, None));
 }
 
 #[test]
-fn a_deleted_videos_id_is_not_free_again() {
+fn the_id_of_a_deleted_video_cannot_be_used_again() {
     given([uploads("ana", CLIP), deletes("ana", CLIP)])
         .when(uploads("ana", CLIP))
         .then(rejected(Rejection::VideoExists));
 }
 
 #[test]
-fn its_owner_deletes_a_waiting_video() {
+fn the_owner_may_delete_a_pending_video() {
     given([uploads("ana", CLIP)])
         .when(deletes("ana", CLIP).called("deletion"))
         .then(accepted())
-        .and_status(CLIP, deleted_at(1, None))
+        .and_state(CLIP, deleted_at(1, None))
         .and(|then| then.changes.videos.clone(), [video(CLIP)].into());
 }
 
 #[test]
-fn its_owner_deletes_a_video_in_the_works() {
+fn the_owner_may_delete_a_video_in_processing() {
     given([uploads("ana", CLIP), attempt_starts(CLIP, 1)])
         .when(deletes("ana", CLIP).called("deletion"))
         .then(accepted())
-        .and_status(CLIP, deleted_at(2, None));
+        .and_state(CLIP, deleted_at(2, None));
 }
 
 #[test]
-fn its_owner_deletes_a_published_video_without_votes() {
+fn the_owner_may_delete_a_published_video_without_votes() {
     given(a_published_clip())
         .when(deletes("ana", CLIP).called("deletion"))
         .then(accepted())
-        .and_status(CLIP, deleted_at(3, Some(End::Processed(published_at(2)))))
+        .and_state(CLIP, deleted_at(3, Some(ProcessingEnd::Processed(published_at(2)))))
         .and_touches_artists(["ana"]);
 }
 
 #[test]
-fn its_owner_deletes_a_failed_video() {
+fn the_owner_may_delete_a_failed_video() {
     given([uploads("ana", CLIP), fails_for_good(CLIP, 1).called("failure")])
         .when(deletes("ana", CLIP).called("deletion"))
         .then(accepted())
-        .and_status(CLIP, deleted_at(2, Some(End::Failed(failed_at(1)))));
+        .and_state(CLIP, deleted_at(2, Some(ProcessingEnd::Failed(failed_at(1)))));
 }
 
 #[test]
-fn nobody_else_deletes_a_video() {
+fn only_the_owner_may_delete_a_video() {
     given([uploads("ana", CLIP)])
         .when(deletes("beto", CLIP))
         .then(rejected(Rejection::NotOwner))
-        .and_status(CLIP, VideoStatus::Pending);
+        .and_state(CLIP, VideoState::Pending);
 }
 
 #[test]
-fn nobody_else_learns_how_many_votes_kept_a_video() {
+fn only_the_owner_learns_the_votes_of_a_rejected_deletion() {
     given(a_published_clip_and([votes("beto", CLIP)]))
         .when(deletes("beto", CLIP))
         .then(rejected(Rejection::NotOwner));
@@ -119,7 +119,7 @@ fn a_video_with_votes_cannot_be_deleted() {
 }
 
 #[test]
-fn a_rejected_deletion_delivered_again_remembers_the_votes_of_then() {
+fn a_rejected_deletion_delivered_again_keeps_its_count_of_votes() {
     given(a_published_clip_and([
         votes("beto", CLIP),
         deletes("ana", CLIP).called("deletion"),
@@ -141,7 +141,7 @@ fn a_deletion_delivered_twice_counts_once() {
     given([uploads("ana", CLIP), deletes("ana", CLIP).called("deletion")])
         .when(deletes("ana", CLIP).called("deletion"))
         .then(duplicate_of(accepted()))
-        .and_status(CLIP, deleted_at(1, None));
+        .and_state(CLIP, deleted_at(1, None));
 }
 
 #[test]
@@ -150,14 +150,14 @@ fn deleting_an_unknown_video_is_rejected() {
 }
 
 #[test]
-fn a_deletion_rejected_as_unknown_does_not_take_effect_when_delivered_after_the_upload() {
+fn a_rejected_deletion_stays_rejected_when_delivered_after_the_upload() {
     given([deletes("ana", CLIP).called("too early"), uploads("ana", CLIP)])
         .when(deletes("ana", CLIP).called("too early"))
         .then(duplicate_of(rejected(Rejection::VideoUnknown)))
-        .and_status(CLIP, VideoStatus::Pending);
+        .and_state(CLIP, VideoState::Pending);
 }
 
 /// Deleted by the event called `deletion`, the `n`th one.
-fn deleted_at(n: usize, end: Option<End>) -> VideoStatus {
-    VideoStatus::Deleted { at: moment(n), by: event_id("deletion"), end }
+fn deleted_at(n: usize, end: Option<ProcessingEnd>) -> VideoState {
+    VideoState::Deleted { at: moment(n), by: event_id("deletion"), end }
 }

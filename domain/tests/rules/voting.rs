@@ -21,7 +21,7 @@ fn a_vote_for_a_published_video_counts() {
 }
 
 #[test]
-fn each_persons_vote_counts() {
+fn every_person_may_vote_once() {
     given(a_published_clip_and([votes("beto", CLIP), votes("cleo", CLIP)]))
         .when(votes("dora", CLIP))
         .then(counted_as_vote(3))
@@ -54,7 +54,7 @@ fn one_person_may_vote_for_several_videos() {
 }
 
 #[test]
-fn a_vote_delivered_twice_counts_once_and_learns_the_present_count() {
+fn a_vote_delivered_twice_counts_once_and_returns_the_current_count() {
     given(a_published_clip_and([votes("beto", CLIP).called("vote"), votes("cleo", CLIP)]))
         .when(votes("beto", CLIP).called("vote"))
         .then(duplicate_of(counted_as_vote(2)))
@@ -75,7 +75,7 @@ fn a_vote_for_an_unknown_video_is_rejected() {
 }
 
 #[test]
-fn a_vote_for_a_waiting_video_is_rejected() {
+fn a_vote_for_a_pending_video_is_rejected() {
     given([uploads("ana", CLIP)])
         .when(votes("beto", CLIP))
         .then(rejected(Rejection::NotVotable))
@@ -83,7 +83,7 @@ fn a_vote_for_a_waiting_video_is_rejected() {
 }
 
 #[test]
-fn a_vote_for_a_video_in_the_works_is_rejected() {
+fn a_vote_for_a_video_in_processing_is_rejected() {
     given([uploads("ana", CLIP), attempt_starts(CLIP, 1)])
         .when(votes("beto", CLIP))
         .then(rejected(Rejection::NotVotable));
@@ -105,7 +105,7 @@ fn a_vote_for_a_deleted_video_is_rejected() {
 }
 
 #[test]
-fn a_rejected_vote_stays_rejected_when_it_is_delivered_again_after_it_became_possible() {
+fn a_rejected_vote_stays_rejected_when_delivered_after_the_publication() {
     given([uploads("ana", CLIP), votes("beto", CLIP).called("too early"), is_processed(CLIP)])
         .when(votes("beto", CLIP).called("too early"))
         .then(duplicate_of(rejected(Rejection::NotVotable)))
@@ -114,7 +114,7 @@ fn a_rejected_vote_stays_rejected_when_it_is_delivered_again_after_it_became_pos
 }
 
 #[test]
-fn somebody_rejected_once_may_vote_with_a_new_event() {
+fn a_person_whose_vote_was_rejected_may_vote_again() {
     given([uploads("ana", CLIP), votes("beto", CLIP).called("too early"), is_processed(CLIP)])
         .when(votes("beto", CLIP))
         .then(counted_as_vote(1));

@@ -57,7 +57,7 @@ impl Envelope {
         let mut headers = vec![
             ("ce_specversion".to_owned(), SPEC_VERSION.to_owned()),
             ("ce_id".to_owned(), self.event_id.to_string()),
-            ("ce_type".to_owned(), encoded.event_type.to_owned()),
+            ("ce_type".to_owned(), encoded.event_type.code().to_owned()),
             ("ce_source".to_owned(), SOURCE.to_owned()),
             ("ce_subject".to_owned(), key.clone()),
             ("ce_time".to_owned(), self.time.to_rfc3339_opts(SecondsFormat::Micros, true)),

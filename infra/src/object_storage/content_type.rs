@@ -1,5 +1,7 @@
 //! The type of an object by the end of its key.
 
+use domain::container::VideoContainer;
+
 use super::ObjectKey;
 
 /// The media type that an object is served with, by its key's extension;
@@ -7,12 +9,13 @@ use super::ObjectKey;
 /// is registered, as browsers know them.
 pub fn content_type_of(key: &ObjectKey) -> &'static str {
     let extension = key.as_str().rsplit_once('.').map_or("", |(_, extension)| extension);
-    match extension.to_ascii_lowercase().as_str() {
-        "mp4" | "m4v" => "video/mp4",
-        "mov" | "qt" => "video/quicktime",
-        "webm" => "video/webm",
-        "mkv" => "video/x-matroska",
-        "avi" => "video/x-msvideo",
+    let extension = extension.to_ascii_lowercase();
+    if let Some(container) = VideoContainer::from_extension(&extension) {
+        return container.content_type();
+    }
+    match extension.as_str() {
+        "m4v" => "video/mp4",
+        "qt" => "video/quicktime",
         "ts" => "video/mp2t",
         "m4s" => "video/iso.segment",
         "m3u8" => "application/vnd.apple.mpegurl",
@@ -38,6 +41,9 @@ mod tests {
 
         assert_eq!(type_of("videos/1/original.mp4"), "video/mp4");
         assert_eq!(type_of("videos/1/original.MOV"), "video/quicktime");
+        assert_eq!(type_of("videos/1/original.mkv"), "video/x-matroska");
+        assert_eq!(type_of("videos/1/original.webm"), "video/webm");
+        assert_eq!(type_of("videos/1/original.avi"), "video/x-msvideo");
         assert_eq!(type_of("posters/1.jpg"), "image/jpeg");
         assert_eq!(type_of("hls/1.m3u8"), "application/vnd.apple.mpegurl");
         assert_eq!(type_of("noextension"), "application/octet-stream");

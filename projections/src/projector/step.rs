@@ -4,8 +4,8 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use domain::fold::{fold, keys};
-use domain::{Changes, Contest, EventId, Outcome, Position, Recorded, Verdict};
+use domain::fold::{fold, working_set_keys};
+use domain::{Changes, Contest, EventId, FoldOutcome, Position, Recorded, Verdict};
 use infra::event_log::Record;
 
 use super::{ProjectionError, Projector};
@@ -76,7 +76,7 @@ impl<S: Store> Projector<S> {
         let advances = self.checkpoints.advances(&records)?;
         let size = records.len();
         let (events, dead_letters) = open(records, self.log.partitions());
-        let mut contest = self.store.load(&keys(&events)).await?;
+        let mut contest = self.store.load(&working_set_keys(&events)).await?;
         let mut changes = Changes::default();
         let verdicts = fold_all(&mut contest, &mut changes, &events)
             .map_err(|panic| ProjectionError::Fold { from: first, panic })?;
@@ -124,7 +124,7 @@ fn fold_all(
     let mut decided: BTreeMap<&'static str, u64> = BTreeMap::new();
     let fold_one = |event: &Recorded| -> Option<(EventId, Verdict)> {
         let outcome = fold(contest, changes, event);
-        if let Outcome::Decided(verdict) = outcome {
+        if let FoldOutcome::Decided(verdict) = outcome {
             let code = match verdict {
                 Verdict::Accepted { .. } => "",
                 Verdict::Rejected(rejection) => rejection.code(),

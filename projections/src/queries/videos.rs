@@ -1,8 +1,7 @@
 //! Videos, as their owner and as the public see them.
 
 use domain::event::FailureReason;
-use domain::{AccountId, Timestamp, VideoId};
-use ports::read_models::Stage;
+use domain::{AccountId, Timestamp, VideoId, VideoStatus};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
@@ -21,7 +20,7 @@ pub struct OwnVideo {
     /// Its description, if there is one.
     pub description: Option<String>,
     /// How far it has come.
-    pub stage: Stage,
+    pub status: VideoStatus,
     /// While it is being processed: how much of it is done, in percent.
     pub progress: Option<u8>,
     /// When it was uploaded.
@@ -234,7 +233,7 @@ impl Queries {
 
 fn own_video(row: &PgRow) -> Result<OwnVideo, QueryError> {
     let status: &str = row.try_get("status")?;
-    let stage = Stage::from_code(status)
+    let status = VideoStatus::from_code(status)
         .ok_or_else(|| QueryError::Broken(format!("unknown status `{status}`")))?;
     let ended_at: Option<Timestamp> = row.try_get("ended_at")?;
     let failure: Option<&str> = row.try_get("failure_reason")?;
@@ -243,10 +242,10 @@ fn own_video(row: &PgRow) -> Result<OwnVideo, QueryError> {
         owner: AccountId(row.try_get("owner")?),
         title: row.try_get("title")?,
         description: row.try_get("description")?,
-        stage,
+        status,
         progress: percent(row.try_get("progress")?),
         uploaded_at: row.try_get("uploaded_at")?,
-        processed_at: ended_at.filter(|_| stage == Stage::Processed),
+        processed_at: ended_at.filter(|_| status == VideoStatus::Processed),
         // A reason that only a newer version knows is still a failure.
         failure: failure
             .map(|code| FailureReason::from_code(code).unwrap_or(FailureReason::Internal)),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::contest::Keys;
+use domain::contest::WorkingSetKeys;
 use domain::{Contest, Position, fold};
 use infra::database::passes;
 use sqlx::Connection;
@@ -197,7 +197,7 @@ impl PostgresStore {
         }
     }
 
-    async fn try_load(&mut self, keys: &Keys) -> Result<Contest, StoreError> {
+    async fn try_load(&mut self, keys: &WorkingSetKeys) -> Result<Contest, StoreError> {
         self.connection().await?;
         let Self { connection: Some(connection), recent, .. } = self else {
             return Err(StoreError::Unavailable("not connected".to_owned()));
@@ -228,7 +228,7 @@ impl Store for PostgresStore {
         self.forget(result)
     }
 
-    async fn load(&mut self, keys: &Keys) -> Result<Contest, StoreError> {
+    async fn load(&mut self, keys: &WorkingSetKeys) -> Result<Contest, StoreError> {
         let result = patiently(self.try_load(keys)).await;
         self.forget(result)
     }
@@ -299,7 +299,7 @@ async fn notify_processes(
     };
     let Some(generation) = generation else { return progress.notify(connection, channel).await };
     let touched = AffectedArtists::by(batch);
-    if !batch.changes.stages.is_empty() {
+    if !batch.changes.status_changed.is_empty() {
         ranking::retire(connection, generation, &touched).await?;
     }
     ranking::publish(connection, generation, &touched, progress, channel).await

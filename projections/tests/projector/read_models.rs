@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::contest::Keys;
-use domain::fold::{fold, keys};
+use domain::contest::WorkingSetKeys;
+use domain::fold::{fold, working_set_keys};
 use domain::{AccountId, Changes, Contest, Timestamp, ranking};
 use infra::event_log::{EventLog, Record};
 use projections::checksum::checksums;
@@ -36,7 +36,7 @@ pub(crate) fn projector(pool: &PgPool, log: &Arc<MemoryLog>) -> Projector<Postgr
 }
 
 /// The same contest by plain fold, in memory.
-fn naive(log: &MemoryLog) -> (Contest, Keys) {
+fn naive(log: &MemoryLog) -> (Contest, WorkingSetKeys) {
     let mut contest = Contest::default();
     let records: Vec<_> = log
         .records()
@@ -47,7 +47,7 @@ fn naive(log: &MemoryLog) -> (Contest, Keys) {
     for record in &records {
         fold(&mut contest, &mut Changes::default(), record);
     }
-    (contest, keys(&records))
+    (contest, working_set_keys(&records))
 }
 
 #[tokio::test]
@@ -89,8 +89,8 @@ async fn jobs(pool: &PgPool) -> HashMap<Uuid, AccountId> {
 }
 
 fn open_videos(contest: &Contest) -> HashMap<Uuid, AccountId> {
-    use domain::VideoStatus::{Pending, Processing};
-    let open = contest.videos.iter().filter(|(_, v)| matches!(v.status, Pending | Processing));
+    use domain::VideoState::{Pending, Processing};
+    let open = contest.videos.iter().filter(|(_, v)| matches!(v.state, Pending | Processing));
     open.map(|(id, video)| (id.0, video.owner)).collect()
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use commands::Invented;
 use domain::event::{Processed, Registered, Uploaded, VoteCast};
 use domain::{
     AccountEvent, AccountId, EmailKey, Event, EventId, Timestamp, VideoEvent, VideoId, object_keys,
@@ -14,7 +13,7 @@ use uuid::Uuid;
 
 use super::super::people::{invent, title};
 use super::super::votes::{self, Ballot};
-use super::Step;
+use super::{Invented, Step};
 
 /// A contest of a certain size. Each id follows from the seed and from what it stands for, so that a
 /// larger contest of the same seed contains the smaller one's people and videos.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use commands::{
-    Answer, CommandError, CommandSettings, Commands, Context, NewVideo, Parts, Sweeper, Swept,
-    UploadedVideo,
+    Answer, CommandContext, CommandDependencies, CommandError, CommandSettings, Commands,
+    EmailSecret, NewVideo, Sweeper, Swept, UploadedVideo,
 };
 use domain::{AccountId, Position};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -57,6 +57,7 @@ pub(crate) struct GatedCommands {
     pub(crate) env: TestEnvironment,
     pub(crate) gate: Arc<GatedLog>,
     store: Arc<LocalStorage>,
+    email_secret: EmailSecret,
     pub(crate) commands: Commands,
     pub(crate) ana: Person,
 }
@@ -76,15 +77,9 @@ impl GatedCommands {
         });
         let root = env.folder().join("store");
         let store = Arc::new(LocalStorage::open(root, "http://127.0.0.1", b"secret").unwrap());
-        let parts = parts(&env, Arc::clone(&gate) as _, &store);
-        let settings = CommandSettings {
-            verdict_deadline: Duration::from_millis(1),
-            upload_expiry: Duration::from_secs(60),
-            secret_key: b"secret".to_vec(),
-            hash_parallelism: 1,
-        };
-        let commands = Commands::new(parts, settings).await.unwrap();
-        Self { env, gate, store, commands, ana }
+        let email_secret = EmailSecret::load(&env.pool).await.unwrap();
+        let commands = commands(&env, Arc::clone(&gate) as _, &store, email_secret);
+        Self { env, gate, store, email_secret, commands, ana }
     }
 
     /// Starts an upload that stops at the gate: its original is stored, its event is not appended.
@@ -97,7 +92,7 @@ impl GatedCommands {
 
     /// The same commands in another process, without a gate.
     pub(crate) fn in_another_process(&self) -> Commands {
-        self.commands.elsewhere(parts(&self.env, Arc::clone(&self.env.log), &self.store))
+        commands(&self.env, Arc::clone(&self.env.log), &self.store, self.email_secret)
     }
 
     pub(crate) fn open_gate(&self) {
@@ -133,16 +128,28 @@ impl GatedCommands {
     }
 }
 
-fn parts(env: &TestEnvironment, log: Arc<dyn EventLog>, store: &Arc<LocalStorage>) -> Parts {
+fn commands(
+    env: &TestEnvironment,
+    log: Arc<dyn EventLog>,
+    store: &Arc<LocalStorage>,
+    email_secret: EmailSecret,
+) -> Commands {
     let lookup = Arc::new(PostgresReadModels::new(env.pool.clone()));
-    Parts {
+    let dependencies = CommandDependencies {
         submitter: EventSubmitter::new(Arc::clone(&log), VerdictDesk::new(8)),
         log,
         read_models: Arc::clone(&lookup) as _,
         verdicts: lookup,
         storage: Arc::clone(store) as _,
         pool: env.pool.clone(),
-    }
+    };
+    let settings = CommandSettings {
+        verdict_deadline: Duration::from_millis(1),
+        upload_expiry: Duration::from_secs(60),
+        secret_key: b"secret".to_vec(),
+        hash_parallelism: 1,
+    };
+    Commands::new(dependencies, settings, email_secret).unwrap()
 }
 
 async fn upload(
@@ -152,7 +159,7 @@ async fn upload(
     let original = commands.store_original(body(clip::broken()), 1_000_000).await.unwrap();
     let title = "Mi canción".to_owned();
     commands
-        .upload(&Context::default(), actor, NewVideo { title, description: None, original })
+        .upload(&CommandContext::default(), actor, NewVideo { title, description: None, original })
         .await
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use commands::{Context, NewUpload, Piece, ResumableError, Sweeper, Swept, UploadId};
+use commands::{CommandContext, NewUpload, Piece, ResumableError, Sweeper, Swept, UploadId};
 use domain::event::Erased;
 use domain::{AccountEvent, EmailKey, Event};
 use futures_util::{StreamExt, stream};
@@ -21,7 +21,8 @@ impl GatedCommands {
             description: None,
             metadata: String::new(),
         };
-        let begun = self.commands.begin_upload(&Context::default(), self.ana.id, &new).await;
+        let begun =
+            self.commands.create_upload(&CommandContext::default(), self.ana.id, &new).await;
         begun.unwrap().id
     }
 
@@ -30,11 +31,11 @@ impl GatedCommands {
         upload: UploadId,
         offset: usize,
         body: ByteStream,
-    ) -> tokio::task::JoinHandle<Result<commands::Appended, ResumableError>> {
+    ) -> tokio::task::JoinHandle<Result<commands::AppendedPiece, ResumableError>> {
         let (commands, actor) = (self.commands.clone(), self.ana.id);
         let piece = Piece { offset: offset as u64, declared: None, checksum: None, body };
         tokio::spawn(async move {
-            commands.append_to_upload(Context::default(), actor, upload, piece).await
+            commands.append_to_upload(CommandContext::default(), actor, upload, piece).await
         })
     }
 }
@@ -51,7 +52,8 @@ async fn an_interrupted_completion_is_finished_by_another_process() {
 
     // The other process must not report the upload as complete before its event is in the log.
     let other = fixture.in_another_process();
-    let resumed = other.resume_upload(&Context::default(), fixture.ana.id, upload).await.unwrap();
+    let resumed =
+        other.resume_upload(&CommandContext::default(), fixture.ana.id, upload).await.unwrap();
     let video = resumed.video.expect("the upload has no video");
     fixture.open_gate();
     assert_eq!(dying.await.unwrap().unwrap().upload.video, Some(video));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use domain::{Rejection, Video, VideoStatus};
+use domain::{Rejection, Video};
 
 use crate::cluster::SimCluster;
 use crate::history::{Entry, Operation, Reply};
@@ -90,13 +90,7 @@ pub(crate) fn rows(cluster: &SimCluster, recount: &Recount, violations: &mut Vec
 type Summary<'a> = (String, &'a str, &'a str, u64, u64, Option<i64>);
 
 fn of_row(video: &Video) -> Summary<'_> {
-    let status = match video.status {
-        VideoStatus::Pending => "pending",
-        VideoStatus::Processing => "processing",
-        VideoStatus::Processed(_) => "processed",
-        VideoStatus::Failed(_) => "failed",
-        VideoStatus::Deleted { .. } => "deleted",
-    };
+    let status = video.state.status().code();
     let last = video.last_vote_at.map(|at| at.timestamp_micros());
     (video.owner.to_string(), &video.title, status, u64::from(video.attempts), video.votes, last)
 }
@@ -175,7 +169,15 @@ fn rejected_wrongly(recount: &Recount, operation: &Operation, why: Rejection) ->
         Rejection::VideoDeleted => video?.status == "deleted",
         Rejection::HasVotes { votes } => video?.votes.len() as u64 >= votes,
         Rejection::NotOwner => video?.owner != by.to_string(),
-        _ => true,
+        Rejection::EmailTaken
+        | Rejection::AccountUnknown
+        | Rejection::AccountErased
+        | Rejection::AlreadyOperator
+        | Rejection::NotOperator
+        | Rejection::VideoExists
+        | Rejection::VideoUnknown
+        | Rejection::NotVotable
+        | Rejection::AlreadyFinished => true,
     };
     (!stands).then(|| "it is not so".to_owned())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use commands::{CommandStatus, Context, NewVideo};
+use commands::{CommandContext, CommandStatus, NewVideo};
 use domain::event::{Erased, Registered};
 use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, Verdict, VideoId};
 use futures_util::{StreamExt, stream};
@@ -95,7 +95,8 @@ impl Client {
     /// One try; whether the reply was final.
     async fn attempt(&self, number: u64, operation: &Operation, keyed: bool, key: &str) -> bool {
         let Some(api) = actor::pick(&self.apis) else { return false };
-        let context = Context { idempotency_key: Some(key.to_owned()), ..Context::default() };
+        let context =
+            CommandContext { idempotency_key: Some(key.to_owned()), ..CommandContext::default() };
         let event = event_id(&context, operation);
         let (task, title) = (operation.clone(), format!("operation {number}"));
         let asked = Instant::now();
@@ -143,7 +144,7 @@ pub(crate) async fn ask(api: &Process, token: &str) -> Option<Reply> {
 }
 
 /// The event id that the command derives.
-fn event_id(context: &Context, operation: &Operation) -> EventId {
+fn event_id(context: &CommandContext, operation: &Operation) -> EventId {
     match operation {
         Operation::Register { by, .. } => {
             context.event_id(registrar(&email_key(*by)), "register", "")
@@ -163,7 +164,12 @@ fn registrar(email: &EmailKey) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, email.as_str().as_bytes())
 }
 
-async fn call(service: Service, context: Context, operation: Operation, title: String) -> Reply {
+async fn call(
+    service: Service,
+    context: CommandContext,
+    operation: Operation,
+    title: String,
+) -> Reply {
     match operation {
         Operation::Register { by, account } => register(&service, &context, by, account).await,
         Operation::Erase { by, account } => erase(&service, &context, by, account).await,
@@ -190,7 +196,7 @@ async fn call(service: Service, context: Context, operation: Operation, title: S
 /// registration is folded.
 async fn register(
     service: &Service,
-    context: &Context,
+    context: &CommandContext,
     by: AccountId,
     account_id: AccountId,
 ) -> Reply {
@@ -206,7 +212,7 @@ async fn register(
 /// Appends the event of `Commands::erase`, without deleting personal data.
 async fn erase(
     service: &Service,
-    context: &Context,
+    context: &CommandContext,
     by: AccountId,
     account_id: AccountId,
 ) -> Reply {

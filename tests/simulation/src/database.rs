@@ -133,7 +133,8 @@ impl SimDatabase {
     pub(crate) fn write(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
         self.stale_rejections = self.rows.rejections.clone().into_iter().collect();
         let duplicate = |what: String| StoreError::Broken(format!("duplicate key: {what}"));
-        let Changes { accounts, erased, terms, videos, votes, rejections, .. } = batch.changes;
+        let Changes { accounts, erased, operator_grants, videos, votes, rejections, .. } =
+            batch.changes;
         for letter in batch.dead_letters {
             self.dead_letters.entry(letter.record.position).or_insert(letter.reason.clone());
         }
@@ -152,8 +153,8 @@ impl SimDatabase {
                 return Err(duplicate(format!("account {}", key.as_str())));
             }
         }
-        for key in terms {
-            self.rows.terms.insert(*key, batch.contest.terms[key]);
+        for key in operator_grants {
+            self.rows.operator_grants.insert(*key, batch.contest.operator_grants[key]);
         }
         for key in videos {
             self.rows.videos.insert(*key, batch.contest.videos[key].clone());
@@ -177,7 +178,7 @@ impl SimDatabase {
         changes: &Changes,
     ) -> Vec<(AccountId, Option<Standing>)> {
         let of = |artist: &AccountId| {
-            let registered = rows.everybody().any(|account| account.id == *artist);
+            let registered = rows.all_accounts().any(|account| account.id == *artist);
             let videos = rows.videos.values().filter(|video| video.owner == *artist);
             (*artist, registered.then(|| standing(*artist, videos)).flatten())
         };

@@ -71,7 +71,7 @@ impl Reply {
             Ok(Answer::Pending(token)) => Self::Pending(token.to_string()),
             Err(CommandError::Rejected(rejection)) => Self::Rejected(rejection),
             Err(CommandError::Unavailable(_) | CommandError::Overloaded) => Self::Unavailable,
-            Err(CommandError::Internal(what)) => Self::Defect(what),
+            Err(CommandError::Internal(cause)) => Self::Defect(cause.to_string()),
             Err(error @ (CommandError::WrongPassword | CommandError::KeyReused)) => {
                 Self::Defect(error.to_string())
             }

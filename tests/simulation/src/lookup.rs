@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{
-    Account, AccountId, EmailKey, EventId, Position, Verdict, Video, VideoId, VideoStatus,
-};
+use domain::{Account, AccountId, EmailKey, EventId, Position, Verdict, Video, VideoId};
 use ports::LookupError;
-use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
+use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, UploadFacts, VideoFacts};
 use ports::verdicts::{AwaitedEvent, VerdictLookup};
 
 use crate::cluster::SimCluster;
@@ -59,7 +57,7 @@ impl VerdictLookup for SimLookup {
                 false => database.rows.rejections.get(event).copied(),
             };
             let verdict = |awaited: &AwaitedEvent| {
-                let video = awaited.counts.and_then(|video| database.rows.videos.get(&video));
+                let video = awaited.voted_video.and_then(|video| database.rows.videos.get(&video));
                 let accepted = Verdict::Accepted { total_votes: video.map(|video| video.votes) };
                 let rejected = rejection(&awaited.event_id).map(|(why, _)| Verdict::Rejected(why));
                 (awaited.event_id, rejected.unwrap_or(accepted))
@@ -151,25 +149,20 @@ fn account_facts(account: &Account, erased_by: Option<EventId>) -> AccountFacts 
 }
 
 fn facts(video: &Video) -> VideoFacts {
-    let (stage, ended_by) = match &video.status {
-        VideoStatus::Pending => (Stage::Pending, None),
-        VideoStatus::Processing => (Stage::Processing, None),
-        VideoStatus::Processed(published) => (Stage::Processed, Some(published.by)),
-        VideoStatus::Failed(failure) => (Stage::Failed, Some(failure.by)),
-        VideoStatus::Deleted { by, .. } => (Stage::Deleted, Some(*by)),
-    };
     VideoFacts {
         owner: video.owner,
-        title: video.title.clone(),
-        description: video.description.clone(),
-        content_type: video.content_type.clone(),
-        sha256: video.sha256.clone(),
-        stage,
+        upload: UploadFacts {
+            title: video.title.clone(),
+            description: video.description.clone(),
+            original_key: video.original_key.clone(),
+            content_type: video.content_type.clone(),
+            sha256: video.sha256.clone(),
+            uploaded_by: video.uploaded_by,
+            uploaded_at: video.uploaded_at,
+        },
+        status: video.state.status(),
         votes: video.votes,
-        uploaded_by: video.uploaded_by,
-        uploaded_at: video.uploaded_at,
-        ended_by,
-        original_key: video.original_key.clone(),
+        ended_by: video.state.ended_by(),
         processed_key: None,
         poster_key: None,
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use commands::{CommandSettings, Commands, Parts};
+use commands::{CommandDependencies, CommandSettings, Commands};
 use ports::verdicts::{EventSubmitter, VerdictDesk, VerdictLookup};
 use projections::Projector;
 use sqlx::PgPool;
@@ -24,6 +24,8 @@ use crate::store::SimStore;
 
 /// Longer than most steps, and shorter than some.
 pub(crate) const VERDICT_DEADLINE: Duration = Duration::from_secs(4);
+/// All processes share it.
+const EMAIL_SECRET: [u8; 32] = [7; 32];
 const VERDICT_DESK_CAPACITY: usize = 64;
 /// The same as in production.
 const VERDICT_BATCH_DELAY: Duration = Duration::from_millis(5);
@@ -81,7 +83,7 @@ impl Process {
         let (log, storage) = (SimLog::new(&self.cluster), self.storage.connect());
         let submitter = EventSubmitter::new(log.clone(), Arc::clone(&desk));
         let service = self.roles.api.then(|| {
-            let parts = Parts {
+            let parts = CommandDependencies {
                 log: log.clone(),
                 submitter: submitter.clone(),
                 read_models: lookup.clone(),
@@ -89,7 +91,7 @@ impl Process {
                 storage: storage.clone(),
                 pool: no_database(),
             };
-            Service { commands: commands_template(&parts).elsewhere(parts), submitter }
+            Service { commands: commands(parts), submitter }
         });
         let mut tasks = JoinSet::new();
         let [verdict_actor, listener_actor, projector_actor] = &self.actors;
@@ -162,27 +164,15 @@ impl Process {
     }
 }
 
-/// All processes share these commands' secrets, which are expensive to derive.
-fn commands_template(parts: &Parts) -> &'static Commands {
-    static TEMPLATE: OnceLock<Commands> = OnceLock::new();
-    TEMPLATE.get_or_init(|| {
-        let settings = CommandSettings {
-            verdict_deadline: VERDICT_DEADLINE,
-            upload_expiry: Duration::from_secs(60),
-            secret_key: b"simulation".to_vec(),
-            hash_parallelism: 1,
-        };
-        let parts = Parts {
-            log: Arc::clone(&parts.log),
-            submitter: parts.submitter.clone(),
-            read_models: Arc::clone(&parts.read_models),
-            verdicts: Arc::clone(&parts.verdicts),
-            storage: Arc::clone(&parts.storage),
-            pool: parts.pool.clone(),
-        };
-        Commands::with_email_secret(parts, settings, [7; 32])
-            .unwrap_or_else(|error| panic!("the commands cannot be put together: {error}"))
-    })
+fn commands(dependencies: CommandDependencies) -> Commands {
+    let settings = CommandSettings {
+        verdict_deadline: VERDICT_DEADLINE,
+        upload_expiry: Duration::from_secs(60),
+        secret_key: b"simulation".to_vec(),
+        hash_parallelism: 1,
+    };
+    Commands::new(dependencies, settings, EMAIL_SECRET.into())
+        .unwrap_or_else(|error| panic!("the commands cannot be built: {error}"))
 }
 
 /// A pool that never connects: no simulated command uses the database.

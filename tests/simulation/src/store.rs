@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::contest::Keys;
+use domain::contest::WorkingSetKeys;
 use domain::{Contest, Position};
 use projections::store::{Batch, Committed, Store, StoreError};
 use tokio::time::Instant;
@@ -187,7 +187,7 @@ impl Store for SimStore {
         }
     }
 
-    async fn load(&mut self, keys: &Keys) -> Result<Contest, StoreError> {
+    async fn load(&mut self, keys: &WorkingSetKeys) -> Result<Contest, StoreError> {
         self.round_trip().await?;
         let connection = self.connection();
         self.check_open(connection)?;
@@ -200,8 +200,11 @@ impl Store for SimStore {
         for key in &keys.erased {
             contest.erased.extend(rows.erased.get(key).map(|row| (key.clone(), row.clone())));
         }
-        let of_interest = |term: &domain::Term| keys.terms.contains(&term.account);
-        contest.terms.extend(rows.terms.iter().filter(|(_, term)| of_interest(term)));
+        let of_interest =
+            |grant: &domain::OperatorGrant| keys.operator_grants.contains(&grant.account);
+        contest
+            .operator_grants
+            .extend(rows.operator_grants.iter().filter(|(_, grant)| of_interest(grant)));
         for key in &keys.videos {
             contest.videos.extend(rows.videos.get(key).map(|row| (*key, row.clone())));
         }

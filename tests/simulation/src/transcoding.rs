@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::event::{FailureReason, Processed, ProcessingFailed, ProcessingStarted};
-use domain::{Event, EventId, VideoEvent, VideoId, VideoStatus};
+use domain::{Event, EventId, VideoEvent, VideoId, VideoState};
 use infra::event_log::envelope::Envelope;
 
 use crate::actor;
@@ -33,12 +33,10 @@ pub(crate) async fn transcode(cluster: Arc<SimCluster>, processes: Vec<Arc<Proce
 
 fn waiting(cluster: &SimCluster) -> Vec<(VideoId, u32)> {
     let database = cluster.database();
-    let waits = |status: &VideoStatus| {
-        matches!(status, VideoStatus::Pending | VideoStatus::Processing) || actor::chance(0.02)
-    };
+    let waits = |state: &VideoState| state.status().awaits_processing() || actor::chance(0.02);
     let mut rows: Vec<_> = database.rows.videos.iter().collect();
     rows.sort_by_key(|(id, _)| **id);
-    let open = rows.into_iter().filter(|(_, video)| waits(&video.status));
+    let open = rows.into_iter().filter(|(_, video)| waits(&video.state));
     open.map(|(id, video)| (*id, video.attempts)).collect()
 }
 

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io::{Read, Seek};
 
+use domain::container::ContainerFamily;
 use domain::event::FailureReason;
 
 use super::Failure;
@@ -12,49 +13,28 @@ use super::Failure;
 /// The longest of the marks below, with room for white space before a text.
 const NEEDED: u64 = 64;
 
-/// A container that the contest takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Container {
-    IsoMedia,
-    Matroska,
-    Avi,
+/// The family of the file's container.
+///
+/// # Errors
+/// [`FailureReason::UnsupportedFormat`], with the name of what the file is instead.
+pub(super) fn family_of(file: &mut File) -> Result<ContainerFamily, Failure> {
+    let mut first = Vec::new();
+    file.by_ref()
+        .take(NEEDED)
+        .read_to_end(&mut first)
+        .and_then(|_| file.rewind())
+        .map_err(|error| Failure::internal(&error))?;
+    ContainerFamily::sniff(&first).ok_or_else(|| {
+        Failure::new(FailureReason::UnsupportedFormat, format!("this is {}", stranger(&first)))
+    })
 }
 
-impl Container {
-    /// What the file is, or why it is refused. The upload has looked more closely.
-    pub(super) fn of(file: &mut File) -> Result<Self, Failure> {
-        let mut first = Vec::new();
-        file.by_ref()
-            .take(NEEDED)
-            .read_to_end(&mut first)
-            .and_then(|_| file.rewind())
-            .map_err(|error| Failure::internal(&error))?;
-        Self::sniff(&first).ok_or_else(|| {
-            Failure::new(FailureReason::UnsupportedFormat, format!("this is {}", stranger(&first)))
-        })
-    }
-
-    fn sniff(bytes: &[u8]) -> Option<Self> {
-        match bytes {
-            [_, _, _, _, b'f', b't', b'y', b'p', _, _, _, _, ..]
-            | [_, _, _, _, b'm', b'o', b'o', b'v', ..]
-            | [_, _, _, _, b'm', b'd', b'a', b't', ..]
-            | [_, _, _, _, b'w', b'i', b'd', b'e', ..]
-            | [_, _, _, _, b'f', b'r', b'e', b'e', ..]
-            | [_, _, _, _, b's', b'k', b'i', b'p', ..] => Some(Self::IsoMedia),
-            [0x1A, 0x45, 0xDF, 0xA3, _, _, _, _, _, _, _, _, ..] => Some(Self::Matroska),
-            [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => Some(Self::Avi),
-            _ => None,
-        }
-    }
-
-    /// A name that FFmpeg finds its demuxer by, and the full name of that demuxer.
-    pub(super) fn demuxer(self) -> (&'static CStr, &'static str) {
-        match self {
-            Self::IsoMedia => (c"mov", "mov,mp4,m4a,3gp,3g2,mj2"),
-            Self::Matroska => (c"matroska", "matroska,webm"),
-            Self::Avi => (c"avi", "avi"),
-        }
+/// A name that FFmpeg finds the demuxer by, and the full name of that demuxer.
+pub(super) fn demuxer(family: ContainerFamily) -> (&'static CStr, &'static str) {
+    match family {
+        ContainerFamily::IsoMedia => (c"mov", "mov,mp4,m4a,3gp,3g2,mj2"),
+        ContainerFamily::Matroska => (c"matroska", "matroska,webm"),
+        ContainerFamily::Avi => (c"avi", "avi"),
     }
 }
 
@@ -90,17 +70,6 @@ fn stranger(first: &[u8]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_container_is_known_by_its_first_bytes() {
-        assert_eq!(Container::sniff(b"\0\0\0\x18ftypisom"), Some(Container::IsoMedia));
-        assert_eq!(Container::sniff(b"\0\0\0\x08wide\0\0\0\x01"), Some(Container::IsoMedia));
-        assert_eq!(Container::sniff(b"\x1A\x45\xDF\xA3\x9F........"), Some(Container::Matroska));
-        assert_eq!(Container::sniff(b"RIFF....AVI "), Some(Container::Avi));
-        assert_eq!(Container::sniff(b"RIFF....WAVE"), None);
-        assert_eq!(Container::sniff(b"#EXTM3U\n#EXT"), None);
-        assert_eq!(Container::sniff(b"\x1A\x45"), None);
-    }
 
     #[test]
     fn what_is_refused_is_called_by_its_name() {

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 
+use domain::container::ContainerFamily;
 use domain::event::FailureReason;
 use ffmpeg_next::codec::{Context, Id, decoder, packet};
 use ffmpeg_next::format::context::Input;
@@ -11,7 +12,7 @@ use ffmpeg_next::{Dictionary, Error, Packet, Rational, Rescale, error, media, re
 
 use super::clock::{CUT, Clock, TICK, TICKS};
 use super::geometry::Orientation;
-use super::sniff::Container;
+use super::sniff;
 use super::{Failure, sys};
 
 /// 8K video has 33 million.
@@ -69,8 +70,8 @@ pub(super) struct SoundStream {
 
 impl Source {
     pub(super) fn open(mut file: File) -> Result<Opened, Failure> {
-        let container = Container::of(&mut file)?;
-        let mut input = open(file, container)?;
+        let family = sniff::family_of(&mut file)?;
+        let mut input = open(file, family)?;
         // What headers claim is checked before anything is decoded, and once more when the first
         // packets have told more.
         check(&input)?;
@@ -117,8 +118,8 @@ impl Source {
     }
 }
 
-fn open(file: File, container: Container) -> Result<Input, Failure> {
-    let (demuxer, name) = container.demuxer();
+fn open(file: File, family: ContainerFamily) -> Result<Input, Failure> {
+    let (demuxer, name) = sniff::demuxer(family);
     let mut options = Dictionary::new();
     options.set("format_whitelist", name);
     options.set("codec_whitelist", DECODERS);

@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use domain::event::{Processed, ProcessingFailed, ProcessingStarted};
-use domain::{Event, EventId, Verdict, VideoEvent};
+use domain::{Event, EventId, Verdict, VideoEvent, VideoStatus};
 use infra::event_log::AppendError;
 use infra::event_log::envelope::Envelope;
-use ports::read_models::Stage;
 use ports::verdicts::SubmitOutcome;
 use tokio_util::sync::CancellationToken;
 
@@ -74,7 +73,7 @@ impl Worker {
     /// with it the files that we have stored again since.
     pub(super) async fn was_deleted(&self, job: &Job) -> bool {
         match self.dependencies.read_models.video(job.video).await {
-            Ok(facts) => facts.is_some_and(|facts| facts.stage == Stage::Deleted),
+            Ok(facts) => facts.is_some_and(|facts| facts.status == VideoStatus::Deleted),
             Err(error) => {
                 tracing::warn!(video = %job.video, %error, "results may remain for the sweep");
                 false

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use domain::VideoStatus;
+use domain::VideoState;
 use transcoder::child::ChildCommand;
 use transcoder::child_main::ChildTask;
 use transcoder::pipeline::Outputs;
@@ -133,7 +133,7 @@ async fn one(fixture: &WorkerFixture, canary: &Canary, bytes: Vec<u8>) -> CaseRe
         }
     }
     let ended =
-        matches!(fixture.log.status(video), VideoStatus::Processed(_) | VideoStatus::Failed(_));
+        matches!(fixture.log.status(video), VideoState::Processed(_) | VideoState::Failed(_));
     if fixture.log.ends(video) != 1 || !ended {
         return CaseResult::Wrong(format!("history {:?}", fixture.log.history(video)));
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::event::FailureReason;
-use domain::{VideoId, VideoStatus};
+use domain::{VideoId, VideoState};
 use tokio_util::sync::CancellationToken;
 use transcoder::worker::StepOutcome;
 use uuid::Uuid;
@@ -31,7 +31,7 @@ async fn recover(fixture: &WorkerFixture) {
 }
 
 fn assert_published_once(fixture: &WorkerFixture, video: VideoId, point: FailPoint) {
-    assert!(matches!(fixture.log.status(video), VideoStatus::Processed(_)), "{point:?}");
+    assert!(matches!(fixture.log.status(video), VideoState::Processed(_)), "{point:?}");
     assert_eq!(fixture.log.ends(video), 1, "{point:?}: {:?}", fixture.log.history(video));
     let results = [format!("{video}.jpg"), format!("{video}.mp4")];
     assert_eq!(fixture.results(), results, "{point:?}");
@@ -137,7 +137,7 @@ async fn a_worker_that_was_frozen_leaves_nothing_behind() {
     let outcome = frozen.await.unwrap();
     assert!(matches!(outcome, StepOutcome::LeaseLost | StepOutcome::Unwanted), "{outcome:?}");
     assert_eq!(fixture.log.ends(video), 1);
-    assert!(matches!(fixture.log.status(video), VideoStatus::Deleted { .. }));
+    assert!(matches!(fixture.log.status(video), VideoState::Deleted { .. }));
     assert_eq!(fixture.results(), Vec::<String>::new(), "of a deleted video");
 }
 

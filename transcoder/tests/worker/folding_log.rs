@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use domain::{
-    AccountId, Changes, Contest, EmailKey, Event, Outcome as Folded, Position, Recorded, Verdict,
-    VideoEvent, VideoId, VideoStatus,
+    AccountId, Changes, Contest, EmailKey, Event, FoldOutcome, Position, Recorded, Verdict,
+    VideoEvent, VideoId, VideoState,
 };
 use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError, Record};
 use ports::LookupError;
-use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, Stage, VideoFacts};
+use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, UploadFacts, VideoFacts};
 use ports::verdicts::VerdictDesk;
 use sqlx::PgPool;
 
@@ -57,7 +57,7 @@ impl FoldingLog {
         let mut changes = Changes::default();
         let folded = domain::fold::fold(&mut self.contest.lock().unwrap(), &mut changes, &recorded);
         for video in changes.videos {
-            if !matches!(self.status(video), VideoStatus::Pending | VideoStatus::Processing) {
+            if !matches!(self.status(video), VideoState::Pending | VideoState::Processing) {
                 sqlx::query("delete from transcode_jobs where video_id = $1")
                     .bind(video.0)
                     .execute(&self.pool)
@@ -67,7 +67,7 @@ impl FoldingLog {
         }
         if !self.silent.load(SeqCst) {
             let verdict = match folded {
-                Folded::Overtaken => Verdict::ACCEPTED,
+                FoldOutcome::Overtaken => Verdict::ACCEPTED,
                 other => other.verdict().unwrap(),
             };
             self.desk.publish([(recorded.event_id, verdict)]);
@@ -75,8 +75,8 @@ impl FoldingLog {
         position
     }
 
-    pub(crate) fn status(&self, video: VideoId) -> VideoStatus {
-        self.contest.lock().unwrap().videos[&video].status.clone()
+    pub(crate) fn status(&self, video: VideoId) -> VideoState {
+        self.contest.lock().unwrap().videos[&video].state.clone()
     }
 
     /// How many different reports of an end of this video the log holds.
@@ -172,22 +172,18 @@ impl ReadModels for FoldingLog {
         let contest = self.contest.lock().unwrap();
         Ok(contest.videos.get(&video).map(|facts| VideoFacts {
             owner: facts.owner,
-            title: facts.title.clone(),
-            description: facts.description.clone(),
-            content_type: facts.content_type.clone(),
-            sha256: facts.sha256.clone(),
-            stage: match &facts.status {
-                VideoStatus::Pending => Stage::Pending,
-                VideoStatus::Processing => Stage::Processing,
-                VideoStatus::Processed(_) => Stage::Processed,
-                VideoStatus::Failed(_) => Stage::Failed,
-                VideoStatus::Deleted { .. } => Stage::Deleted,
+            upload: UploadFacts {
+                title: facts.title.clone(),
+                description: facts.description.clone(),
+                original_key: facts.original_key.clone(),
+                content_type: facts.content_type.clone(),
+                sha256: facts.sha256.clone(),
+                uploaded_by: facts.uploaded_by,
+                uploaded_at: facts.uploaded_at,
             },
+            status: facts.state.status(),
             votes: facts.votes,
-            uploaded_by: facts.uploaded_by,
-            uploaded_at: facts.uploaded_at,
             ended_by: None,
-            original_key: facts.original_key.clone(),
             processed_key: None,
             poster_key: None,
         }))

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-use domain::VideoStatus;
+use domain::VideoState;
 use domain::event::FailureReason;
 use tokio_util::sync::CancellationToken;
 use transcoder::worker::{StepError, StepOutcome};
@@ -18,7 +18,7 @@ async fn a_video_is_published_and_nothing_is_left_behind() {
     let video = fixture.upload().await;
     assert_eq!(fixture.step().await, StepOutcome::Processed);
     assert_eq!(fixture.log.history(video), ["started 1", "processed"]);
-    let VideoStatus::Processed(published) = fixture.log.status(video) else { panic!() };
+    let VideoState::Processed(published) = fixture.log.status(video) else { panic!() };
     assert_eq!(published.processed_key, format!("processed/{video}.mp4"));
     assert_eq!(published.poster_key, format!("posters/{video}.jpg"));
     assert_eq!((published.width, published.height, published.bytes), (320, 180, 4));
@@ -34,7 +34,7 @@ async fn an_adaptive_stream_is_stored_beside_the_video() {
     fixture.child(STREAMING_CHILD);
     let video = fixture.upload().await;
     assert_eq!(fixture.step().await, StepOutcome::Processed);
-    let VideoStatus::Processed(published) = fixture.log.status(video) else { panic!() };
+    let VideoState::Processed(published) = fixture.log.status(video) else { panic!() };
     assert_eq!(published.hls_key, Some(format!("hls/{video}/master.m3u8")));
     let list = fixture.text(&format!("hls/{video}/180p.m3u8"));
     assert!(list.contains("#EXT-X-BYTERANGE:4@8\n180p.mp4\n"), "{list}");
@@ -60,7 +60,7 @@ async fn our_own_faults_are_tried_three_times() {
     fixture.child("kill -SEGV $$");
     let video = fixture.upload().await;
     assert_eq!(fixture.step().await, StepOutcome::Retry(FailureReason::Internal));
-    assert!(matches!(fixture.log.status(video), VideoStatus::Pending));
+    assert!(matches!(fixture.log.status(video), VideoState::Pending));
     assert_eq!(fixture.step().await, StepOutcome::Retry(FailureReason::Internal));
     assert_eq!(fixture.step().await, StepOutcome::Failed(FailureReason::Internal));
     let wanted = [
@@ -110,7 +110,7 @@ async fn a_video_that_is_deleted_meanwhile_leaves_no_files() {
     assert_eq!(worker.step(Uuid::new_v4(), &stop).await.unwrap(), StepOutcome::Unwanted);
     assert_eq!(fixture.results(), Vec::<String>::new());
     assert_eq!(fixture.log.history(video), ["deleted", "started 1", "processed"]);
-    assert!(matches!(fixture.log.status(video), VideoStatus::Deleted { end: None, .. }));
+    assert!(matches!(fixture.log.status(video), VideoState::Deleted { end: None, .. }));
     assert_eq!(fixture.leases().await, 0);
 }
 
@@ -244,7 +244,7 @@ async fn several_slots_share_the_work() {
     let (worker, stop) = (fixture.worker(), CancellationToken::new());
     let running = tokio::spawn(worker.run(stop.clone()));
     let done = || {
-        let done = |video| matches!(fixture.log.status(video), VideoStatus::Processed(_));
+        let done = |video| matches!(fixture.log.status(video), VideoState::Processed(_));
         videos.into_iter().all(done)
     };
     let started = Instant::now();

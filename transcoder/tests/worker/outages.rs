@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use domain::VideoStatus;
+use domain::VideoState;
 use domain::event::FailureReason;
 use transcoder::worker::StepOutcome;
 
@@ -23,7 +23,7 @@ async fn a_store_that_is_away_for_hours_costs_no_attempt() {
         assert_eq!(fixture.step().await, StepOutcome::Idle, "it waits {pause} s");
         fixture.pass(6.0).await;
     }
-    assert!(matches!(fixture.log.status(video), VideoStatus::Pending));
+    assert!(matches!(fixture.log.status(video), VideoState::Pending));
     fixture.storage.away.store(false, SeqCst);
     assert_eq!(fixture.step().await, StepOutcome::Processed);
     assert_eq!(fixture.log.history(video), ["started 1", "processed"]);
@@ -75,5 +75,5 @@ async fn a_full_disk_is_an_outage_and_a_lack_of_memory_is_not() {
         assert_eq!(fixture.step().await, StepOutcome::Retry(FailureReason::OutOfResources));
     }
     assert_eq!(fixture.step().await, StepOutcome::Failed(FailureReason::OutOfResources));
-    assert!(matches!(fixture.log.status(video), VideoStatus::Failed(_)));
+    assert!(matches!(fixture.log.status(video), VideoState::Failed(_)));
 }

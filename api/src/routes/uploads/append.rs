@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use commands::{Context, Piece, ResumableUpload, UploadId};
+use commands::{CommandContext, Piece, ResumableUpload, UploadId};
 use domain::AccountId;
 use futures_util::StreamExt;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -84,7 +84,7 @@ fn last_call(state: &Shared) -> impl Future<Output = ()> + use<> {
 /// Takes a piece, within the bounds of all uploads.
 pub(super) async fn take(
     state: &Shared,
-    context: Context,
+    context: CommandContext,
     account: AccountId,
     id: UploadId,
     offset: u64,
@@ -101,7 +101,7 @@ pub(super) async fn take(
     let piece = Piece { offset, declared, checksum, body };
     let appended = state.app.commands.append_to_upload(context, account, id, piece).await;
     let appended = appended.map_err(refused)?;
-    if appended.cut && !appended.upload.is_whole() {
+    if appended.interrupted && !appended.upload.is_whole() {
         return Err(monitor.error());
     }
     Ok(appended.upload)

@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use commands::{Context, NewUpload, ResumableUpload};
+use commands::{CommandContext, NewUpload, ResumableUpload};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
@@ -63,7 +63,7 @@ pub(crate) async fn create(
     }
     let Metadata { title, description, whole } = Metadata::of(request.headers())?;
     let new = NewUpload { length, title, description, metadata: whole };
-    let begun = state.app.commands.begin_upload(&context, uploader.account, &new).await;
+    let begun = state.app.commands.create_upload(&context, uploader.account, &new).await;
     let begun = begun.map_err(refused)?;
     let location = HeaderValue::try_from(format!("{}/{}", uploader.folder, begun.id));
     let upload = match headers::text(request.headers(), &CONTENT_TYPE) {
@@ -88,7 +88,7 @@ pub(crate) async fn create(
 /// same key has brought something.
 async fn take_first(
     state: Shared,
-    context: Context,
+    context: CommandContext,
     uploader: Uploader,
     begun: ResumableUpload,
     request: Request,

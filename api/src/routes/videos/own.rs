@@ -64,7 +64,7 @@ pub(super) async fn with_urls(app: &App, video: queries::OwnVideo) -> Result<Own
         video_id: video.id.0,
         title: video.title,
         description: video.description,
-        status: video.stage.code(),
+        status: video.status.code(),
         progress: video.progress,
         uploaded_at: video.uploaded_at,
         processed_at: video.processed_at,

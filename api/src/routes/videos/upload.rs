@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use commands::{Answer, Context, NewVideo, StoredOriginal, UploadedVideo};
+use commands::{Answer, CommandContext, NewVideo, StoredOriginal, UploadedVideo};
 use domain::AccountId;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
@@ -107,7 +107,7 @@ pub(crate) struct Entered {
 pub(crate) async fn enter(
     state: &Shared,
     actor: AccountId,
-    context: &Context,
+    context: &CommandContext,
     request: Request,
 ) -> Result<Entered, ApiError> {
     let (parts, body) = request.into_parts();

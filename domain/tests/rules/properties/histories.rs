@@ -1,4 +1,4 @@
-//! Arbitrary histories and arbitrary ways to deliver them.
+//! Random histories and random ways to deliver them.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ const PARTITIONS: u32 = 4;
 const PEOPLE: [&str; 4] = ["ana", "beto", "cleo", "dora"];
 const VIDEOS: [&str; 4] = ["one", "two", "three", "four"];
 
-/// What every partition holds, in order.
+/// The records of every partition, in order.
 #[derive(Clone, Debug)]
 pub(super) struct History {
     pub(super) partitions: Vec<Vec<Recorded>>,
@@ -26,7 +26,7 @@ pub(super) struct History {
 #[derive(Clone, Debug)]
 enum Command {
     Append(Event),
-    /// Delivers one of the events so far once more.
+    /// Delivers one of the earlier events again.
     Again(Index),
 }
 
@@ -68,8 +68,8 @@ fn any_video() -> impl Strategy<Value = VideoId> {
     prop::sample::select(&VIDEOS[..]).prop_map(video)
 }
 
-/// A person has one address; several people may want the same one. An account id is made for one
-/// sign-up and never belongs to two addresses.
+/// Several people may register one address. An account id belongs to one registration, and so never
+/// to two addresses.
 fn any_registration() -> impl Strategy<Value = Event> {
     let city = prop::sample::select(&["Cali", "Bogotá"][..]);
     (any_account(), city).prop_map(|((address, account_id), city)| {
@@ -95,7 +95,7 @@ fn any_change_of_role() -> impl Strategy<Value = Event> {
     })
 }
 
-/// An address and one of the accounts that may want it.
+/// An address and one of the accounts that may register it.
 fn any_account() -> impl Strategy<Value = (&'static str, AccountId)> {
     (prop::sample::select(&PEOPLE[..]), any::<bool>()).prop_map(|(name, first_try)| {
         (name, if first_try { person(name) } else { person(&format!("{name} again")) })
@@ -141,7 +141,7 @@ fn processed(bytes: u64) -> VideoEvent {
     })
 }
 
-/// A stream lives in one partition. Any rule will do that depends on its id alone.
+/// The partition of a stream; any function of its id will do.
 fn partition_of(event: &Event) -> usize {
     let key = event.stream().to_string();
     key.bytes().fold(0_usize, |sum, byte| sum + usize::from(byte)) % PARTITIONS as usize
@@ -152,7 +152,7 @@ fn history(steps: &[(Command, usize)]) -> History {
     let mut all: Vec<Recorded> = Vec::new();
     let mut now = 0;
     for (n, (command, pause)) in steps.iter().enumerate() {
-        now += pause; // Several records may share a moment.
+        now += pause; // 0: several records share one moment.
         let (event_id, event) = match command {
             Command::Append(event) => (event_id(&format!("event {n}")), event.clone()),
             Command::Again(_) if all.is_empty() => continue,
@@ -172,16 +172,13 @@ fn history(steps: &[(Command, usize)]) -> History {
 }
 
 impl History {
-    /// Whose vote for which video an event is.
-    pub(super) fn ballot(&self, event_id: EventId) -> Option<(VideoId, AccountId)> {
+    /// The video and the voter of a vote; `None` for other events.
+    pub(super) fn vote(&self, event_id: EventId) -> Option<(VideoId, AccountId)> {
         let record = self.partitions.iter().flatten().find(|record| record.event_id == event_id)?;
-        match &record.event {
-            Event::Video(video, VideoEvent::VoteCast(vote)) => Some((*video, vote.voter)),
-            _ => None,
-        }
+        record.event.vote()
     }
 
-    /// The same history, some of its records delivered again later.
+    /// This history, with some records delivered again later.
     pub(super) fn with_records_again(&self) -> impl Strategy<Value = History> + use<> {
         let history = self.clone();
         let copies = prop::collection::vec((any::<Index>(), any::<Index>()), 0..40);
@@ -216,7 +213,7 @@ impl History {
     }
 }
 
-/// In which order partitions take turns, and where the stream of records is cut into batches.
+/// In which order the partitions take turns, and how many records each batch has.
 #[derive(Clone, Debug)]
 pub(super) struct Delivery {
     turns: Vec<Index>,

@@ -1,8 +1,9 @@
-//! The plainest projector: it loads what the keys name and writes what the changes name, no more.
+//! A minimal projector in memory: it loads only the rows that the keys name and writes only the rows
+//! that the changes name.
 
-use domain::contest::Keys;
-use domain::fold::{fold, keys};
-use domain::{Changes, Contest, EventId, Outcome, Recorded};
+use domain::contest::WorkingSetKeys;
+use domain::fold::{fold, working_set_keys};
+use domain::{Changes, Contest, EventId, FoldOutcome, Recorded};
 
 /// Read models in memory.
 #[derive(Default)]
@@ -19,8 +20,11 @@ impl Store {
         self.rows
     }
 
-    pub(super) fn fold_batch(&mut self, batch: &[Recorded]) -> (Vec<(EventId, Outcome)>, Changes) {
-        let mut working_set = self.load(&keys(batch));
+    pub(super) fn fold_batch(
+        &mut self,
+        batch: &[Recorded],
+    ) -> (Vec<(EventId, FoldOutcome)>, Changes) {
+        let mut working_set = self.load(&working_set_keys(batch));
         let mut changes = Changes::default();
         let outcomes = batch
             .iter()
@@ -30,7 +34,7 @@ impl Store {
         (outcomes, changes)
     }
 
-    fn load(&self, keys: &Keys) -> Contest {
+    fn load(&self, keys: &WorkingSetKeys) -> Contest {
         let rows = &self.rows;
         let mut contest = Contest::default();
         for key in &keys.accounts {
@@ -39,8 +43,11 @@ impl Store {
         for key in &keys.erased {
             contest.erased.extend(rows.erased.get(key).map(|row| (key.clone(), row.clone())));
         }
-        let of_interest = |term: &domain::Term| keys.terms.contains(&term.account);
-        contest.terms.extend(rows.terms.iter().filter(|(_, term)| of_interest(term)));
+        let of_interest =
+            |grant: &domain::OperatorGrant| keys.operator_grants.contains(&grant.account);
+        contest
+            .operator_grants
+            .extend(rows.operator_grants.iter().filter(|(_, grant)| of_interest(grant)));
         for key in &keys.videos {
             contest.videos.extend(rows.videos.get(key).map(|row| (*key, row.clone())));
         }
@@ -53,8 +60,8 @@ impl Store {
         contest
     }
 
-    /// Accounts, votes and rejections are inserted, as in a table with a primary key: writing one
-    /// again is an error. Videos are updated; an erasure updates the account's row, if there is one.
+    /// Accounts, votes and rejections are inserted under a primary key, so a second row is an error.
+    /// Videos are updated. An erasure replaces the row of the account, if there is one.
     fn write(&mut self, from: &Contest, changes: &Changes) {
         for key @ (email, account) in &changes.erased {
             let row = from.erased[key].clone();
@@ -67,8 +74,8 @@ impl Store {
             let row = from.accounts[key].clone();
             assert!(self.rows.accounts.insert(key.clone(), row).is_none(), "account {key:?}");
         }
-        for key in &changes.terms {
-            self.rows.terms.insert(*key, from.terms[key]);
+        for key in &changes.operator_grants {
+            self.rows.operator_grants.insert(*key, from.operator_grants[key]);
         }
         for key in &changes.videos {
             self.rows.videos.insert(*key, from.videos[key].clone());

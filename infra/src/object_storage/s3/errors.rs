@@ -5,6 +5,7 @@ use std::error::Error;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+use crate::error_chain::error_chain;
 use crate::object_storage::StorageError;
 
 /// The store could not do it: `doing` says what, the server's own code and message why.
@@ -25,17 +26,6 @@ where
         (Some(code), None, _) => code.to_owned(),
         // Answers to HEAD have no body that could carry a code.
         (None, _, Some(status)) => format!("HTTP status {status}"),
-        (None, _, None) => chain(error),
+        (None, _, None) => error_chain(error),
     }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -74,6 +74,6 @@ const ADVANCE: &str = "
 
 fn counted<'a>(batch: &Batch<'a>) -> Vec<(VideoId, &'a Video)> {
     let contest = batch.contest;
-    let counted = batch.changes.videos.difference(&batch.changes.stages);
+    let counted = batch.changes.videos.difference(&batch.changes.status_changed);
     counted.filter_map(|id| Some((*id, contest.videos.get(id)?))).collect()
 }

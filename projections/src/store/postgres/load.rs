@@ -1,8 +1,9 @@
 //! The working set of a batch, one set-based query per table that the batch touches.
 
-use domain::contest::Keys;
+use domain::contest::WorkingSetKeys;
 use domain::{
-    Account, AccountId, Contest, EmailKey, ErasedAccount, EventId, Rejection, Term, VideoId, Vote,
+    Account, AccountId, Contest, EmailKey, ErasedAccount, EventId, OperatorGrant, Rejection,
+    VideoId, Vote,
 };
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -14,11 +15,11 @@ use super::rows;
 pub(super) async fn working_set(
     connection: &mut PgConnection,
     recent: &mut RecentVideos,
-    keys: &Keys,
+    keys: &WorkingSetKeys,
 ) -> Result<Contest, sqlx::Error> {
     let mut contest = Contest::default();
     accounts(connection, keys, &mut contest).await?;
-    terms(connection, keys, &mut contest).await?;
+    operator_grants(connection, keys, &mut contest).await?;
     videos(connection, recent, keys, &mut contest).await?;
     verdicts(connection, keys, &mut contest).await?;
     Ok(contest)
@@ -26,7 +27,7 @@ pub(super) async fn working_set(
 
 async fn accounts(
     connection: &mut PgConnection,
-    keys: &Keys,
+    keys: &WorkingSetKeys,
     contest: &mut Contest,
 ) -> Result<(), sqlx::Error> {
     if keys.accounts.is_empty() {
@@ -67,16 +68,16 @@ async fn accounts(
     Ok(())
 }
 
-/// All terms of some accounts: a few, since people make them by hand.
-async fn terms(
+/// All operator grants of some accounts: a few, since people make them by hand.
+async fn operator_grants(
     connection: &mut PgConnection,
-    keys: &Keys,
+    keys: &WorkingSetKeys,
     contest: &mut Contest,
 ) -> Result<(), sqlx::Error> {
-    if keys.terms.is_empty() {
+    if keys.operator_grants.is_empty() {
         return Ok(());
     }
-    let accounts: Vec<Uuid> = keys.terms.iter().map(|account| account.0).collect();
+    let accounts: Vec<Uuid> = keys.operator_grants.iter().map(|account| account.0).collect();
     let rows = sqlx::query(
         "select granted_by, account_id, granted_at, ended_at, ended_by
          from operator_terms where account_id = any($1)",
@@ -91,8 +92,8 @@ async fn terms(
             None => None,
         };
         let account = AccountId(row.try_get("account_id")?);
-        let term = Term { account, since: row.try_get("granted_at")?, end };
-        contest.terms.insert(EventId(row.try_get("granted_by")?), term);
+        let grant = OperatorGrant { account, since: row.try_get("granted_at")?, end };
+        contest.operator_grants.insert(EventId(row.try_get("granted_by")?), grant);
     }
     Ok(())
 }
@@ -100,7 +101,7 @@ async fn terms(
 async fn videos(
     connection: &mut PgConnection,
     recent: &mut RecentVideos,
-    keys: &Keys,
+    keys: &WorkingSetKeys,
     contest: &mut Contest,
 ) -> Result<(), sqlx::Error> {
     let mut ids: Vec<Uuid> = Vec::new();
@@ -131,7 +132,7 @@ async fn videos(
 /// batch asks for both.
 async fn verdicts(
     connection: &mut PgConnection,
-    keys: &Keys,
+    keys: &WorkingSetKeys,
     contest: &mut Contest,
 ) -> Result<(), sqlx::Error> {
     let (videos, voters): (Vec<Uuid>, Vec<Uuid>) =

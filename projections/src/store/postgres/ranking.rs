@@ -34,7 +34,9 @@ impl AffectedArtists {
         let (contest, changes) = (batch.contest, batch.changes);
         let mut recounted: BTreeSet<AccountId> = changes.erased.iter().map(|key| key.1).collect();
         recounted.extend(changes.accounts.iter().filter_map(|e| Some(contest.accounts.get(e)?.id)));
-        recounted.extend(changes.stages.iter().filter_map(|v| Some(contest.videos.get(v)?.owner)));
+        recounted.extend(
+            changes.status_changed.iter().filter_map(|v| Some(contest.videos.get(v)?.owner)),
+        );
         recounted.retain(|artist| changes.artists.contains(artist));
         let mut voted = BTreeMap::new();
         for ballot in &changes.votes {

@@ -1,8 +1,8 @@
 //! Rows to values and back.
 
-use domain::contest::{End, Failure, Published};
 use domain::event::FailureReason;
-use domain::{AccountId, EventId, Position, Timestamp, Video, VideoId, VideoStatus};
+use domain::video::{Failure, ProcessingEnd, Published};
+use domain::{AccountId, EventId, Position, Timestamp, Video, VideoId, VideoState};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -31,21 +31,21 @@ pub(super) fn video(row: &PgRow) -> Result<(VideoId, Video), sqlx::Error> {
         uploaded_at: row.try_get("uploaded_at")?,
         uploaded_by: EventId(row.try_get("uploaded_by")?),
         attempts: u32::try_from(attempts).map_err(|_| broken("attempts"))?,
-        status: status(row)?,
+        state: state(row)?,
         votes: unsigned(row, "votes")?,
         last_vote_at: row.try_get("last_vote_at")?,
     };
     Ok((VideoId(row.try_get("video_id")?), video))
 }
 
-fn status(row: &PgRow) -> Result<VideoStatus, sqlx::Error> {
+fn state(row: &PgRow) -> Result<VideoState, sqlx::Error> {
     let status: &str = row.try_get("status")?;
     match status {
-        "pending" => Ok(VideoStatus::Pending),
-        "processing" => Ok(VideoStatus::Processing),
-        "processed" => published(row).map(VideoStatus::Processed),
-        "failed" => failure(row).map(VideoStatus::Failed),
-        "deleted" => Ok(VideoStatus::Deleted {
+        "pending" => Ok(VideoState::Pending),
+        "processing" => Ok(VideoState::Processing),
+        "processed" => published(row).map(VideoState::Processed),
+        "failed" => failure(row).map(VideoState::Failed),
+        "deleted" => Ok(VideoState::Deleted {
             at: row.try_get("deleted_at")?,
             by: EventId(row.try_get("deleted_by")?),
             end: end(row)?,
@@ -55,13 +55,16 @@ fn status(row: &PgRow) -> Result<VideoStatus, sqlx::Error> {
 }
 
 /// How the processing of a deleted video had ended.
-fn end(row: &PgRow) -> Result<Option<End>, sqlx::Error> {
+fn end(row: &PgRow) -> Result<Option<ProcessingEnd>, sqlx::Error> {
     if row.try_get::<Option<Uuid>, _>("ended_by")?.is_none() {
         return Ok(None);
     }
     let failed = row.try_get::<Option<&str>, _>("failure_reason")?.is_some();
-    let end =
-        if failed { failure(row).map(End::Failed) } else { published(row).map(End::Processed) };
+    let end = if failed {
+        failure(row).map(ProcessingEnd::Failed)
+    } else {
+        published(row).map(ProcessingEnd::Processed)
+    };
     end.map(Some)
 }
 
@@ -137,14 +140,14 @@ impl<'a> StatusColumns<'a> {
     }
 }
 
-impl<'a> From<&'a VideoStatus> for StatusColumns<'a> {
-    fn from(status: &'a VideoStatus) -> Self {
-        match status {
-            VideoStatus::Pending => Self::named("pending"),
-            VideoStatus::Processing => Self::named("processing"),
-            VideoStatus::Processed(published) => Self::named("processed").processed(published),
-            VideoStatus::Failed(failure) => Self::named("failed").failed(failure),
-            VideoStatus::Deleted { at, by, end } => {
+impl<'a> From<&'a VideoState> for StatusColumns<'a> {
+    fn from(state: &'a VideoState) -> Self {
+        match state {
+            VideoState::Pending => Self::named("pending"),
+            VideoState::Processing => Self::named("processing"),
+            VideoState::Processed(published) => Self::named("processed").processed(published),
+            VideoState::Failed(failure) => Self::named("failed").failed(failure),
+            VideoState::Deleted { at, by, end } => {
                 let deleted = Self {
                     deleted_at: Some(*at),
                     deleted_by: Some(by.0),
@@ -152,8 +155,8 @@ impl<'a> From<&'a VideoStatus> for StatusColumns<'a> {
                 };
                 match end {
                     None => deleted,
-                    Some(End::Processed(published)) => deleted.processed(published),
-                    Some(End::Failed(failure)) => deleted.failed(failure),
+                    Some(ProcessingEnd::Processed(published)) => deleted.processed(published),
+                    Some(ProcessingEnd::Failed(failure)) => deleted.failed(failure),
                 }
             }
         }

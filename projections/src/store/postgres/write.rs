@@ -1,7 +1,7 @@
 //! The rows that few batches change, one set-based statement per table.
 
 use domain::text::place_key;
-use domain::{Account, EmailKey, ErasedAccount, Video, VideoId, VideoStatus};
+use domain::{Account, EmailKey, ErasedAccount, Video, VideoId, VideoState};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
@@ -91,9 +91,10 @@ async fn operator_terms(
     connection: &mut PgConnection,
     batch: &Batch<'_>,
 ) -> Result<(), sqlx::Error> {
-    let changed = batch.changes.terms.iter();
-    let terms: Vec<_> =
-        changed.filter_map(|granted_by| batch.contest.terms.get_key_value(granted_by)).collect();
+    let changed = batch.changes.operator_grants.iter();
+    let terms: Vec<_> = changed
+        .filter_map(|granted_by| batch.contest.operator_grants.get_key_value(granted_by))
+        .collect();
     if terms.is_empty() {
         return Ok(());
     }
@@ -121,7 +122,7 @@ async fn videos(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), 
     if videos.is_empty() {
         return Ok(());
     }
-    let status: Vec<StatusColumns<'_>> = videos.iter().map(|(_, v)| (&v.status).into()).collect();
+    let status: Vec<StatusColumns<'_>> = videos.iter().map(|(_, v)| (&v.state).into()).collect();
     sqlx::query(UPSERT_VIDEOS)
         .bind(videos.iter().map(|(id, _)| id.0).collect::<Vec<Uuid>>())
         .bind(videos.iter().map(|(_, v)| v.owner.0).collect::<Vec<Uuid>>())
@@ -176,12 +177,17 @@ const UPSERT_VIDEOS: &str = "
 /// Videos that are new or have come to another stage.
 fn staged_videos<'a>(batch: &Batch<'a>) -> Vec<(VideoId, &'a Video)> {
     let contest = batch.contest;
-    batch.changes.stages.iter().filter_map(|id| Some((*id, contest.videos.get(id)?))).collect()
+    batch
+        .changes
+        .status_changed
+        .iter()
+        .filter_map(|id| Some((*id, contest.videos.get(id)?)))
+        .collect()
 }
 
 fn published<'a, T>(
     status: &[StatusColumns<'a>],
-    of: impl Fn(&'a domain::contest::Published) -> T,
+    of: impl Fn(&'a domain::video::Published) -> T,
 ) -> Vec<Option<T>> {
     status.iter().map(|status| status.published.map(&of)).collect()
 }
@@ -214,8 +220,7 @@ async fn transcode_jobs(
     connection: &mut PgConnection,
     batch: &Batch<'_>,
 ) -> Result<(), sqlx::Error> {
-    let open =
-        |video: &Video| matches!(video.status, VideoStatus::Pending | VideoStatus::Processing);
+    let open = |video: &Video| matches!(video.state, VideoState::Pending | VideoState::Processing);
     let (open, done): (Vec<_>, Vec<_>) =
         staged_videos(batch).into_iter().partition(|(_, video)| open(video));
     if !open.is_empty() {

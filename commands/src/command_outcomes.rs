@@ -1,19 +1,19 @@
-//! What became of this process's commands.
+//! Counts how the commands of this process ended.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use metrics::Counter;
 
-/// How often each command has ended in each way, since the process started. There are not many, and
-/// each has its counter looked up only once.
+/// How often each command has ended in each way since the process started. Each counter of the metric
+/// is looked up once.
 #[derive(Default)]
-pub(crate) struct Outcomes(Mutex<BTreeMap<Kind, (u64, Counter)>>);
+pub(crate) struct CommandOutcomes(Mutex<BTreeMap<Labels, (u64, Counter)>>);
 
-/// A command and its verdict: both are fixed words.
-type Kind = (&'static str, &'static str);
+/// The labels `command` and `verdict`.
+type Labels = (&'static str, &'static str);
 
-impl Outcomes {
+impl CommandOutcomes {
     pub(crate) fn count(&self, command: &'static str, verdict: &'static str) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, counter) = counts.entry((command, verdict)).or_insert_with(|| {
@@ -24,8 +24,8 @@ impl Outcomes {
         counter.increment(1);
     }
 
-    pub(crate) fn all(&self) -> BTreeMap<Kind, u64> {
+    pub(crate) fn all(&self) -> BTreeMap<Labels, u64> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.iter().map(|(what, (count, _))| (*what, *count)).collect()
+        counts.iter().map(|(labels, (count, _))| (*labels, *count)).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! The table of resumable uploads. Its clock is the database's, so that all processes agree.
+//! The table `resumable_uploads`. Times are those of the database, so that all processes agree.
 
 use std::time::Duration;
 
@@ -7,12 +7,9 @@ use infra::object_storage::ObjectKey;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{MOST_UNFINISHED, NewUpload, ResumableUpload, UploadId};
+use super::limits::MAX_UNFINISHED;
+use super::upload::{NewUpload, ResumableUpload, UploadId};
 
-const COLUMNS: &str = "upload_id, owner, length, received, title, description, metadata, pieces, \
-                       video_id, expires_at, expires_at <= now() as expired";
-
-#[derive(sqlx::FromRow)]
 struct Row {
     upload_id: Uuid,
     owner: Uuid,
@@ -45,7 +42,21 @@ impl From<Row> for ResumableUpload {
     }
 }
 
-/// `None` if there is such an upload already, or its owner has too many.
+/// A statement that gives rows of uploads: what stands before and after the columns, and its values.
+macro_rules! upload_rows {
+    ($before:tt, $after:tt, $($value:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            Row,
+            $before
+                + "upload_id, owner, length, received, title, description, metadata, pieces,
+                   video_id, expires_at, expires_at <= now() as \"expired!\""
+                + $after,
+            $($value),+
+        )
+    };
+}
+
+/// Inserts an upload. `None` if it exists already, or its owner has too many unfinished ones.
 pub(super) async fn insert(
     pool: &PgPool,
     id: UploadId,
@@ -54,12 +65,14 @@ pub(super) async fn insert(
     expiry: Duration,
 ) -> Result<Option<ResumableUpload>, sqlx::Error> {
     let mut transaction = pool.begin().await?;
-    // One at a time for each owner, so that the count is right.
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
-        .bind(format!("uploads of {owner}"))
-        .execute(&mut *transaction)
-        .await?;
-    let inserted: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+    // One insert per owner at a time, so that the count is right.
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended($1, 0))",
+        format!("uploads of {owner}"),
+    )
+    .execute(&mut *transaction)
+    .await?;
+    let inserted = upload_rows!(
         "insert into resumable_uploads
              (upload_id, owner, length, title, description, metadata, expires_at)
          select $1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7)
@@ -67,16 +80,17 @@ pub(super) async fn insert(
              select count(*) from resumable_uploads
              where owner = $2 and video_id is null and expires_at > now()
          )
-         on conflict do nothing returning {COLUMNS}"
-    )))
-    .bind(id.0)
-    .bind(owner.0)
-    .bind(new.length as i64)
-    .bind(&new.title)
-    .bind(&new.description)
-    .bind(&new.metadata)
-    .bind(expiry.as_secs_f64())
-    .bind(MOST_UNFINISHED)
+         on conflict do nothing returning ",
+        "",
+        id.0,
+        owner.0,
+        new.length as i64,
+        new.title,
+        new.description.as_deref(),
+        new.metadata,
+        expiry.as_secs_f64(),
+        MAX_UNFINISHED,
+    )
     .fetch_optional(&mut *transaction)
     .await?;
     transaction.commit().await?;
@@ -87,30 +101,30 @@ pub(super) async fn find(
     pool: &PgPool,
     id: UploadId,
 ) -> Result<Option<ResumableUpload>, sqlx::Error> {
-    let sql = format!("select {COLUMNS} from resumable_uploads where upload_id = $1");
-    let found: Option<Row> =
-        sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id.0).fetch_optional(pool).await?;
+    let found = upload_rows!("select ", " from resumable_uploads where upload_id = $1", id.0)
+        .fetch_optional(pool)
+        .await?;
     Ok(found.map(Into::into))
 }
 
-/// It is alive. One that has expired stays so.
-pub(super) async fn touch(
+/// Extends the life of an upload that has not expired.
+pub(super) async fn extend(
     pool: &PgPool,
     id: UploadId,
     expiry: Duration,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "update resumable_uploads set expires_at = now() + make_interval(secs => $2)
          where upload_id = $1 and expires_at > now()",
+        id.0,
+        expiry.as_secs_f64(),
     )
-    .bind(id.0)
-    .bind(expiry.as_secs_f64())
     .execute(pool)
     .await?;
     Ok(())
 }
 
-/// `None` if the upload is not where it was, or no more.
+/// Adds a piece. `None` if another piece was added first, or the upload has expired or is deleted.
 pub(super) async fn add_piece(
     pool: &PgPool,
     upload: &ResumableUpload,
@@ -118,77 +132,81 @@ pub(super) async fn add_piece(
     bytes: u64,
     expiry: Duration,
 ) -> Result<Option<ResumableUpload>, sqlx::Error> {
-    let moved: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+    let added = upload_rows!(
         "update resumable_uploads
          set received = received + $3, pieces = array_append(pieces, $4),
              expires_at = now() + make_interval(secs => $5)
          where upload_id = $1 and received = $2 and expires_at > now()
-         returning {COLUMNS}"
-    )))
-    .bind(upload.id.0)
-    .bind(upload.received as i64)
-    .bind(bytes as i64)
-    .bind(key.as_str())
-    .bind(expiry.as_secs_f64())
+         returning ",
+        "",
+        upload.id.0,
+        upload.received as i64,
+        bytes as i64,
+        key.as_str(),
+        expiry.as_secs_f64(),
+    )
     .fetch_optional(pool)
     .await?;
-    Ok(moved.map(Into::into))
+    Ok(added.map(Into::into))
 }
 
-/// Its video has been entered. `None` if it is no more, or another one was faster.
+/// Notes the entered video. `None` if another process did so first, or the upload is deleted.
 pub(super) async fn finish(
     pool: &PgPool,
     id: UploadId,
     video: VideoId,
 ) -> Result<Option<ResumableUpload>, sqlx::Error> {
-    let finished: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "update resumable_uploads set video_id = $2, pieces = '{{}}'
-         where upload_id = $1 and video_id is null returning {COLUMNS}"
-    )))
-    .bind(id.0)
-    .bind(video.0)
+    let finished = upload_rows!(
+        "update resumable_uploads set video_id = $2, pieces = '{}'
+         where upload_id = $1 and video_id is null returning ",
+        "",
+        id.0,
+        video.0,
+    )
     .fetch_optional(pool)
     .await?;
     Ok(finished.map(Into::into))
 }
 
-/// Says which objects nobody needs any more.
+/// Deletes an upload. Returns the objects of its pieces.
 pub(super) async fn delete(pool: &PgPool, id: UploadId) -> Result<Vec<ObjectKey>, sqlx::Error> {
-    let pieces: Vec<Vec<String>> =
-        sqlx::query_scalar("delete from resumable_uploads where upload_id = $1 returning pieces")
-            .bind(id.0)
-            .fetch_all(pool)
-            .await?;
+    let pieces = sqlx::query_scalar!(
+        "delete from resumable_uploads where upload_id = $1 returning pieces",
+        id.0,
+    )
+    .fetch_all(pool)
+    .await?;
     Ok(keys(&pieces))
 }
 
-/// Nothing has come of it, from nobody.
+/// Deletes an upload that has received no bytes.
 pub(super) async fn delete_empty(
     pool: &PgPool,
     id: UploadId,
     owner: AccountId,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    sqlx::query!(
         "delete from resumable_uploads
          where upload_id = $1 and owner = $2 and received = 0 and video_id is null",
+        id.0,
+        owner.0,
     )
-    .bind(id.0)
-    .bind(owner.0)
     .execute(pool)
     .await?;
     Ok(())
 }
 
-/// Says which objects nobody needs any more.
+/// Deletes all uploads of an account. Returns the objects of their pieces.
 pub(super) async fn delete_of(
     pool: &PgPool,
     owner: AccountId,
 ) -> Result<Vec<ObjectKey>, sqlx::Error> {
-    let pieces: Vec<Vec<String>> =
-        sqlx::query_scalar("delete from resumable_uploads where owner = $1 returning pieces")
-            .bind(owner.0)
-            .fetch_all(pool)
-            .await?;
+    let pieces = sqlx::query_scalar!(
+        "delete from resumable_uploads where owner = $1 returning pieces",
+        owner.0,
+    )
+    .fetch_all(pool)
+    .await?;
     Ok(keys(&pieces))
 }
 

@@ -99,7 +99,7 @@ impl Commands {
 fn new_key(container: VideoContainer) -> Result<ObjectKey, StoreOriginalError> {
     let text = format!("originals/{}.{}", Uuid::new_v4(), container.extension());
     ObjectKey::parse(&text).ok_or_else(|| {
-        StoreOriginalError::Storage(StorageError::Unavailable(format!("`{text}` is no key")))
+        StoreOriginalError::Storage(StorageError::unavailable(format!("`{text}` is no key")))
     })
 }
 

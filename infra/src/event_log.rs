@@ -12,9 +12,13 @@ pub mod kafka;
 pub mod partition;
 pub mod postgres;
 
+use std::error::Error;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{Position, Timestamp};
+
+use crate::cause::{Cause, cause};
 
 /// The most bytes that a record may have: key, headers and value. Well below what a Kafka broker
 /// takes by default (`max.message.bytes`, 1 MiB with its framing), and the same for every adapter, so
@@ -93,7 +97,7 @@ pub trait LogReader: Send {
 }
 
 /// Why a record was not appended, or may not have been.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum AppendError {
     /// The record is larger than the log takes; it was not appended.
     #[error("the record has {bytes} bytes, the log takes {max}")]
@@ -105,14 +109,26 @@ pub enum AppendError {
     },
     /// The log cannot be reached, or its queue is full; the record was not appended.
     #[error("the log is unavailable: {0}")]
-    Unavailable(String),
+    Unavailable(#[source] Cause),
     /// Nobody can say whether the record was appended. Only a retry with the same event id is safe.
     #[error("the outcome of the append is unknown: {0}")]
-    Unknown(String),
+    Unknown(#[source] Cause),
+}
+
+impl AppendError {
+    /// The record was not appended, for this reason.
+    pub fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause(error))
+    }
+
+    /// The record may or may not have been appended, for this reason.
+    pub fn unknown(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unknown(cause(error))
+    }
 }
 
 /// Why the log cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ReadError {
     /// The offset no longer exists, or does not exist yet: never skip, stop loudly.
     #[error(
@@ -131,11 +147,18 @@ pub enum ReadError {
     },
     /// The log cannot be reached right now.
     #[error("the log is unavailable: {0}")]
-    Unavailable(String),
+    Unavailable(#[source] Cause),
+}
+
+impl ReadError {
+    /// The log cannot be read now, for this reason.
+    pub fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause(error))
+    }
 }
 
 /// Why a log cannot be opened at start.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum OpenError {
     /// The log exists with another number of partitions, which would send streams elsewhere.
     #[error("the log has {found} partitions, LOG_PARTITIONS says {wanted}")]
@@ -147,8 +170,15 @@ pub enum OpenError {
     },
     /// The log cannot be reached.
     #[error("the log is unavailable: {0}")]
-    Unavailable(String),
+    Unavailable(#[source] Cause),
     /// A setting makes no sense.
     #[error("{0}")]
     Misconfigured(String),
+}
+
+impl OpenError {
+    /// The log cannot be reached, for this reason.
+    fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause(error))
+    }
 }

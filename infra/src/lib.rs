@@ -8,6 +8,7 @@
 //! `domain` alone.
 
 pub mod batch_throttle;
+pub mod cause;
 pub mod config;
 pub mod database;
 pub mod error_chain;

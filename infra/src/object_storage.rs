@@ -8,6 +8,7 @@ pub mod local;
 mod partial;
 pub mod s3;
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use bytes::Bytes;
 use domain::Timestamp;
 use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
+
+use crate::cause::{Cause, cause};
 
 pub use content_type::content_type_of;
 
@@ -128,5 +131,12 @@ pub enum StorageError {
     Body(#[source] std::io::Error),
     /// The store cannot be reached, is full, or refuses.
     #[error("object storage is unavailable: {0}")]
-    Unavailable(String),
+    Unavailable(#[source] Cause),
+}
+
+impl StorageError {
+    /// The store cannot do it now, for this reason.
+    pub fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause(error))
+    }
 }

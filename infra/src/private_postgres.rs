@@ -63,12 +63,12 @@ pub enum PrivatePostgresError {
     )]
     NotInstalled,
     /// The folder cannot be made or used.
-    #[error("the data folder {path} cannot be used: {error}")]
+    #[error("the data folder {path} cannot be used: {source}")]
     Folder {
         /// The folder.
         path: PathBuf,
         /// Why.
-        error: io::Error,
+        source: io::Error,
     },
     /// `initdb` or `postgres` did not do its work.
     #[error("{program} failed: {output}")]
@@ -199,7 +199,7 @@ fn url(address: &Address, database: &str) -> String {
 
 fn folder(path: &Path) -> impl Fn(io::Error) -> PrivatePostgresError {
     let path = path.to_owned();
-    move |error| PrivatePostgresError::Folder { path: path.clone(), error }
+    move |source| PrivatePostgresError::Folder { path: path.clone(), source }
 }
 
 /// Makes a cluster beside its final place and moves it there when it is whole.

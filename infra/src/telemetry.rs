@@ -1,9 +1,11 @@
 //! Logs and metrics of the process.
 
+use std::error::Error;
 use std::io::IsTerminal;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 
 use crate::config::LogFormat;
 
@@ -21,16 +23,16 @@ const BYTES: [f64; 6] = [1024.0, 16_384.0, 262_144.0, 1_048_576.0, 16_777_216.0,
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter cannot be read.
-    #[error("RUST_LOG: `{filter}` is no filter: {reason}")]
+    #[error("RUST_LOG: `{filter}` is no filter: {source}")]
     Filter {
         /// As given.
         filter: String,
         /// What is wrong with it.
-        reason: String,
+        source: ParseError,
     },
     /// Something is installed already.
     #[error("telemetry is already installed: {0}")]
-    Installed(String),
+    Installed(#[source] Box<dyn Error + Send + Sync>),
     /// The recorder refused its buckets.
     #[error(transparent)]
     Recorder(#[from] BuildError),
@@ -41,10 +43,8 @@ pub enum TelemetryError {
 /// # Errors
 /// [`TelemetryError::Filter`], or [`TelemetryError::Installed`] if called twice.
 pub fn install_logs(filter: &str, format: LogFormat) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| TelemetryError::Filter {
-        filter: filter.to_owned(),
-        reason: error.to_string(),
-    })?;
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -53,7 +53,7 @@ pub fn install_logs(filter: &str, format: LogFormat) -> Result<(), TelemetryErro
         LogFormat::Text => logs.with_target(false).try_init(),
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
     };
-    installed.map_err(|error| TelemetryError::Installed(error.to_string()))
+    installed.map_err(TelemetryError::Installed)
 }
 
 /// Installs the recorder of metrics. Its owner calls [`PrometheusHandle::run_upkeep`] every few

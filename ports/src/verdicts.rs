@@ -99,14 +99,12 @@ impl EventSubmitter {
     ) -> Result<SubmitOutcome, AppendError> {
         let voted_video = envelope.event.vote().map(|(video, _)| video);
         let awaited = AwaitedEvent { event_id: envelope.event_id, voted_video };
-        let unavailable =
-            |error: &dyn std::fmt::Display| AppendError::Unavailable(error.to_string());
-        let record = envelope.into_record().map_err(|error| unavailable(&error))?;
-        let ticket = self.desk.expect(awaited).map_err(|error| unavailable(&error))?;
+        let record = envelope.into_record().map_err(AppendError::unavailable)?;
+        let ticket = self.desk.expect(awaited).map_err(AppendError::unavailable)?;
         let appending = std::time::Instant::now();
         let position = match self.log.append(vec![record]).await.pop() {
             Some(result) => result?,
-            None => return Err(AppendError::Unknown("the log gave no answer".to_owned())),
+            None => return Err(AppendError::unknown("the log gave no answer")),
         };
         APPENDED.record(appending.elapsed().as_secs_f64());
         let started = std::time::Instant::now();

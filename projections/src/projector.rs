@@ -35,7 +35,7 @@ const TICK: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(250);
 
 /// Why the projector stopped, or must begin anew.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ProjectionError {
     /// The log cannot be read, or is not the one that was folded.
     #[error(transparent)]

@@ -27,7 +27,7 @@ pub(crate) async fn signed_url(
         ObjectKey::parse(key).ok_or_else(|| ApiError::Internal(format!("`{key}` is no key")))?;
     storage.url(&key, valid_for).await.map_err(|error| match error {
         StorageError::NotFound(_) | StorageError::Body(_) => ApiError::Internal(error.to_string()),
-        StorageError::Unavailable(cause) => ApiError::Unavailable(cause),
+        StorageError::Unavailable(cause) => ApiError::Unavailable(cause.to_string()),
     })
 }
 

@@ -123,14 +123,10 @@ impl ClientContext for Quiet {
 
 impl ConsumerContext for Quiet {}
 
-fn unavailable(error: &KafkaError) -> ReadError {
-    ReadError::Unavailable(error.to_string())
-}
-
 /// Most calls of the library block.
 async fn blocking<T: Send + 'static>(
     call: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
 ) -> Result<T, ReadError> {
     let called = tokio::task::spawn_blocking(call).await;
-    called.unwrap_or_else(|error| Err(ReadError::Unavailable(error.to_string())))
+    called.unwrap_or_else(|error| Err(ReadError::unavailable(error)))
 }

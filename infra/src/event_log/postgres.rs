@@ -32,9 +32,7 @@ impl PostgresLog {
     /// # Errors
     /// [`OpenError`]
     pub async fn open(pool: PgPool, partitions: u32) -> Result<Self, OpenError> {
-        let found = make_heads(&pool, partitions)
-            .await
-            .map_err(|error| OpenError::Unavailable(error.to_string()))?;
+        let found = make_heads(&pool, partitions).await.map_err(OpenError::unavailable)?;
         if found != i64::from(partitions) {
             let found = u32::try_from(found).unwrap_or(u32::MAX);
             return Err(OpenError::PartitionCount { wanted: partitions, found });
@@ -77,9 +75,9 @@ impl EventLog for PostgresLog {
         let mut positions = Vec::with_capacity(queued.len());
         for answer in queued {
             positions.push(match answer {
-                Ok(answer) => answer.await.unwrap_or_else(|_| {
-                    Err(AppendError::Unknown("the appender ended in the middle".to_owned()))
-                }),
+                Ok(answer) => answer
+                    .await
+                    .unwrap_or_else(|_| Err(AppendError::unknown("the appending task ended"))),
                 Err(error) => Err(error),
             });
         }
@@ -92,13 +90,9 @@ impl EventLog for PostgresLog {
     }
 
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
-        let heads = Heads::read(&self.pool).await.map_err(unavailable)?;
+        let heads = Heads::read(&self.pool).await.map_err(ReadError::unavailable)?;
         Ok((0..self.partitions).map(|partition| heads.end(partition)).collect())
     }
-}
-
-fn unavailable(error: sqlx::Error) -> ReadError {
-    ReadError::Unavailable(error.to_string())
 }
 
 /// A partition as a column; there are 1,024 at most.

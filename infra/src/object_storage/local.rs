@@ -50,9 +50,9 @@ impl LocalStorage {
         secret: &[u8],
     ) -> Result<Self, StorageError> {
         let root = media_root.into();
-        let root = std::path::absolute(&root).map_err(|error| disk_error(&root, &error))?;
+        let root = std::path::absolute(&root).map_err(disk_error(&root))?;
         let objects = root.join("objects");
-        create_private_dir(&objects).map_err(|error| disk_error(&objects, &error))?;
+        create_private_dir(&objects).map_err(disk_error(&objects))?;
         Ok(Self {
             partial: PartialDir::open(root.join("partial"))?,
             objects,
@@ -113,7 +113,7 @@ impl ObjectStorage for LocalStorage {
             }
             Ok(None) => Err(StorageError::NotFound(key.clone())),
             Err(error) if listing::is_absent(&error) => Err(StorageError::NotFound(key.clone())),
-            Err(error) => Err(disk_error(&path, &error)),
+            Err(error) => Err(disk_error(&path)(error)),
         }
     }
 
@@ -124,7 +124,7 @@ impl ObjectStorage for LocalStorage {
             Err(error) if listing::is_absent(&error) => Ok(()),
             // The folder of other keys: no object.
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => Ok(()),
-            Err(error) => Err(disk_error(&path, &error)),
+            Err(error) => Err(disk_error(&path)(error)),
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) struct PartialDir {
 impl PartialDir {
     /// Opens the folder; makes it, private to this user, if it doesn't exist.
     pub(super) fn open(path: PathBuf) -> Result<Self, StorageError> {
-        create_private_dir(&path).map_err(|error| disk_error(&path, &error))?;
+        create_private_dir(&path).map_err(disk_error(&path))?;
         Ok(Self { path })
     }
 
@@ -37,9 +37,8 @@ impl PartialDir {
     /// removed.
     pub(super) async fn write(&self, mut body: ByteStream) -> Result<PartialFile, StorageError> {
         let dir = self.path.clone();
-        let mut partial = blocking(move || PartialFile::create(&dir))
-            .await
-            .map_err(|error| disk_error(&self.path, &error))?;
+        let mut partial =
+            blocking(move || PartialFile::create(&dir)).await.map_err(disk_error(&self.path))?;
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(StorageError::Body)?;
             partial.append(&chunk).await?;
@@ -52,9 +51,7 @@ impl PartialDir {
     /// still alive is thus spared, however long ago it began.
     pub(super) async fn sweep(&self, older_than: Duration) -> Result<u64, StorageError> {
         let dir = self.path.clone();
-        blocking(move || remove_older(&dir, older_than))
-            .await
-            .map_err(|error| disk_error(&self.path, &error))
+        blocking(move || remove_older(&dir, older_than)).await.map_err(disk_error(&self.path))
     }
 
     /// Whether a file can be made here and the disk has room.
@@ -66,9 +63,9 @@ impl PartialDir {
             Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
         })
         .await
-        .map_err(|error| disk_error(&self.path, &error))?;
+        .map_err(disk_error(&self.path))?;
         if free < MIN_FREE {
-            return Err(disk_error(&self.path, &io::ErrorKind::StorageFull.into()));
+            return Err(disk_error(&self.path)(io::ErrorKind::StorageFull.into()));
         }
         Ok(())
     }
@@ -91,14 +88,14 @@ impl PartialFile {
     }
 
     async fn append(&mut self, chunk: &[u8]) -> Result<(), StorageError> {
-        self.file.write_all(chunk).await.map_err(|error| disk_error(&self.path, &error))?;
+        self.file.write_all(chunk).await.map_err(disk_error(&self.path))?;
         self.bytes += chunk.len() as u64;
         Ok(())
     }
 
     /// Waits for the last write: `tokio::fs::File` reports a failed one only at the next call.
     async fn finish(&mut self) -> Result<(), StorageError> {
-        self.file.flush().await.map_err(|error| disk_error(&self.path, &error))
+        self.file.flush().await.map_err(disk_error(&self.path))
     }
 
     /// Where it is.
@@ -114,7 +111,7 @@ impl PartialFile {
     /// Makes it the file `target` below `root`, durably: when this returns, a power cut does not
     /// undo it. Replaces what is there.
     pub(super) async fn persist(self, target: PathBuf, root: PathBuf) -> Result<u64, StorageError> {
-        self.file.sync_all().await.map_err(|error| disk_error(&self.path, &error))?;
+        self.file.sync_all().await.map_err(disk_error(&self.path))?;
         let bytes = self.bytes;
         let shown = target.clone();
         // Moved into the closure, which runs to its end even if this call is dropped: the guard
@@ -126,7 +123,7 @@ impl PartialFile {
             sync_folders(folder, &root)
         })
         .await
-        .map_err(|error| disk_error(&shown, &error))?;
+        .map_err(disk_error(&shown))?;
         Ok(bytes)
     }
 }
@@ -154,15 +151,26 @@ pub(super) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
-/// What a person reads when the disk is the trouble.
-pub(super) fn disk_error(path: &Path, error: &io::Error) -> StorageError {
-    let shown = path.display();
-    StorageError::Unavailable(match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            format!("the disk is full ({shown})")
-        }
-        _ => format!("{shown}: {error}"),
-    })
+/// A fault of the file system, and where it happened.
+#[derive(Debug, thiserror::Error)]
+enum DiskError {
+    #[error("the disk is full ({})", path.display())]
+    Full { path: PathBuf, source: io::Error },
+    #[error("{}: {source}", path.display())]
+    Other { path: PathBuf, source: io::Error },
+}
+
+/// Turns a fault at `path` into one of the store.
+pub(super) fn disk_error(path: &Path) -> impl FnOnce(io::Error) -> StorageError + use<> {
+    let path = path.to_owned();
+    move |source| {
+        StorageError::unavailable(match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                DiskError::Full { path, source }
+            }
+            _ => DiskError::Other { path, source },
+        })
+    }
 }
 
 /// A rename is durable only once the folder is, and a new folder only once the one above it is.

@@ -96,7 +96,7 @@ impl S3Storage {
         let shared = sdk_config(&settings).await;
         if shared.region().is_none() {
             let text = "the region of the bucket is not known, set AWS_REGION";
-            return Err(StorageError::Unavailable(text.to_owned()));
+            return Err(StorageError::unavailable(text));
         }
         // Servers other than Amazon's refuse the checksums that the SDK adds by default, and do not
         // resolve a bucket as a host name.
@@ -122,7 +122,7 @@ impl S3Storage {
         let body = multipart::section(file, 0, file.bytes()).await?;
         let request = self.client.put_object().bucket(&self.bucket).key(key.as_str());
         let sent = request.content_type(content_type).body(body).send().await;
-        sent.map(drop).map_err(|error| unavailable("writing an object", &error))
+        sent.map(drop).map_err(unavailable("writing an object"))
     }
 }
 
@@ -179,26 +179,25 @@ impl ObjectStorage for S3Storage {
             Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => {
                 Err(StorageError::NotFound(key.clone()))
             }
-            Err(error) => Err(unavailable("reading an object", &error)),
+            Err(error) => Err(unavailable("reading an object")(error)),
         }
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
         let sent = self.client.delete_object().bucket(&self.bucket).key(key.as_str()).send().await;
-        sent.map(drop).map_err(|error| unavailable("deleting an object", &error))
+        sent.map(drop).map_err(unavailable("deleting an object"))
     }
 
     /// Holds no longer than the credentials do: those of a role expire on their own.
     async fn url(&self, key: &ObjectKey, valid_for: Duration) -> Result<String, StorageError> {
-        let invalid = |error| StorageError::Unavailable(format!("signing a URL: {error}"));
         let signing = PresigningConfig::builder()
             .start_time(start_of_step(SystemTime::now()))
             .expires_in(valid_for.saturating_add(EXPIRY_STEP).min(LONGEST_URL))
             .build()
-            .map_err(invalid)?;
+            .map_err(StorageError::unavailable)?;
         let request = self.client.get_object().bucket(&self.bucket).key(key.as_str());
         let signed = request.presigned(signing).await;
-        Ok(signed.map_err(|error| unavailable("signing a URL", &error))?.uri().to_owned())
+        Ok(signed.map_err(unavailable("signing a URL"))?.uri().to_owned())
     }
 
     async fn list(
@@ -213,7 +212,7 @@ impl ObjectStorage for S3Storage {
             pages.next().await.map(|page| (page, pages))
         });
         let objects = pages
-            .map_err(|error| unavailable("listing objects", &error))
+            .map_err(|error| unavailable("listing objects")(error))
             .map_ok(|page| {
                 let found = page.contents.unwrap_or_default().into_iter().filter_map(describe);
                 stream::iter(found.map(Ok))
@@ -233,11 +232,11 @@ impl ObjectStorage for S3Storage {
         match tokio::time::timeout(CHECK_TIMEOUT, asked).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
-                Err(unavailable(&format!("asking for bucket `{}`", self.bucket), &error))
+                Err(unavailable(&format!("asking for bucket `{}`", self.bucket))(error))
             }
             Err(_) => {
                 let seconds = CHECK_TIMEOUT.as_secs();
-                Err(StorageError::Unavailable(format!("no answer within {seconds} s")))
+                Err(StorageError::unavailable(format!("no answer within {seconds} s")))
             }
         }
     }

@@ -27,7 +27,7 @@ async fn another_number_of_partitions_is_refused() {
 
     let error = KafkaLog::open(five).await.err().unwrap();
 
-    assert_eq!(error, OpenError::PartitionCount { wanted: 5, found: 4 });
+    assert!(matches!(error, OpenError::PartitionCount { wanted: 5, found: 4 }), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,7 +42,7 @@ async fn a_topic_that_would_lose_events_is_refused() {
     let error = KafkaLog::open(settings(brokers, topic.clone())).await.err().unwrap();
 
     let wanted = format!("topic `{topic}` has retention.ms=3600000, the log needs -1");
-    assert_eq!(error, OpenError::Misconfigured(wanted));
+    assert!(matches!(&error, OpenError::Misconfigured(text) if *text == wanted), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +79,7 @@ async fn records_deleted_by_the_broker_are_noticed_before_and_during_reading() {
     admin(&brokers).delete_records(&before, &AdminOptions::new()).await.unwrap();
 
     let gone = ReadError::OffsetGone { partition: at.partition, requested: 0, first: 5, end: 15 };
-    assert_eq!(log.read(&beginning()).await.err(), Some(gone));
+    assert_eq!(log.read(&beginning()).await.err().unwrap().to_string(), gone.to_string());
     assert_eq!(read(during.as_mut(), 5).await.len(), 5, "what is left can be read");
 }
 

@@ -8,7 +8,7 @@ use crate::projector::ProjectionError;
 use crate::store::postgres::from_sqlx;
 
 /// Why a rebuild did not happen, or did not finish.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum RebuildError {
     /// There can be only one.
     #[error("another rebuild is running{}", progress(.0))]

@@ -111,7 +111,7 @@ impl LogReader for MemoryReader {
             if !batch.is_empty() {
                 return Ok(batch);
             }
-            let gone = |_| ReadError::Unavailable("the log is gone".to_owned());
+            let gone = |_| ReadError::unavailable("the log is gone");
             self.appended.changed().await.map_err(gone)?;
         }
     }

@@ -166,7 +166,7 @@ async fn one_from_before_a_migration_is_not() {
 
     migrate(&pool).await;
     let back = switch_back(&pool, log, RebuildOptions::default()).await.unwrap_err();
-    assert_eq!(back, RebuildError::NothingRetired);
+    assert!(matches!(back, RebuildError::NothingRetired), "{back:?}");
 }
 
 /// As far as anybody can tell.
@@ -293,7 +293,8 @@ async fn an_old_version_leaves_the_rows_of_a_newer_fold_alone() {
     let (pool, log, _) = folded(15).await;
     let newer = domain::fold::VERSION + 1;
     made_by_version(&pool, newer).await;
-    assert_eq!(again(&pool, &log).await, Err(RebuildError::NewerFold { live: newer }));
+    let refused = again(&pool, &log).await;
+    assert!(matches!(refused, Err(RebuildError::NewerFold { live }) if live == newer));
     let mut old = PostgresStore::new(pool.connect_options());
     assert_eq!(old.claim(PARTITIONS).await.unwrap(), []);
 }

@@ -179,7 +179,7 @@ fn signal(process: Pid, what: Signal) {
 /// If it cannot be made.
 pub fn scratch() -> Result<TempDir, PrivatePostgresError> {
     use std::os::unix::fs::PermissionsExt;
-    let problem = |error| PrivatePostgresError::Folder { path: std::env::temp_dir(), error };
+    let problem = |source| PrivatePostgresError::Folder { path: std::env::temp_dir(), source };
     let folder = tempfile::Builder::new().prefix("anb-postgres-").tempdir().map_err(problem)?;
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))
         .map_err(problem)?;

@@ -30,7 +30,7 @@ impl SimLog {
     async fn append_one(&self, record: NewRecord) -> Result<Position, AppendError> {
         self.cluster.delay().await;
         if self.cluster.fault(0.5) {
-            return Err(AppendError::Unavailable("refused".to_owned()));
+            return Err(AppendError::unavailable("refused"));
         }
         let deadline =
             actor::time_slot(1) + std::time::Duration::from_millis(ACKNOWLEDGEMENT_TIMEOUT_MS);
@@ -41,9 +41,9 @@ impl SimLog {
                 Ok(position)
             }
             _ if self.cluster.has(PlantedBug::UnknownTakenForUnavailable) => {
-                Err(AppendError::Unavailable("no acknowledgement".to_owned()))
+                Err(AppendError::unavailable("no acknowledgement"))
             }
-            _ => Err(AppendError::Unknown("no acknowledgement".to_owned())),
+            _ => Err(AppendError::unknown("no acknowledgement")),
         }
     }
 
@@ -147,7 +147,7 @@ impl EventLog for SimLog {
     async fn read(&self, from: &[Position]) -> Result<Box<dyn LogReader>, ReadError> {
         self.cluster.delay().await;
         if self.cluster.fault(0.5) {
-            return Err(ReadError::Unavailable("no connection".to_owned()));
+            return Err(ReadError::unavailable("no connection"));
         }
         let mut next = from.to_vec();
         if self.cluster.has(PlantedBug::ReaderSkips) && actor::chance(0.1) {
@@ -184,13 +184,13 @@ impl LogReader for SimReader {
             // Shorter than the projector's tick, which would cancel every call.
             actor::pause(self.cluster.params.delay.min(300)).await;
             if self.cluster.fault(0.2) {
-                return Err(ReadError::Unavailable("connection lost".to_owned()));
+                return Err(ReadError::unavailable("connection lost"));
             }
             let batch = self.take(max);
             if !batch.is_empty() {
                 return Ok(batch);
             }
-            let gone = |_| ReadError::Unavailable("the log is closed".to_owned());
+            let gone = |_| ReadError::unavailable("the log is closed");
             self.appended.changed().await.map_err(gone)?;
         }
     }

@@ -22,7 +22,7 @@ pub(crate) struct FlakyStorage {
 impl FlakyStorage {
     fn there(&self) -> Result<&LocalStorage, StorageError> {
         match self.away.load(SeqCst) {
-            true => Err(StorageError::Unavailable("away".to_owned())),
+            true => Err(StorageError::unavailable("away")),
             false => Ok(&self.local),
         }
     }

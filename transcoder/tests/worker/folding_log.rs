@@ -126,7 +126,7 @@ impl EventLog for FoldingLog {
         for record in records {
             let away = self.away.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
             if away {
-                positions.push(Err(AppendError::Unavailable("the log is away".to_owned())));
+                positions.push(Err(AppendError::unavailable("the log is away")));
                 continue;
             }
             let starts = record.headers.iter().any(|(_, value)| value.ends_with("_started"));
@@ -142,7 +142,7 @@ impl EventLog for FoldingLog {
     }
 
     async fn read(&self, _: &[Position]) -> Result<Box<dyn LogReader>, ReadError> {
-        Err(ReadError::Unavailable("nobody reads this log".to_owned()))
+        Err(ReadError::unavailable("nobody reads this log"))
     }
 
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {

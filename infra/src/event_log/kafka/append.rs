@@ -72,9 +72,7 @@ impl Appender {
             .key(&record.key)
             .headers(headers)
             .payload(record.value.as_ref());
-        producer
-            .send_result(message)
-            .map_err(|(error, _)| AppendError::Unavailable(error.to_string()))
+        producer.send_result(message).map_err(|(error, _)| AppendError::unavailable(error))
     }
 
     /// After a fatal error an idempotent producer takes nothing more. Everybody who waited for it
@@ -95,19 +93,21 @@ impl Appender {
 }
 
 async fn delivered(delivery: DeliveryFuture) -> Result<Position, AppendError> {
-    let unknown = |why: String| Err(AppendError::Unknown(why));
     match delivery.await {
         Ok(Ok(at)) => match (u32::try_from(at.partition), u64::try_from(at.offset)) {
             (Ok(partition), Ok(offset)) => Ok(Position { partition, offset }),
-            _ => unknown(format!("acknowledged at {}:{}", at.partition, at.offset)),
+            _ => Err(AppendError::unknown(format!(
+                "the broker acknowledged position {}:{}",
+                at.partition, at.offset
+            ))),
         },
         Ok(Err((error, message))) => match error {
             KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) => {
                 let bytes = message.payload().map_or(0, <[u8]>::len);
                 Err(AppendError::TooLarge { bytes, max: MAX_RECORD_BYTES })
             }
-            error => unknown(error.to_string()),
+            error => Err(AppendError::unknown(error)),
         },
-        Err(_) => unknown("the producer ended in the middle".to_owned()),
+        Err(_) => Err(AppendError::unknown("the producer was closed")),
     }
 }

@@ -15,7 +15,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
-use super::{Inquirer, KafkaSettings, Quiet, blocking, unavailable};
+use super::{Inquirer, KafkaSettings, Quiet, blocking};
 use crate::event_log::{LogReader, ReadError, Record};
 
 /// A question about offsets may take so long.
@@ -37,8 +37,8 @@ type Chunk = Result<Vec<Record>, Fault>;
 enum Fault {
     /// The broker does not have the offset that comes next.
     OffsetGone,
-    /// Anything that passes.
-    Passing(String),
+    /// Any other fault; the reader may be called again.
+    Transient(KafkaError),
 }
 
 /// A reader and the thread that feeds it.
@@ -67,11 +67,11 @@ impl KafkaReader {
             let (settings, inquirer) = (Arc::clone(&settings), Arc::clone(&inquirer));
             move || {
                 from.iter().try_for_each(|at| check(&settings, &inquirer, *at))?;
-                let consumer = assigned(&settings, &from).map_err(|error| unavailable(&error))?;
+                let consumer = assigned(&settings, &from).map_err(ReadError::unavailable)?;
                 std::thread::Builder::new()
                     .name("kafka-reader".to_owned())
                     .spawn(move || pump(&consumer, &sender))
-                    .map_err(|error| ReadError::Unavailable(error.to_string()))
+                    .map_err(ReadError::unavailable)
             }
         })
         .await?;
@@ -103,7 +103,7 @@ impl KafkaReader {
         });
         match found.await {
             Err(error) => error,
-            Ok(()) => ReadError::Unavailable("an offset was gone, and is back".to_owned()),
+            Ok(()) => ReadError::unavailable("an offset was gone, and is back"),
         }
     }
 }
@@ -118,7 +118,7 @@ impl LogReader for KafkaReader {
                     self.fault = Some(Fault::OffsetGone);
                     return Err(self.offset_gone().await);
                 }
-                Some(Fault::Passing(why)) => return Err(ReadError::Unavailable(why)),
+                Some(Fault::Transient(error)) => return Err(ReadError::unavailable(error)),
                 None => {}
             }
             let chunk = self.chunks.recv().await.ok_or_else(thread_ended)?;
@@ -135,7 +135,7 @@ impl LogReader for KafkaReader {
 }
 
 fn thread_ended() -> ReadError {
-    ReadError::Unavailable("the polling thread has ended".to_owned())
+    ReadError::unavailable("the polling thread has ended")
 }
 
 fn assigned(
@@ -171,7 +171,7 @@ fn pump(consumer: &BaseConsumer<Quiet>, chunks: &mpsc::Sender<Chunk>) {
         let fault = loop {
             match polled {
                 Some(Ok(message)) => records.push(record(&message)),
-                Some(Err(error)) => break Some(fault(&error)),
+                Some(Err(error)) => break Some(fault(error)),
                 None => break None,
             }
             if records.len() == CHUNK {
@@ -188,11 +188,11 @@ fn pump(consumer: &BaseConsumer<Quiet>, chunks: &mpsc::Sender<Chunk>) {
     }
 }
 
-fn fault(error: &KafkaError) -> Fault {
+fn fault(error: KafkaError) -> Fault {
     use RDKafkaErrorCode::{AutoOffsetReset, OffsetOutOfRange};
     match error.rdkafka_error_code() {
         Some(AutoOffsetReset | OffsetOutOfRange) => Fault::OffsetGone,
-        _ => Fault::Passing(error.to_string()),
+        _ => Fault::Transient(error),
     }
 }
 
@@ -252,10 +252,8 @@ fn watermarks(
     partition: u32,
 ) -> Result<(u64, u64), ReadError> {
     let marks = inquirer.fetch_watermarks(&settings.topic, number(partition), PATIENCE);
-    let (first, end) = marks.map_err(|error| unavailable(&error))?;
-    let unsigned = |offset: i64| {
-        u64::try_from(offset).map_err(|_| ReadError::Unavailable(format!("watermark {offset}")))
-    };
+    let (first, end) = marks.map_err(ReadError::unavailable)?;
+    let unsigned = |offset: i64| u64::try_from(offset).map_err(ReadError::unavailable);
     Ok((unsigned(first)?, unsigned(end)?))
 }
 

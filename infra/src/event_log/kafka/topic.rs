@@ -51,8 +51,10 @@ async fn create(admin: &Arc<Admin>, settings: &Arc<KafkaSettings>) -> Result<u32
     for (name, value) in PROMISES {
         topic = topic.set(name, value);
     }
-    let created =
-        admin.create_topics([&topic], &options()).await.map_err(|e| unreachable(settings, &e))?;
+    let created = admin
+        .create_topics([&topic], &options())
+        .await
+        .map_err(|error| unreachable(settings, error))?;
     for result in created {
         match result {
             // Another process may have been faster.
@@ -72,7 +74,7 @@ async fn create(admin: &Arc<Admin>, settings: &Arc<KafkaSettings>) -> Result<u32
         }
         if started.elapsed() > CREATING {
             let why = format!("topic `{}` has no leader", settings.topic);
-            return Err(OpenError::Unavailable(why));
+            return Err(OpenError::unavailable(why));
         }
         tokio::time::sleep(POLL).await;
     }
@@ -83,7 +85,7 @@ async fn partitions(admin: &Arc<Admin>, settings: &Arc<KafkaSettings>) -> Result
     let (admin, settings) = (Arc::clone(admin), Arc::clone(settings));
     let asked = tokio::task::spawn_blocking(move || {
         let metadata = admin.inner().fetch_metadata(Some(&settings.topic), PATIENCE);
-        let metadata = metadata.map_err(|error| unreachable(&settings, &error))?;
+        let metadata = metadata.map_err(|error| unreachable(&settings, error))?;
         let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == settings.topic)
         else {
             return Ok(0);
@@ -92,15 +94,15 @@ async fn partitions(admin: &Arc<Admin>, settings: &Arc<KafkaSettings>) -> Result
         let count = u32::try_from(topic.partitions().len()).unwrap_or(u32::MAX);
         Ok(if ready { count } else { 0 })
     });
-    asked.await.unwrap_or_else(|error| Err(OpenError::Unavailable(error.to_string())))
+    asked.await.unwrap_or_else(|error| Err(OpenError::unavailable(error)))
 }
 
 async fn check_promises(admin: &Admin, topic: &str) -> Result<(), OpenError> {
     let resources = [ResourceSpecifier::Topic(topic)];
     let described = admin.describe_configs(&resources, &options()).await;
-    let described = described.map_err(|error| OpenError::Unavailable(error.to_string()))?;
+    let described = described.map_err(OpenError::unavailable)?;
     for resource in described {
-        let resource = resource.map_err(|code| OpenError::Unavailable(code.to_string()))?;
+        let resource = resource.map_err(OpenError::unavailable)?;
         for (name, wanted) in PROMISES {
             let found = resource.get(name).and_then(|entry| entry.value.as_deref());
             if found != Some(wanted) {
@@ -118,6 +120,14 @@ fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE))
 }
 
-fn unreachable(settings: &KafkaSettings, error: &KafkaError) -> OpenError {
-    OpenError::Unavailable(format!("nobody answers at {}: {error}", settings.brokers))
+/// No broker answered.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody answers at {brokers}: {source}")]
+struct Unreachable {
+    brokers: String,
+    source: KafkaError,
+}
+
+fn unreachable(settings: &KafkaSettings, source: KafkaError) -> OpenError {
+    OpenError::unavailable(Unreachable { brokers: settings.brokers.clone(), source })
 }

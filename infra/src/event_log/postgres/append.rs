@@ -57,9 +57,9 @@ impl Appender {
         let record = record.checked()?;
         let partition = partition_of(record.key.as_bytes(), partitions);
         let (answer, answered) = oneshot::channel();
-        self.queue
-            .try_send(Pending { partition, record, answer })
-            .map_err(|_| AppendError::Unavailable(format!("{QUEUE} records wait already")))?;
+        self.queue.try_send(Pending { partition, record, answer }).map_err(|_| {
+            AppendError::unavailable(format!("{QUEUE} records are waiting already"))
+        })?;
         Ok(answered)
     }
 }
@@ -127,9 +127,9 @@ impl Writer {
             Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
         };
         if committing {
-            return Err(AppendError::Unknown(error.to_string()));
+            return Err(AppendError::unknown(error));
         }
-        Err(AppendError::Unavailable(error.to_string()))
+        Err(AppendError::unavailable(error))
     }
 }
 

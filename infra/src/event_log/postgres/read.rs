@@ -11,7 +11,7 @@ use sqlx::postgres::{PgListener, PgRow};
 use sqlx::types::Json;
 use sqlx::{Executor, PgPool, Postgres, Row};
 
-use super::{CHANNEL, offset_number, partition_number, unavailable};
+use super::{CHANNEL, offset_number, partition_number};
 use crate::event_log::{LogReader, ReadError, Record};
 
 /// How often a reader that hears nothing makes sure that the log is still the one it reads.
@@ -91,8 +91,8 @@ impl PostgresReader {
 
     /// Makes sure that the log still has everything from here on.
     async fn check(&mut self) -> Result<(), ReadError> {
-        let heads = Heads::read(self.connection().await.map_err(unavailable)?).await;
-        let heads = heads.map_err(unavailable)?;
+        let heads = Heads::read(self.connection().await.map_err(ReadError::unavailable)?).await;
+        let heads = heads.map_err(ReadError::unavailable)?;
         let mut next = self.next.iter();
         next.try_for_each(|(&partition, &offset)| heads.check(Position { partition, offset }))
     }
@@ -103,7 +103,7 @@ impl PostgresReader {
         let offsets: Vec<i64> = self.next.values().copied().map(offset_number).collect();
         // A fair share each, so that a partition that is far behind does not hold up the others.
         let share = max.div_ceil(self.next.len().max(1));
-        let connection = self.connection().await.map_err(unavailable)?;
+        let connection = self.connection().await.map_err(ReadError::unavailable)?;
         let rows = sqlx::query(
             r#"select e.partition, e."offset", e.appended_at, e.key, e.headers, e.value
                from unnest($1::int[], $2::bigint[]) as n (partition, next_offset)
@@ -120,9 +120,9 @@ impl PostgresReader {
         .bind(i64::try_from(max).unwrap_or(i64::MAX))
         .fetch_all(connection)
         .await
-        .map_err(unavailable)?;
+        .map_err(ReadError::unavailable)?;
         let records: Result<Vec<Record>, _> = rows.iter().map(record).collect();
-        records.map_err(unavailable)
+        records.map_err(ReadError::unavailable)
     }
 
     /// Passes the records, each of which must follow the one before it.
@@ -139,11 +139,11 @@ impl PostgresReader {
     }
 
     async fn wait(&mut self) -> Result<(), ReadError> {
-        let connection = self.connection().await.map_err(unavailable)?;
+        let connection = self.connection().await.map_err(ReadError::unavailable)?;
         match tokio::time::timeout(CHECK, connection.try_recv()).await {
             Ok(Ok(Some(_))) => Ok(()),
-            Ok(Ok(None)) => Err(ReadError::Unavailable("the connection was lost".to_owned())),
-            Ok(Err(error)) => Err(unavailable(error)),
+            Ok(Ok(None)) => Err(ReadError::unavailable("the connection was lost")),
+            Ok(Err(error)) => Err(ReadError::unavailable(error)),
             Err(_) => self.check().await,
         }
     }
@@ -151,7 +151,9 @@ impl PostgresReader {
     async fn try_next(&mut self, max: usize) -> Result<Vec<Record>, ReadError> {
         loop {
             // What was appended before the query below is in its answer.
-            while self.connection().await.map_err(unavailable)?.next_buffered().is_some() {}
+            while self.connection().await.map_err(ReadError::unavailable)?.next_buffered().is_some()
+            {
+            }
             let records = self.fetch(max).await?;
             if records.is_empty() {
                 self.wait().await?;
@@ -162,7 +164,7 @@ impl PostgresReader {
             }
             // A gap: the log has been truncated under us, which the check says better.
             self.check().await?;
-            return Err(ReadError::Unavailable("the log has a gap".to_owned()));
+            return Err(ReadError::unavailable("the log has a gap"));
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn list(root: PathBuf, prefix: String) -> BoxStream<'static, Item> {
     tokio::task::spawn_blocking(move || {
         if let Err(error) = walk(&root, start, &prefix, &sender) {
             // Nobody listens any more: nobody to tell.
-            let _ = sender.blocking_send(Err(disk_error(&root, &error)));
+            let _ = sender.blocking_send(Err(disk_error(&root)(error)));
         }
     });
     stream::unfold(receiver, |mut receiver| async move {

@@ -1,4 +1,4 @@
-//! What the SDK's errors say to a person.
+//! What the SDK's errors say to an operator.
 
 use std::error::Error;
 
@@ -8,12 +8,27 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use crate::error_chain::error_chain;
 use crate::object_storage::StorageError;
 
-/// The store could not do it: `doing` says what, the server's own code and message why.
-pub(super) fn unavailable<E>(doing: &str, error: &SdkError<E, HttpResponse>) -> StorageError
+/// A request that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}: {reason}")]
+struct S3Error<E: Error + 'static> {
+    /// The operation, such as "reading an object".
+    doing: String,
+    /// The server's code and message, or why there was no answer.
+    reason: String,
+    source: E,
+}
+
+/// Turns a failure of the operation `doing` into one of the store.
+pub(super) fn unavailable<E>(doing: &str) -> impl FnOnce(SdkError<E, HttpResponse>) -> StorageError
 where
-    E: Error + ProvideErrorMetadata + 'static,
+    E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    StorageError::Unavailable(format!("{doing}: {}", describe(error)))
+    let doing = doing.to_owned();
+    move |source| {
+        let reason = describe(&source);
+        StorageError::unavailable(S3Error { doing, reason, source })
+    }
 }
 
 fn describe<E>(error: &SdkError<E, HttpResponse>) -> String

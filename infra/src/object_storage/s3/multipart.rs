@@ -27,9 +27,9 @@ pub(super) async fn upload(
 ) -> Result<(), StorageError> {
     let request = client.create_multipart_upload().bucket(bucket).key(key.as_str());
     let begun = request.content_type(content_type).send().await;
-    let begun = begun.map_err(|error| unavailable("beginning an upload", &error))?;
+    let begun = begun.map_err(unavailable("beginning an upload"))?;
     let Some(id) = begun.upload_id else {
-        return Err(StorageError::Unavailable("beginning an upload: it has no id".to_owned()));
+        return Err(StorageError::unavailable("beginning an upload: the answer has no upload id"));
     };
     let place =
         Place { client: client.clone(), bucket: bucket.to_owned(), key: key.to_string(), id };
@@ -51,10 +51,7 @@ pub(super) async fn section(
 ) -> Result<SdkStream, StorageError> {
     let section =
         SdkStream::read_from().path(file.path()).offset(offset).length(Length::Exact(length));
-    let unreadable = |error| {
-        StorageError::Unavailable(format!("{} cannot be read: {error}", file.path().display()))
-    };
-    section.build().await.map_err(unreadable)
+    section.build().await.map_err(StorageError::unavailable)
 }
 
 /// Aborts uploads that began longer than `older_than` ago. Returns how many.
@@ -68,7 +65,7 @@ pub(super) async fn sweep(
     loop {
         let request = client.list_multipart_uploads().bucket(bucket);
         let request = request.set_key_marker(marker.0).set_upload_id_marker(marker.1);
-        let page = request.send().await.map_err(|e| unavailable("listing uploads", &e))?;
+        let page = request.send().await.map_err(unavailable("listing uploads"))?;
         for upload in page.uploads.unwrap_or_default() {
             let (Some(key), Some(id)) = (upload.key, upload.upload_id) else { continue };
             let begun = upload.initiated.as_ref().and_then(timestamp);
@@ -142,7 +139,7 @@ impl Place {
     async fn send_part(&self, number: i32, body: SdkStream) -> Result<CompletedPart, StorageError> {
         let request = self.client.upload_part().bucket(&self.bucket).key(&self.key);
         let sent = request.upload_id(&self.id).part_number(number).body(body).send().await;
-        let sent = sent.map_err(|error| unavailable("sending a part", &error))?;
+        let sent = sent.map_err(unavailable("sending a part"))?;
         Ok(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).build())
     }
 
@@ -150,7 +147,7 @@ impl Place {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let request = self.client.complete_multipart_upload().bucket(&self.bucket).key(&self.key);
         let sent = request.upload_id(&self.id).multipart_upload(parts).send().await;
-        sent.map(drop).map_err(|error| unavailable("completing an upload", &error))
+        sent.map(drop).map_err(unavailable("completing an upload"))
     }
 
     /// Whether it was there and is gone. One that cannot be aborted now is left to the sweep.
@@ -159,7 +156,7 @@ impl Place {
         match request.upload_id(&self.id).send().await {
             Ok(_) => true,
             Err(error) => {
-                let error = unavailable("aborting an upload", &error);
+                let error = unavailable("aborting an upload")(error);
                 tracing::warn!(%error, key = %self.key, "the upload is left to the sweep");
                 false
             }

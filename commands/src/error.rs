@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use domain::Rejection;
-use infra::database::passes;
+use infra::database::is_transient;
 use infra::event_log::AppendError;
 use infra::object_storage::StorageError;
 use ports::LookupError;
@@ -73,7 +73,7 @@ impl From<LookupError> for CommandError {
 
 impl From<sqlx::Error> for CommandError {
     fn from(error: sqlx::Error) -> Self {
-        if passes(&error) { Self::unavailable(error) } else { Self::internal(error) }
+        if is_transient(&error) { Self::unavailable(error) } else { Self::internal(error) }
     }
 }
 

@@ -16,7 +16,7 @@ mod videos;
 use std::sync::Arc;
 
 use domain::AccountId;
-use infra::database::passes;
+use infra::database::is_transient;
 use sqlx::PgPool;
 
 use crate::ErasureEpoch;
@@ -65,7 +65,7 @@ pub enum QueryError {
 
 impl From<sqlx::Error> for QueryError {
     fn from(error: sqlx::Error) -> Self {
-        if passes(&error) {
+        if is_transient(&error) {
             Self::Unavailable(error.to_string())
         } else {
             Self::Broken(error.to_string())

@@ -4,8 +4,8 @@
 //! offsets by hand: Kafka's consumer groups and committed offsets are not used, because the
 //! checkpoints live with the rows that they belong to.
 
-mod append;
-mod read;
+mod appender;
+mod reader;
 mod topic;
 
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 
 use super::{AppendError, EventLog, LogReader, NewRecord, OpenError, ReadError};
-use append::Appender;
-use read::{KafkaReader, end_offsets};
+use appender::KafkaAppender;
+use reader::{KafkaReader, end_offsets};
 
 /// Where the log is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct KafkaSettings {
 /// The log in Kafka.
 pub struct KafkaLog {
     settings: Arc<KafkaSettings>,
-    appender: Appender,
+    appender: KafkaAppender,
     /// Answers questions about offsets.
     inquirer: Arc<Inquirer>,
 }
@@ -51,7 +51,7 @@ impl KafkaLog {
     pub async fn open(settings: KafkaSettings) -> Result<Self, OpenError> {
         let settings = Arc::new(settings);
         topic::ensure(&settings).await?;
-        let appender = Appender::new(&settings)
+        let appender = KafkaAppender::new(&settings)
             .map_err(|error| OpenError::Misconfigured(error.to_string()))?;
         let inquirer: Inquirer = settings
             .consumer()

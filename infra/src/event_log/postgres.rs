@@ -1,11 +1,11 @@
 //! The log in a table of the database: the embedded default.
 //!
-//! Offsets are dense. They are assigned under the row lock of their partition's head, which is held
-//! until the commit, so that the order of offsets is the order of commits: whoever sees an offset
+//! Offsets are dense. An append assigns them under the row lock of the partition's head and holds the
+//! lock until the commit. So the order of offsets is the order of commits: a reader that sees an offset
 //! sees all before it.
 
-mod append;
-mod read;
+mod appender;
+mod reader;
 
 use async_trait::async_trait;
 use domain::Position;
@@ -13,8 +13,9 @@ use sqlx::PgPool;
 use tokio::sync::oneshot;
 
 use super::{AppendError, EventLog, LogReader, NewRecord, OpenError, ReadError};
-use append::Appender;
-use read::{Heads, PostgresReader};
+use crate::database::to_int;
+use appender::PostgresAppender;
+use reader::{PartitionHeads, PostgresReader};
 
 /// The channel that wakes readers.
 const CHANNEL: &str = "anb_event_log";
@@ -23,7 +24,7 @@ const CHANNEL: &str = "anb_event_log";
 pub struct PostgresLog {
     pool: PgPool,
     partitions: u32,
-    appender: Appender,
+    appender: PostgresAppender,
 }
 
 impl PostgresLog {
@@ -37,26 +38,29 @@ impl PostgresLog {
             let found = u32::try_from(found).unwrap_or(u32::MAX);
             return Err(OpenError::PartitionCount { wanted: partitions, found });
         }
-        let appender = Appender::start(&pool);
+        let appender = PostgresAppender::start(&pool);
         Ok(Self { pool, partitions, appender })
     }
 }
 
-/// Makes the heads of an empty log, and counts those that are there.
+/// Makes the heads of an empty log. Returns how many heads the log has.
 async fn make_heads(pool: &PgPool, partitions: u32) -> Result<i64, sqlx::Error> {
     let mut tx = pool.begin().await?;
-    // Two processes that start at once must not each make their own number of partitions.
-    sqlx::query("lock table event_log_heads in share row exclusive mode").execute(&mut *tx).await?;
-    sqlx::query(
+    // Two processes that start at once must not both make heads, with different numbers of partitions.
+    sqlx::query!("lock table event_log_heads in share row exclusive mode")
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query!(
         "insert into event_log_heads (partition)
-         select p from generate_series(0, $1 - 1) as p
+         select p from generate_series(0, $1::int - 1) as p
          where not exists (select from event_log_heads)",
+        to_int(partitions),
     )
-    .bind(partition_number(partitions))
     .execute(&mut *tx)
     .await?;
-    let found =
-        sqlx::query_scalar("select count(*) from event_log_heads").fetch_one(&mut *tx).await?;
+    let found = sqlx::query_scalar!(r#"select count(*) as "count!" from event_log_heads"#)
+        .fetch_one(&mut *tx)
+        .await?;
     tx.commit().await?;
     Ok(found)
 }
@@ -90,17 +94,7 @@ impl EventLog for PostgresLog {
     }
 
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
-        let heads = Heads::read(&self.pool).await.map_err(ReadError::unavailable)?;
+        let heads = PartitionHeads::read(&self.pool).await.map_err(ReadError::unavailable)?;
         Ok((0..self.partitions).map(|partition| heads.end(partition)).collect())
     }
-}
-
-/// A partition as a column; there are 1,024 at most.
-fn partition_number(partition: u32) -> i32 {
-    i32::try_from(partition).unwrap_or(i32::MAX)
-}
-
-/// An offset as a column.
-fn offset_number(offset: u64) -> i64 {
-    i64::try_from(offset).unwrap_or(i64::MAX)
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::contest::WorkingSetKeys;
 use domain::{Contest, Position, fold};
-use infra::database::passes;
+use infra::database::is_transient;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
@@ -307,7 +307,7 @@ async fn notify_processes(
 
 /// Tells a fault that passes from one that does not.
 pub(crate) fn from_sqlx(error: sqlx::Error) -> StoreError {
-    if passes(&error) {
+    if is_transient(&error) {
         StoreError::Unavailable(error.to_string())
     } else {
         StoreError::Broken(error.to_string())

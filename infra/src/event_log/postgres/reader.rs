@@ -1,48 +1,48 @@
 //! Reading: everything from a position on, and a wait for more.
 
 use std::collections::BTreeMap;
-use std::num::TryFromIntError;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::Position;
-use sqlx::postgres::{PgListener, PgRow};
+use sqlx::postgres::PgListener;
 use sqlx::types::Json;
-use sqlx::{Executor, PgPool, Postgres, Row};
+use sqlx::{Executor, PgPool, Postgres};
 
-use super::{CHANNEL, offset_number, partition_number};
+use super::CHANNEL;
+use crate::database::{from_bigint, from_int, to_bigint, to_int};
 use crate::event_log::{LogReader, ReadError, Record};
 
 /// How often a reader that hears nothing makes sure that the log is still the one it reads.
 const CHECK: Duration = Duration::from_secs(1);
 
 /// Where each partition begins and ends.
-pub(super) struct Heads(BTreeMap<u32, Head>);
+pub(super) struct PartitionHeads(BTreeMap<u32, PartitionHead>);
 
-struct Head {
+struct PartitionHead {
     first: u64,
     end: u64,
 }
 
-impl Heads {
+impl PartitionHeads {
     pub(super) async fn read(
         executor: impl Executor<'_, Database = Postgres>,
     ) -> Result<Self, sqlx::Error> {
-        let rows: Vec<(i32, i64, i64)> = sqlx::query_as(
+        let heads = sqlx::query!(
             r#"select h.partition, h.next_offset, coalesce(
                    (select min(e."offset") from event_log e where e.partition = h.partition),
-                   h.next_offset)
+                   h.next_offset) as "first!"
                from event_log_heads h"#,
         )
         .fetch_all(executor)
         .await?;
-        let head = |(partition, end, first): (i32, i64, i64)| {
-            let head = Head { first: first.try_into()?, end: end.try_into()? };
-            Ok::<_, TryFromIntError>((partition.try_into()?, head))
-        };
-        let heads: Result<_, _> = rows.into_iter().map(head).collect();
-        heads.map(Self).map_err(|error| sqlx::Error::Decode(error.into()))
+        let mut known = BTreeMap::new();
+        for head in heads {
+            let (first, end) = (from_bigint(head.first)?, from_bigint(head.next_offset)?);
+            known.insert(from_int(head.partition)?, PartitionHead { first, end });
+        }
+        Ok(Self(known))
     }
 
     /// The offset that the next record of a partition will get.
@@ -91,7 +91,8 @@ impl PostgresReader {
 
     /// Makes sure that the log still has everything from here on.
     async fn check(&mut self) -> Result<(), ReadError> {
-        let heads = Heads::read(self.connection().await.map_err(ReadError::unavailable)?).await;
+        let heads =
+            PartitionHeads::read(self.connection().await.map_err(ReadError::unavailable)?).await;
         let heads = heads.map_err(ReadError::unavailable)?;
         let mut next = self.next.iter();
         next.try_for_each(|(&partition, &offset)| heads.check(Position { partition, offset }))
@@ -99,30 +100,48 @@ impl PostgresReader {
 
     /// What is there now.
     async fn fetch(&mut self, max: usize) -> Result<Vec<Record>, ReadError> {
-        let partitions: Vec<i32> = self.next.keys().copied().map(partition_number).collect();
-        let offsets: Vec<i64> = self.next.values().copied().map(offset_number).collect();
+        let partitions: Vec<i32> = self.next.keys().copied().map(to_int).collect();
+        let offsets: Vec<i64> = self.next.values().copied().map(to_bigint).collect();
         // A fair share each, so that a partition that is far behind does not hold up the others.
         let share = max.div_ceil(self.next.len().max(1));
         let connection = self.connection().await.map_err(ReadError::unavailable)?;
-        let rows = sqlx::query(
-            r#"select e.partition, e."offset", e.appended_at, e.key, e.headers, e.value
+        let rows = sqlx::query!(
+            r#"select e.partition, e."offset", e.appended_at, e.key, e.value,
+                   e.headers as "headers: Json<Vec<(String, String)>>"
                from unnest($1::int[], $2::bigint[]) as n (partition, next_offset)
                cross join lateral (
-                   select * from event_log l
+                   select l.partition, l."offset", l.appended_at, l.key, l.value, l.headers
+                   from event_log l
                    where l.partition = n.partition and l."offset" >= n.next_offset
                    order by l."offset" limit $3
                ) as e
                order by e.partition, e."offset" limit $4"#,
+            &partitions,
+            &offsets,
+            to_bigint(share as u64),
+            to_bigint(max as u64),
         )
-        .bind(partitions)
-        .bind(offsets)
-        .bind(i64::try_from(share).unwrap_or(i64::MAX))
-        .bind(i64::try_from(max).unwrap_or(i64::MAX))
         .fetch_all(connection)
         .await
         .map_err(ReadError::unavailable)?;
-        let records: Result<Vec<Record>, _> = rows.iter().map(record).collect();
-        records.map_err(ReadError::unavailable)
+        let records = rows.into_iter().map(|row| {
+            Ok(Record {
+                position: Position {
+                    partition: from_int(row.partition)?,
+                    offset: from_bigint(row.offset)?,
+                },
+                at: row.appended_at,
+                key: row.key.map(Bytes::from),
+                headers: row
+                    .headers
+                    .0
+                    .into_iter()
+                    .map(|(name, text)| (name, text.into()))
+                    .collect(),
+                value: row.value.map(Bytes::from),
+            })
+        });
+        records.collect::<Result<_, sqlx::Error>>().map_err(ReadError::unavailable)
     }
 
     /// Passes the records, each of which must follow the one before it.
@@ -178,19 +197,4 @@ impl LogReader for PostgresReader {
         }
         records
     }
-}
-
-fn record(row: &PgRow) -> Result<Record, sqlx::Error> {
-    let decode = |error: TryFromIntError| sqlx::Error::Decode(error.into());
-    let Json(headers) = row.try_get::<Json<Vec<(String, String)>>, _>("headers")?;
-    Ok(Record {
-        position: Position {
-            partition: u32::try_from(row.try_get::<i32, _>("partition")?).map_err(decode)?,
-            offset: u64::try_from(row.try_get::<i64, _>("offset")?).map_err(decode)?,
-        },
-        at: row.try_get("appended_at")?,
-        key: row.try_get::<Option<Vec<u8>>, _>("key")?.map(Bytes::from),
-        headers: headers.into_iter().map(|(name, value)| (name, Bytes::from(value))).collect(),
-        value: row.try_get::<Option<Vec<u8>>, _>("value")?.map(Bytes::from),
-    })
 }

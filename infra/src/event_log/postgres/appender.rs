@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use domain::{Position, Timestamp};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, PgPool, Row};
+use sqlx::{Connection, PgPool};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{CHANNEL, offset_number, partition_number};
+use super::CHANNEL;
 use crate::batch_throttle::BatchThrottle;
+use crate::database::{from_bigint, to_bigint, to_int};
 use crate::event_log::partition::partition_of;
 use crate::event_log::{AppendError, NewRecord};
 
@@ -32,11 +33,11 @@ struct Pending {
 }
 
 /// The queue of the appending task, which ends when this is dropped.
-pub(super) struct Appender {
+pub(super) struct PostgresAppender {
     queue: mpsc::Sender<Pending>,
 }
 
-impl Appender {
+impl PostgresAppender {
     pub(super) fn start(pool: &PgPool) -> Self {
         let (queue, pending) = mpsc::channel(QUEUE);
         // Whatever the server's default is, an acknowledged append must be on disk.
@@ -139,44 +140,40 @@ async fn write(
     connection: &mut PgConnection,
     batch: &[Pending],
 ) -> Result<Vec<Position>, sqlx::Error> {
-    let mut partitions: Vec<i32> = batch.iter().map(|p| partition_number(p.partition)).collect();
+    let mut partitions: Vec<i32> = batch.iter().map(|p| to_int(p.partition)).collect();
     partitions.sort_unstable();
     partitions.dedup();
-    let heads = sqlx::query(
-        "select partition, next_offset, clock_timestamp() as now from event_log_heads
-         where partition = any($1) order by partition for update",
+    let heads = sqlx::query!(
+        r#"select partition, next_offset, clock_timestamp() as "now!" from event_log_heads
+           where partition = any($1) order by partition for update"#,
+        &partitions,
     )
-    .bind(&partitions)
     .fetch_all(&mut *connection)
     .await?;
-    let mut next = BTreeMap::new();
-    let mut at = Timestamp::UNIX_EPOCH;
-    for head in &heads {
-        next.insert(head.try_get::<i32, _>("partition")?, head.try_get::<i64, _>("next_offset")?);
-        // The last lock was taken last: no record is older than one before it.
-        at = at.max(head.try_get("now")?);
-    }
+    // The last lock was taken last, so no record is older than one before it.
+    let at = heads.iter().map(|head| head.now).max().unwrap_or_default();
+    let mut next = heads.iter().map(|head| (head.partition, head.next_offset)).collect();
     let positions = assign(&mut next, batch)?;
     insert(connection, &positions, at, batch).await?;
-    sqlx::query(
+    let (partitions, next): (Vec<i32>, Vec<i64>) = next.into_iter().unzip();
+    sqlx::query!(
         "update event_log_heads h set next_offset = n.next_offset
          from unnest($1::int[], $2::bigint[]) as n (partition, next_offset)
          where h.partition = n.partition",
+        &partitions,
+        &next,
     )
-    .bind(next.keys().copied().collect::<Vec<_>>())
-    .bind(next.values().copied().collect::<Vec<_>>())
     .execute(&mut *connection)
     .await?;
-    sqlx::query("select pg_notify($1, '')").bind(CHANNEL).execute(connection).await?;
+    sqlx::query!("select pg_notify($1, '')", CHANNEL).execute(connection).await?;
     Ok(positions)
 }
 
 /// The next offset of each record's partition.
 fn assign(next: &mut BTreeMap<i32, i64>, batch: &[Pending]) -> Result<Vec<Position>, sqlx::Error> {
     let position = |pending: &Pending| {
-        let next =
-            next.get_mut(&partition_number(pending.partition)).ok_or(sqlx::Error::RowNotFound)?;
-        let offset = u64::try_from(*next).map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let next = next.get_mut(&to_int(pending.partition)).ok_or(sqlx::Error::RowNotFound)?;
+        let offset = from_bigint(*next)?;
         *next += 1;
         Ok(Position { partition: pending.partition, offset })
     };
@@ -191,18 +188,24 @@ async fn insert(
 ) -> Result<(), sqlx::Error> {
     let headers: Result<Vec<String>, _> =
         batch.iter().map(|pending| serde_json::to_string(&pending.record.headers)).collect();
-    sqlx::query(
+    let headers = headers.map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let (partitions, offsets): (Vec<i32>, Vec<i64>) =
+        positions.iter().map(|at| (to_int(at.partition), to_bigint(at.offset))).unzip();
+    let keys: Vec<&[u8]> = batch.iter().map(|pending| pending.record.key.as_bytes()).collect();
+    let values: Vec<&[u8]> = batch.iter().map(|pending| &*pending.record.value).collect();
+    sqlx::query!(
         r#"insert into event_log (partition, "offset", appended_at, key, headers, value)
            select r.partition, r."offset", $1, r.key, r.headers::json, r.value
            from unnest($2::int[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[])
                as r (partition, "offset", key, headers, value)"#,
+        at,
+        &partitions,
+        &offsets,
+        // The macro knows owned arrays of bytes only.
+        &keys[..] as &[&[u8]],
+        &headers,
+        &values[..] as &[&[u8]],
     )
-    .bind(at)
-    .bind(positions.iter().map(|p| partition_number(p.partition)).collect::<Vec<_>>())
-    .bind(positions.iter().map(|p| offset_number(p.offset)).collect::<Vec<_>>())
-    .bind(batch.iter().map(|p| p.record.key.as_bytes()).collect::<Vec<_>>())
-    .bind(headers.map_err(|error| sqlx::Error::Encode(error.into()))?)
-    .bind(batch.iter().map(|p| &*p.record.value).collect::<Vec<&[u8]>>())
     .execute(connection)
     .await?;
     Ok(())

@@ -15,14 +15,14 @@ use crate::event_log::{AppendError, MAX_RECORD_BYTES, NewRecord};
 type Producer = FutureProducer<Quiet>;
 
 /// A producer, renewed when the library gives one up.
-pub(super) struct Appender {
+pub(super) struct KafkaAppender {
     topic: String,
     partitions: u32,
     config: ClientConfig,
     producer: RwLock<Producer>,
 }
 
-impl Appender {
+impl KafkaAppender {
     pub(super) fn new(settings: &KafkaSettings) -> KafkaResult<Self> {
         let mut config = settings.client();
         config

@@ -58,7 +58,9 @@ fn sentences_are_short_and_use_the_words_of_the_field() {
 fn documents_name_paths_that_exist() {
     let mut problems = Vec::new();
     for path in tree::files(&tree::root(), &["md"]) {
-        for missing in paths::missing(&tree::root(), &tree::read(&tree::root().join(&path))) {
+        let folder = path.parent().unwrap();
+        let text = tree::read(&tree::root().join(&path));
+        for missing in paths::missing(&tree::root(), folder, &text) {
             problems.push(format!("{}: {missing}", path.display()));
         }
     }

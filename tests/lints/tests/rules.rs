@@ -102,10 +102,14 @@ fn list_items_and_table_cells_are_texts_of_their_own() {
 }
 
 #[test]
-fn only_paths_into_the_repository_must_exist() {
+fn paths_into_the_repository_and_targets_of_links_must_exist() {
     let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("src")).unwrap();
-    fs::write(folder.path().join("src/main.rs"), "").unwrap();
-    let text = "`src/main.rs`, `src/gone.rs`, `processed/1.mp4`, `application/json`";
-    assert_eq!(paths::missing(folder.path(), text), ["src/gone.rs"]);
+    for file in ["src/main.rs", "docs/page.md"] {
+        fs::create_dir_all(folder.path().join(file).parent().unwrap()).unwrap();
+        fs::write(folder.path().join(file), "").unwrap();
+    }
+    let text = "`src/main.rs`, `src/gone.rs`, `processed/1.mp4`, `application/json`, [a](page.md#part), \
+                [b](gone.md), [c](https://example.org)";
+    let missing = paths::missing(folder.path(), Path::new("docs"), text);
+    assert_eq!(missing, ["src/gone.rs", "gone.md"]);
 }

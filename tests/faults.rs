@@ -6,6 +6,11 @@
 
 #[cfg(test)]
 mod faults {
+    #[path = "../support/anb.rs"]
+    mod anb;
+    #[path = "../support/encode.rs"]
+    mod encode;
+
     mod checker;
     mod checker_tests;
     mod client;

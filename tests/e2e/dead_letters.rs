@@ -33,14 +33,14 @@ async fn unreadable_records_become_dead_letters_and_stop_nothing(env: TestEnviro
         "a vote after them does not count"
     );
     env.wait_until_caught_up().await;
-    let listed = run(&env, &["dead-letters", "list"]).await;
+    let listed = env.run(&["dead-letters", "list"]).await.unwrap();
     for position in &positions {
         let position_text = position.to_string();
         assert!(
             listed.lines().any(|line| line.trim_start().starts_with(&position_text)),
             "{listed}"
         );
-        let shown = run(&env, &["dead-letters", "show", &position_text]).await;
+        let shown = env.run(&["dead-letters", "show", &position_text]).await.unwrap();
         assert!(shown.contains("\"problem\""), "{shown}");
     }
     assert_counted_in_metrics(api, positions.len()).await;
@@ -65,7 +65,7 @@ async fn assert_redriven_vote_counts_once(
     assert_eq!(votes(env, video).await, 1, "a vote in the wrong partition counts");
 
     for _ in 0..2 {
-        let said = run(env, &["dead-letters", "redrive", &position]).await;
+        let said = env.run(&["dead-letters", "redrive", &position]).await.unwrap();
         assert!(said.contains("was appended again"), "{said}");
     }
     eventually("the vote counts", async || (votes(env, video).await == 2).then_some(())).await;
@@ -132,12 +132,4 @@ async fn assert_counted_in_metrics(api: &ApiClient, letters: usize) {
     let metrics = api.fetch("/metrics").await.text();
     let wanted = format!("anb_projection_dead_letters_total {letters}");
     assert!(metrics.lines().any(|line| line == wanted), "{wanted} is not in:\n{metrics}");
-}
-
-async fn run(env: &TestEnvironment, arguments: &[&str]) -> String {
-    let output = env.anb(arguments).output().await.unwrap();
-    let (out, err) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}{err}");
-    out.into_owned()
 }

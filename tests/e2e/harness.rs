@@ -1,5 +1,10 @@
 //! The test harness: environments (database, log, storage), servers that run in them, and clients.
 
+#[path = "../support/anb.rs"]
+mod anb;
+#[path = "../support/encode.rs"]
+mod encode;
+
 pub(super) mod access_token;
 pub(super) mod api_response;
 pub(super) mod chromium;

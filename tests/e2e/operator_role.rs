@@ -6,17 +6,14 @@ use super::harness::{Person, Roles, Server, TestEnvironment};
 
 test_on_both_backends!(an_operator_sees_the_operations_page_until_the_role_is_revoked);
 
-/// Whether `anb operator` succeeds, and its output.
-async fn operator(env: &TestEnvironment, arguments: &[&str]) -> (bool, String) {
-    let arguments = [&["operator"], arguments].concat();
-    let output = env.anb(&arguments).output().await.unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8(text).unwrap())
+async fn operator(env: &TestEnvironment, arguments: &[&str]) -> Result<String, String> {
+    env.run(&[&["operator"], arguments].concat()).await
 }
 
 #[track_caller]
-fn assert_succeeds((success, text): (bool, String), expected: &str) {
-    assert!(success && text.contains(expected), "{text}");
+fn assert_prints(run: Result<String, String>, expected: &str) {
+    let output = run.unwrap();
+    assert!(output.contains(expected), "{output}");
 }
 
 async fn an_operator_sees_the_operations_page_until_the_role_is_revoked(env: TestEnvironment) {
@@ -33,14 +30,14 @@ async fn an_operator_sees_the_operations_page_until_the_role_is_revoked(env: Tes
     assert_eq!(refused.status, 403);
     assert!(refused.text().contains("solo para operadores"));
 
-    let (success, text) = operator(&env, &["grant", "nobody@example.com"]).await;
-    assert!(!success && text.contains("nobody has signed up"), "{text}");
-    assert_succeeds(
+    let failure = operator(&env, &["grant", "nobody@example.com"]).await.unwrap_err();
+    assert!(failure.contains("nobody has signed up"), "{failure}");
+    assert_prints(
         operator(&env, &["grant", &ana.email.to_uppercase()]).await,
         "is an operator now",
     );
-    assert_succeeds(operator(&env, &["grant", &ana.email]).await, "is an operator already");
-    assert_succeeds(operator(&env, &["list"]).await, &ana.email);
+    assert_prints(operator(&env, &["grant", &ana.email]).await, "is an operator already");
+    assert_prints(operator(&env, &["list"]).await, &ana.email);
 
     let visitor = Visitor::signed_in(api, &ana).await;
     let shown = visitor.html("/operations").await;
@@ -56,15 +53,15 @@ async fn an_operator_sees_the_operations_page_until_the_role_is_revoked(env: Tes
     env.rebuild().await;
     assert_eq!(visitor.open("/operations").await.status, 200, "a rebuild has revoked the role");
 
-    assert_succeeds(operator(&env, &["revoke", &ana.email]).await, "is no operator any more");
+    assert_prints(operator(&env, &["revoke", &ana.email]).await, "is no operator any more");
     assert_eq!(visitor.open("/operations").await.status, 403, "the session keeps the role");
-    assert_succeeds(operator(&env, &["revoke", &ana.email]).await, "was no operator");
+    assert_prints(operator(&env, &["revoke", &ana.email]).await, "was no operator");
 
-    assert_succeeds(operator(&env, &["grant", &ana.email]).await, "is an operator now");
+    assert_prints(operator(&env, &["grant", &ana.email]).await, "is an operator now");
     assert_eq!(visitor.open("/operations").await.status, 200);
     let mut leaving = Visitor::signed_in(api, &ana).await;
     let left = leaving.submit("/me/account", &[("password", PASSWORD)]).await;
     assert_eq!(left.status, 303);
     assert_eq!(visitor.open("/operations").await.status, 303, "to sign in");
-    assert_succeeds(operator(&env, &["list"]).await, "0 operators");
+    assert_prints(operator(&env, &["list"]).await, "0 operators");
 }

@@ -39,8 +39,8 @@ async fn votes_and_reads_continue_while_a_rebuild_switches_generations(env: Test
 
     votes_come_in(50).await;
     for command in [&["rebuild"][..], &["rebuild", "--switch-back"]] {
-        let (said, _) = anb(&env, command).await.expect("it succeeds");
-        assert!(said.contains("every read model is as it was before"), "{said}");
+        let output = env.run(command).await.unwrap();
+        assert!(output.contains("every read model is as it was before"), "{output}");
         let now = vote_load.acknowledged();
         votes_come_in(now + 50).await;
     }
@@ -89,15 +89,15 @@ async fn a_second_rebuild_is_rejected_and_a_killed_one_is_resumed(env: TestEnvir
     })
     .await;
     signal(&first, "-STOP").await;
-    let (_, refused) = anb(&env, &["rebuild"]).await.expect_err("the second one is refused");
+    let refused = env.run(&["rebuild"]).await.unwrap_err();
     let line = refused.lines().last().unwrap_or_default();
     assert!(line.starts_with("anb: another rebuild is running: it has folded "), "{refused}");
     wait_for_metric(&server.api, "anb_rebuild_building 1").await;
     first.kill().await.unwrap();
 
-    let (said, _) = anb(&env, &["rebuild"]).await.expect("it goes on");
-    assert!(said.contains("going on from where an earlier one had come"), "{said}");
-    assert!(said.contains("generation 2 is live"), "{said}");
+    let output = env.run(&["rebuild"]).await.unwrap();
+    assert!(output.contains("going on from where an earlier one had come"), "{output}");
+    assert!(output.contains("generation 2 is live"), "{output}");
     assert_eq!(env.checksums().await, live);
     assert!(server.interrupt().await.success());
 }
@@ -155,18 +155,7 @@ impl Reader {
 /// Fills the log, so that a rebuild takes a while.
 async fn fill(env: &TestEnvironment, artists: &str, votes: &str) {
     let sizes = ["demo", "--direct", "--artists", artists, "--fans", "500", "--votes", votes];
-    anb(env, &sizes).await.expect("the log is filled");
-}
-
-/// Standard output and standard error; an `Err` if the command failed.
-async fn anb(
-    env: &TestEnvironment,
-    arguments: &[&str],
-) -> Result<(String, String), (String, String)> {
-    let output = env.anb(arguments).output().await.unwrap();
-    let [out, err] =
-        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    if output.status.success() { Ok((out, err)) } else { Err((out, err)) }
+    env.run(&sizes).await.unwrap();
 }
 
 async fn signal(child: &Child, signal: &str) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+use super::anb;
 use super::checker::check;
 use super::client::{self, ClientContext};
 use super::clip;
@@ -103,8 +104,8 @@ async fn collect_final_state(
         alarms.extend(process.shut_down().await);
     }
     let mut state = reader.final_state().await;
-    state.checksums =
-        [read_models(system, "checksums").await, read_models(system, "rebuild").await];
+    let checksums = |command| anb::checksums_of(system.anb(&[command], "checker"));
+    state.checksums = [checksums("checksums").await, checksums("rebuild").await];
     (state.boards, state.alarms) = (boards, alarms);
     state
 }
@@ -207,13 +208,4 @@ async fn board(context: &ClientContext, api: usize) -> Option<Board> {
         }));
     }
     Some(board)
-}
-
-/// The output of `anb checksums` or `anb rebuild`: a line for each read model.
-async fn read_models(system: &SystemUnderTest, command: &str) -> Vec<String> {
-    let output = system.anb(&[command], "checker").output().await.unwrap();
-    let (out, err) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}{err}");
-    out.lines().filter(|line| line.contains(" rows  ")).map(str::to_owned).collect()
 }

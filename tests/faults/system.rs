@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use test_services::java::free_port;
 use tokio::process::Command;
 
+use super::anb;
 use super::fault_proxy::FaultProxy;
 use super::process::Process;
 use super::services::Services;
@@ -50,32 +51,21 @@ impl SystemUnderTest {
         self.processes.push(Process::start(&name, self.log(&name), command));
     }
 
-    /// The binary with every setting and its own data folder.
+    /// A command of the binary with every setting and its own data folder.
     pub(crate) fn anb(&self, arguments: &[&str], name: &str) -> Command {
         let Services { database_url, kafka, s3, .. } = &self.services;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_anb"));
-        command
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("DATA_DIR", self.folder.path().join(name))
-            .env("DATABASE_URL", database_url)
-            .env("SECRET_KEY", "a secret key for faults, 32 bytes or more")
-            .env("LOG_PARTITIONS", PARTITIONS.to_string())
-            .env("EVENT_LOG", "kafka")
-            .env("KAFKA_BROKERS", &kafka.brokers)
-            .env("KAFKA_TOPIC", &kafka.topic)
-            .env("STORAGE_BACKEND", "s3")
-            .env("AWS_S3_BUCKET_NAME", &s3.bucket)
-            .env("AWS_ENDPOINT_URL", &s3.endpoint)
-            .env("AWS_REGION", &s3.region)
-            .env("AWS_ACCESS_KEY_ID", &s3.access_key)
-            .env("AWS_SECRET_ACCESS_KEY", &s3.secret_key)
+        let mut settings = vec![
+            ("DATABASE_URL", database_url.as_str()),
+            ("SECRET_KEY", "a secret key for faults, 32 bytes or more"),
             // Short, so that some commands are still pending when their request ends.
-            .env("VERDICT_DEADLINE_MS", "500")
-            .env("SHUTDOWN_GRACE_MS", "300")
-            .env("RUST_LOG", "info");
+            ("VERDICT_DEADLINE_MS", "500"),
+            ("SHUTDOWN_GRACE_MS", "300"),
+        ];
+        settings.extend(kafka.settings());
+        settings.extend(s3.settings());
+        let mut command = anb::command(arguments, self.folder.path(), &settings);
+        command.env("DATA_DIR", self.folder.path().join(name));
+        command.env("LOG_PARTITIONS", PARTITIONS.to_string());
         command
     }
 

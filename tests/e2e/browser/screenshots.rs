@@ -20,8 +20,7 @@ impl DemoContest {
         let env = TestEnvironment::embedded().await;
         let server = Server::start(&env, Roles::NoTranscoder).await;
         let demo = ["demo", "--direct", "--artists", "60", "--fans", "400", "--votes", "4000"];
-        let filled = env.anb(&demo).output().await.unwrap();
-        assert!(filled.status.success(), "{filled:?}");
+        env.run(&demo).await.unwrap();
         env.wait_until_caught_up().await;
         let artist = server.api.new_person_from("Valentina", "Cartagena", "Colombia").await;
         env.publish_videos(&artist, 2).await;
@@ -54,8 +53,7 @@ async fn spread_over_days(env: &TestEnvironment) {
 async fn take_screenshots_of_every_page() {
     let folder = PathBuf::from(std::env::var_os("SCREENSHOTS").expect("SCREENSHOTS: a folder"));
     let contest = DemoContest::set_up().await;
-    let grant = ["operator", "grant", &contest.artist.email];
-    assert!(contest.env.anb(&grant).status().await.unwrap().success());
+    contest.env.run(&["operator", "grant", &contest.artist.email]).await.unwrap();
     let leading = "select video_id from videos order by votes desc limit 1";
     let leading: Uuid = sqlx::query_scalar(leading).fetch_one(&contest.env.pool).await.unwrap();
     let player = format!("/videos/{leading}");

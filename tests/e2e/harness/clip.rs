@@ -3,34 +3,21 @@
 use std::process::Command;
 use std::sync::OnceLock;
 
+use super::encode::encode;
+
 /// A clip of two seconds with picture and sound.
 pub(crate) fn real() -> Vec<u8> {
     static CLIP: OnceLock<Vec<u8>> = OnceLock::new();
-    CLIP.get_or_init(make).clone()
-}
-
-fn make() -> Vec<u8> {
-    made_of("testsrc2=size=640x360:rate=25:duration=2")
+    CLIP.get_or_init(|| superfast("testsrc2=size=640x360:rate=25:duration=2")).clone()
 }
 
 /// A clip that a worker needs some seconds for.
 pub(crate) fn long() -> Vec<u8> {
-    made_of("testsrc2=size=1280x720:rate=50:duration=12")
+    superfast("testsrc2=size=1280x720:rate=50:duration=12")
 }
 
-fn made_of(picture: &str) -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("clip.mp4");
-    let made = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", "lavfi", "-i", picture])
-        .args(["-f", "lavfi", "-i", "sine=frequency=440:duration=2"])
-        .args(["-c:v", "libx264", "-preset", "superfast", "-crf", "36", "-pix_fmt", "yuv420p"])
-        .args(["-c:a", "aac"])
-        .arg(&path)
-        .status()
-        .unwrap();
-    assert!(made.success());
-    std::fs::read(path).unwrap()
+fn superfast(picture: &str) -> Vec<u8> {
+    encode(picture, 2.0, &["-preset", "superfast", "-crf", "36"])
 }
 
 /// A poster with the colours of this number.

@@ -14,8 +14,8 @@ use tempfile::TempDir;
 use test_services::{KafkaTopic, S3Bucket};
 use tokio::process::Command;
 
-use super::clip;
 use super::wait::eventually;
+use super::{anb, clip};
 
 pub(crate) const SECRET_KEY: &str = "a secret key for tests, 32 bytes or more";
 const PARTITIONS: u32 = 8;
@@ -70,33 +70,26 @@ impl TestEnvironment {
         self.folder.path()
     }
 
-    /// The binary with the settings of this environment, and none of the developer's.
+    /// A command of the binary with the settings of this environment.
     pub(crate) fn anb(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_anb"));
-        command
-            .args(arguments)
-            .current_dir(self.folder())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("DATA_DIR", self.folder().join("data"))
-            .env("DATABASE_URL", &self.database_url)
-            .env("SECRET_KEY", SECRET_KEY)
-            .env("LOG_PARTITIONS", PARTITIONS.to_string())
-            .env("SHUTDOWN_GRACE_MS", "0")
-            .env("RUST_LOG", "info");
+        let mut settings = vec![
+            ("DATABASE_URL", self.database_url.as_str()),
+            ("SECRET_KEY", SECRET_KEY),
+            ("SHUTDOWN_GRACE_MS", "0"),
+        ];
         if let Some(Cluster { kafka, s3 }) = &self.cluster {
-            command
-                .env("EVENT_LOG", "kafka")
-                .env("KAFKA_BROKERS", &kafka.brokers)
-                .env("KAFKA_TOPIC", &kafka.topic)
-                .env("STORAGE_BACKEND", "s3")
-                .env("AWS_S3_BUCKET_NAME", &s3.bucket)
-                .env("AWS_ENDPOINT_URL", &s3.endpoint)
-                .env("AWS_REGION", &s3.region)
-                .env("AWS_ACCESS_KEY_ID", &s3.access_key)
-                .env("AWS_SECRET_ACCESS_KEY", &s3.secret_key);
+            settings.extend(kafka.settings());
+            settings.extend(s3.settings());
         }
+        let mut command = anb::command(arguments, self.folder(), &settings);
+        command.env("DATA_DIR", self.folder().join("data"));
+        command.env("LOG_PARTITIONS", PARTITIONS.to_string());
         command
+    }
+
+    /// Runs the binary and returns everything that it prints; `Err` if it fails.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Result<String, String> {
+        anb::output_of(self.anb(arguments)).await
     }
 
     /// Stores a poster and a film for each published video, in the local storage.
@@ -122,23 +115,12 @@ impl TestEnvironment {
 
     /// The checksums of all read models, one per line.
     pub(crate) async fn checksums(&self) -> Vec<String> {
-        self.read_models(&["checksums"]).await
+        anb::checksums_of(self.anb(&["checksums"])).await
     }
 
     /// Rebuilds the read models and returns their checksums.
     pub(crate) async fn rebuild(&self) -> Vec<String> {
-        self.read_models(&["rebuild"]).await
-    }
-
-    async fn read_models(&self, arguments: &[&str]) -> Vec<String> {
-        let output = self.anb(arguments).output().await.unwrap();
-        let (out, err) =
-            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{out}{err}");
-        let lines: Vec<String> =
-            out.lines().filter(|line| line.contains(" rows  ")).map(str::to_owned).collect();
-        assert!(lines.len() >= 8, "{out}");
-        lines
+        anb::checksums_of(self.anb(&["rebuild"])).await
     }
 
     /// All records of the log.

@@ -28,6 +28,17 @@ pub struct KafkaTopic {
     pub topic: String,
 }
 
+impl KafkaTopic {
+    /// The settings of a process whose event log is this topic.
+    pub fn settings(&self) -> [(&'static str, &str); 3] {
+        [
+            ("EVENT_LOG", "kafka"),
+            ("KAFKA_BROKERS", self.brokers.as_str()),
+            ("KAFKA_TOPIC", self.topic.as_str()),
+        ]
+    }
+}
+
 /// A topic on the shared broker.
 ///
 /// # Panics

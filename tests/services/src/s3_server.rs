@@ -36,6 +36,20 @@ pub struct S3Bucket {
     pub secret_key: String,
 }
 
+impl S3Bucket {
+    /// The settings of a process whose object storage is this bucket.
+    pub fn settings(&self) -> [(&'static str, &str); 6] {
+        [
+            ("STORAGE_BACKEND", "s3"),
+            ("AWS_S3_BUCKET_NAME", self.bucket.as_str()),
+            ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
+            ("AWS_REGION", self.region.as_str()),
+            ("AWS_ACCESS_KEY_ID", self.access_key.as_str()),
+            ("AWS_SECRET_ACCESS_KEY", self.secret_key.as_str()),
+        ]
+    }
+}
+
 /// A fresh bucket on the shared server.
 ///
 /// # Panics

@@ -7,6 +7,8 @@ mod rules {
     mod erasure;
     mod event_types;
     mod golden;
+    #[path = "../../../tests/support/in_memory_rows.rs"]
+    mod in_memory_rows;
     mod operators;
     mod processing;
     mod properties;

@@ -7,6 +7,8 @@ use domain::{AccountId, Changes, Contest, EventId, Position, Rejection, Timestam
 use projections::store::{Batch, StoreError};
 use tokio::time::Instant;
 
+use crate::in_memory_rows;
+
 /// All committed rows, and the locks and connections of the server.
 #[derive(Default)]
 pub(crate) struct SimDatabase {
@@ -132,44 +134,11 @@ impl SimDatabase {
     /// Writes a batch's rows. A second row with the same primary key is an error.
     pub(crate) fn write(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
         self.stale_rejections = self.rows.rejections.clone().into_iter().collect();
-        let duplicate = |what: String| StoreError::Broken(format!("duplicate key: {what}"));
-        let Changes { accounts, erased, operator_grants, videos, votes, rejections, .. } =
-            batch.changes;
         for letter in batch.dead_letters {
             self.dead_letters.entry(letter.record.position).or_insert(letter.reason.clone());
         }
-        for key @ (email, account) in erased {
-            let row = batch.contest.erased[key].clone();
-            if self.rows.erased.insert(key.clone(), row).is_some() {
-                return Err(duplicate(format!("erased account {account}")));
-            }
-            if self.rows.accounts.get(email).is_some_and(|holder| holder.id == *account) {
-                self.rows.accounts.remove(email);
-            }
-        }
-        for key in accounts {
-            let row = batch.contest.accounts[key].clone();
-            if self.rows.accounts.insert(key.clone(), row).is_some() {
-                return Err(duplicate(format!("account {}", key.as_str())));
-            }
-        }
-        for key in operator_grants {
-            self.rows.operator_grants.insert(*key, batch.contest.operator_grants[key]);
-        }
-        for key in videos {
-            self.rows.videos.insert(*key, batch.contest.videos[key].clone());
-        }
-        for key in votes {
-            if self.rows.votes.insert(*key, batch.contest.votes[key]).is_some() {
-                return Err(duplicate(format!("vote of {} for {}", key.1, key.0)));
-            }
-        }
-        for key in rejections {
-            if self.rows.rejections.insert(*key, batch.contest.rejections[key]).is_some() {
-                return Err(duplicate(format!("rejection of {key}")));
-            }
-        }
-        Ok(())
+        in_memory_rows::write(&mut self.rows, batch.contest, batch.changes)
+            .map_err(StoreError::Broken)
     }
 
     /// The standings of the artists that a batch changed, computed from all rows.

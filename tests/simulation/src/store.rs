@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::actor;
 use crate::cluster::SimCluster;
 use crate::database::SimDatabase;
+use crate::in_memory_rows;
 use crate::planted_bug::PlantedBug;
 
 /// A projector's connection to the database.
@@ -102,7 +103,11 @@ impl SimStore {
         let mut database = self.cluster.database();
         database.write(batch)?;
         let standings = match snapshot {
-            Some(snapshot) => SimDatabase::standings(&with_rows_of(snapshot, batch), batch.changes),
+            Some(mut rows) => {
+                in_memory_rows::write(&mut rows, batch.contest, batch.changes)
+                    .map_err(StoreError::Broken)?;
+                SimDatabase::standings(&rows, batch.changes)
+            }
             None => SimDatabase::standings(&database.rows, batch.changes),
         };
         let generation = database.rank(standings);
@@ -116,20 +121,6 @@ impl SimStore {
         self.cluster.trace(|| format!("store {connection}: {}", description(batch)));
         Ok(Committed { ranking_revision: generation })
     }
-}
-
-/// A snapshot of the rows that standings depend on, updated with those of a batch.
-fn with_rows_of(mut snapshot: Contest, batch: &Batch<'_>) -> Contest {
-    for key in &batch.changes.erased {
-        snapshot.erased.insert(key.clone(), batch.contest.erased[key].clone());
-    }
-    for key in &batch.changes.accounts {
-        snapshot.accounts.insert(key.clone(), batch.contest.accounts[key].clone());
-    }
-    for key in &batch.changes.videos {
-        snapshot.videos.insert(*key, batch.contest.videos[key].clone());
-    }
-    snapshot
 }
 
 fn description(batch: &Batch<'_>) -> String {
@@ -191,30 +182,9 @@ impl Store for SimStore {
         self.round_trip().await?;
         let connection = self.connection();
         self.check_open(connection)?;
-        let mut contest = Contest::default();
-        let database = self.cluster.database();
-        let rows = &database.rows;
-        for key in &keys.accounts {
-            contest.accounts.extend(rows.accounts.get(key).map(|row| (key.clone(), row.clone())));
-        }
-        for key in &keys.erased {
-            contest.erased.extend(rows.erased.get(key).map(|row| (key.clone(), row.clone())));
-        }
-        let of_interest =
-            |grant: &domain::OperatorGrant| keys.operator_grants.contains(&grant.account);
-        contest
-            .operator_grants
-            .extend(rows.operator_grants.iter().filter(|(_, grant)| of_interest(grant)));
-        for key in &keys.videos {
-            contest.videos.extend(rows.videos.get(key).map(|row| (*key, row.clone())));
-        }
-        for key in &keys.votes {
-            contest.votes.extend(rows.votes.get(key).map(|row| (*key, *row)));
-        }
-        if !self.cluster.has(PlantedBug::RejectionsNotLoaded) {
-            for key in &keys.events {
-                contest.rejections.extend(rows.rejections.get(key).map(|row| (*key, *row)));
-            }
+        let mut contest = in_memory_rows::load(&self.cluster.database().rows, keys);
+        if self.cluster.has(PlantedBug::RejectionsNotLoaded) {
+            contest.rejections.clear();
         }
         Ok(contest)
     }

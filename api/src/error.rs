@@ -338,8 +338,8 @@ impl IntoResponse for ApiError {
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         match error {
-            QueryError::Unavailable(cause) => Self::Unavailable(cause),
-            QueryError::Broken(cause) => Self::Internal(cause),
+            QueryError::Unavailable(cause) => Self::Unavailable(cause.to_string()),
+            QueryError::Broken(cause) => Self::Internal(cause.to_string()),
         }
     }
 }

@@ -9,13 +9,13 @@
 pub mod boards;
 mod by_keys;
 pub mod checksum;
-mod columns;
 mod erasure_epoch;
 pub mod generations;
 pub mod notifications;
 pub mod projector;
 pub mod queries;
 mod query_batcher;
+mod query_error;
 pub mod rankings;
 pub mod read_models;
 pub mod rebuild;

@@ -12,8 +12,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use crate::columns::{big, int};
 use crate::query_batcher::{NO_ANSWER, QueryBatcher};
+use infra::database::{from_bigint, to_bigint, to_int};
 
 /// The read models in Postgres, for those who only ask.
 #[derive(Clone)]
@@ -25,19 +25,12 @@ pub struct PostgresReadModels {
 impl PostgresReadModels {
     /// Asks through `pool`.
     pub fn new(pool: PgPool) -> Self {
-        Self {
-            pool,
-            videos: Arc::new(QueryBatcher::new("videos", LookupError::new(NO_ANSWER.to_owned()))),
-        }
+        Self { pool, videos: Arc::new(QueryBatcher::new("videos", LookupError::new(NO_ANSWER))) }
     }
 }
 
 fn unavailable(error: sqlx::Error) -> LookupError {
     LookupError::new(error)
-}
-
-fn unsigned(number: i64) -> Result<u64, LookupError> {
-    u64::try_from(number).map_err(|_| LookupError::new("a negative count"))
 }
 
 #[async_trait]
@@ -51,7 +44,7 @@ impl VerdictLookup for PostgresReadModels {
             .map(|(_, awaited)| (awaited.event_id.0, awaited.voted_video.map(|video| video.0)))
             .unzip();
         let (partitions, offsets): (Vec<i32>, Vec<i64>) =
-            events.iter().map(|(at, _)| (int(at.partition), big(at.offset))).unzip();
+            events.iter().map(|(at, _)| (to_int(at.partition), to_bigint(at.offset))).unzip();
         // One statement, one snapshot: a rebuild cannot empty the rows between the question whether
         // an event is folded and the question whether it was rejected.
         let rows = sqlx::query(
@@ -82,7 +75,7 @@ impl VerdictLookup for PostgresReadModels {
             .map(|(partition, offset)| {
                 let partition = u32::try_from(partition)
                     .map_err(|_| LookupError::new("a negative partition"))?;
-                Ok(Position { partition, offset: unsigned(offset)? })
+                Ok(Position { partition, offset: from_bigint(offset).map_err(unavailable)? })
             })
             .collect()
     }
@@ -93,12 +86,13 @@ fn verdict(row: &PgRow) -> Result<(EventId, Verdict), LookupError> {
     let reason: Option<&str> = row.try_get("reason").map_err(unavailable)?;
     let total: Option<i64> = row.try_get("total_votes").map_err(unavailable)?;
     let Some(reason) = reason else {
-        let total_votes = total.map(unsigned).transpose()?;
+        let total_votes = total.map(from_bigint).transpose().map_err(unavailable)?;
         return Ok((event_id, Verdict::Accepted { total_votes }));
     };
     let votes: Option<i64> = row.try_get("rejected_votes").map_err(unavailable)?;
-    let rejection = Rejection::from_code(reason, votes.map(unsigned).transpose()?)
-        .ok_or_else(|| LookupError::new(format!("unknown rejection `{reason}`")))?;
+    let rejection =
+        Rejection::from_code(reason, votes.map(from_bigint).transpose().map_err(unavailable)?)
+            .ok_or_else(|| LookupError::new(format!("unknown rejection `{reason}`")))?;
     Ok((event_id, Verdict::Rejected(rejection)))
 }
 
@@ -183,7 +177,7 @@ impl ReadModels for PostgresReadModels {
         keys: &[String],
         ends: &[u64],
     ) -> Result<Vec<String>, LookupError> {
-        let ends: Vec<i64> = ends.iter().copied().map(big).collect();
+        let ends: Vec<i64> = ends.iter().copied().map(to_bigint).collect();
         // One statement, one snapshot: a rebuild that begins meanwhile cannot come between the
         // question whether the projection is complete and the answer.
         sqlx::query_scalar(

@@ -1,7 +1,7 @@
 //! How the leaders of a board came to their votes, drawn by the server.
 
 use maud::{Markup, html};
-use projections::queries::{Climb, RankedArtist, VoteHistory};
+use projections::queries::{RankedArtist, VoteHistory, VoteTimeline};
 
 use super::page_context::PageContext;
 
@@ -25,13 +25,13 @@ impl Chart {
     }
 
     fn highest(&self) -> u64 {
-        self.history.climbs.iter().map(total).max().unwrap_or(0)
+        self.history.timelines.iter().map(total).max().unwrap_or(0)
     }
 
     pub(super) fn render(&self, ctx: &PageContext) -> Markup {
         let messages = ctx.messages();
         let highest = self.highest();
-        let lines = self.history.climbs.iter().zip(&self.names);
+        let lines = self.history.timelines.iter().zip(&self.names);
         html! {
             figure.chart.card #chart {
                 figcaption { h2 { (messages.chart) } }
@@ -40,8 +40,8 @@ impl Chart {
                     svg role="img" aria-label=(messages.chart) preserveAspectRatio="none"
                         viewBox={ "0 0 " (CHART_WIDTH) " " (CHART_HEIGHT) } {
                         path.grid d={ "M0 0H" (CHART_WIDTH) "M0 " (CHART_HEIGHT / 2.0) "H" (CHART_WIDTH) "M0 " (CHART_HEIGHT) "H" (CHART_WIDTH) } {}
-                        @for (n, climb) in self.history.climbs.iter().enumerate() {
-                            polyline class=(line_class(n)) points=(points(climb, highest)) {}
+                        @for (n, timeline) in self.history.timelines.iter().enumerate() {
+                            polyline class=(line_class(n)) points=(points(timeline, highest)) {}
                         }
                     }
                     p.hint {
@@ -50,11 +50,11 @@ impl Chart {
                     }
                 }
                 ol.legend {
-                    @for (n, (climb, name)) in lines.enumerate() {
+                    @for (n, (timeline, name)) in lines.enumerate() {
                         li {
                             svg.key aria-hidden="true" viewBox="0 0 28 4" { path class=(line_class(n)) d="M0 2H28" {} }
                             span { (name) }
-                            strong { (ctx.language.number(total(climb))) }
+                            strong { (ctx.language.number(total(timeline))) }
                         }
                     }
                 }
@@ -63,8 +63,8 @@ impl Chart {
     }
 }
 
-fn total(climb: &Climb) -> u64 {
-    climb.votes.last().copied().unwrap_or(0)
+fn total(timeline: &VoteTimeline) -> u64 {
+    timeline.votes.last().copied().unwrap_or(0)
 }
 
 fn line_class(n: usize) -> String {
@@ -72,10 +72,10 @@ fn line_class(n: usize) -> String {
 }
 
 /// From nothing at the left to all votes at the right.
-fn points(climb: &Climb, highest: u64) -> String {
+fn points(timeline: &VoteTimeline, highest: u64) -> String {
     let mut points = format!("0,{CHART_HEIGHT}");
-    let width = CHART_WIDTH / climb.votes.len().max(1) as f64;
-    for (step, votes) in (1..).zip(&climb.votes) {
+    let width = CHART_WIDTH / timeline.votes.len().max(1) as f64;
+    for (step, votes) in (1..).zip(&timeline.votes) {
         let height = CHART_HEIGHT * (1.0 - *votes as f64 / highest.max(1) as f64);
         points += &format!(" {:.1},{height:.1}", width * f64::from(step));
     }
@@ -88,11 +88,11 @@ mod tests {
 
     #[test]
     fn a_line_goes_from_nothing_to_its_votes() {
-        let climb = |votes: &[u64]| Climb {
+        let timeline = |votes: &[u64]| VoteTimeline {
             artist: domain::AccountId(uuid::Uuid::nil()),
             votes: votes.to_vec(),
         };
-        assert_eq!(points(&climb(&[0, 5, 10]), 10), "0,200 200.0,200.0 400.0,100.0 600.0,0.0");
-        assert_eq!(points(&climb(&[]), 0), "0,200");
+        assert_eq!(points(&timeline(&[0, 5, 10]), 10), "0,200 200.0,200.0 400.0,100.0 600.0,0.0");
+        assert_eq!(points(&timeline(&[]), 0), "0,200");
     }
 }

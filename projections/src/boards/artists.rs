@@ -1,4 +1,4 @@
-//! The artists: their standings, once each however many boards they are on, found by id.
+//! The standings of artists, stored once per artist and found by account id.
 
 use std::hash::BuildHasher;
 
@@ -8,18 +8,9 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::key::{Entry, Key};
 use super::origins::OriginId;
+use super::slot::Slot;
 
-/// Where an artist is kept. Four bytes, so that boards can hold many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slot(u32);
-
-impl Slot {
-    pub(super) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// One artist, in one line of memory.
+/// One artist, in one cache line.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Artist {
@@ -40,34 +31,34 @@ impl Artist {
 #[derive(Debug, Default)]
 pub(super) struct Artists {
     artists: Vec<Artist>,
-    /// Slots of artists who have gone.
+    /// Slots of artists who have left, to be used again.
     free: Vec<Slot>,
     index: HashTable<Slot>,
-    /// A fast one, and seeded at random. Ids are digests of what only we know, so that nobody can
-    /// sign up under many that collide.
+    /// Fast, and seeded at random. Account ids are digests of a secret, so that no client can choose
+    /// ids that collide.
     hasher: DefaultHashBuilder,
 }
 
 impl Artists {
-    /// With slots in the order given.
+    /// Stores `artists` with slots in the order given.
     pub(super) fn of(artists: Vec<(Standing, OriginId)>) -> Self {
         let artist = |(standing, origin)| Artist::new(standing, origin);
         let artists = artists.into_iter().map(artist).collect();
         let mut all = Self { artists, ..Self::default() };
         all.index.reserve(all.artists.len(), |_| 0);
         for slot in all.slots() {
-            all.enter(slot);
+            all.index_slot(slot);
         }
         all
     }
 
-    fn enter(&mut self, slot: Slot) {
+    fn index_slot(&mut self, slot: Slot) {
         let Self { artists, index, hasher, .. } = self;
         let hash = |slot: &Slot| hash(hasher, artists[slot.index()].id);
         index.insert_unique(hash(&slot), slot, hash);
     }
 
-    /// All slots of artists that were given at once, in that order.
+    /// All slots, in order. Valid only before the first removal.
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
         (0..self.artists.len() as u32).map(Slot)
     }
@@ -80,8 +71,8 @@ impl Artists {
         self.find(artist, hash(&self.hasher, artist))
     }
 
-    /// The slots of many, in less time than one by one: nothing between the looks into memory makes
-    /// the processor wait with the next.
+    /// The slots of many artists. Hashing comes first, so that the processor overlaps the memory
+    /// accesses of all lookups.
     pub(super) fn slots_of(&self, artists: impl Iterator<Item = AccountId>) -> Vec<Option<Slot>> {
         let hashed: Vec<_> = artists.map(|artist| (artist, hash(&self.hasher, artist))).collect();
         hashed.into_iter().map(|(artist, hash)| self.find(artist, hash)).collect()
@@ -104,16 +95,16 @@ impl Artists {
         self.artists[slot.index()].origin
     }
 
-    /// Takes in an artist who is not here.
+    /// Adds an artist who is absent.
     pub(super) fn insert(&mut self, standing: Standing, origin: OriginId) -> Slot {
         let slot = self.free.pop().unwrap_or_else(|| self.grow(standing, origin));
         self.replace(slot, standing, origin);
-        self.enter(slot);
+        self.index_slot(slot);
         slot
     }
 
     fn grow(&mut self, standing: Standing, origin: OriginId) -> Slot {
-        // By an eighth: doubling would leave half of a large slab empty.
+        // Grow by an eighth: doubling would leave half of a large slab empty.
         if self.artists.len() == self.artists.capacity() {
             self.artists.reserve_exact(self.artists.len() / 8 + 16);
         }
@@ -121,12 +112,12 @@ impl Artists {
         Slot(self.artists.len() as u32 - 1)
     }
 
-    /// Gives an artist who is here another standing.
+    /// Replaces the standing of a present artist.
     pub(super) fn replace(&mut self, slot: Slot, standing: Standing, origin: OriginId) {
         self.artists[slot.index()] = Artist::new(standing, origin);
     }
 
-    /// Lets an artist go.
+    /// Removes a present artist.
     pub(super) fn remove(&mut self, slot: Slot) {
         let hash = hash(&self.hasher, self.artists[slot.index()].id);
         if let Ok(entry) = self.index.find_entry(hash, |entered| *entered == slot) {

@@ -1,11 +1,11 @@
-//! Which boards there are.
+//! Boards by city and country.
 
 use std::collections::HashSet;
 
 use domain::text::place_key;
 
-/// Which artists compete with each other: all of them, those of a country, of a city, or of a city
-/// in a country. Holds the keys under which places compare.
+/// A set of artists who compete: all, those of a country, of a city, or of a city in a country. Holds
+/// the keys under which place names compare.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Board {
     city: Option<String>,
@@ -19,8 +19,8 @@ impl Board {
         Self { city: key(city), country: key(country) }
     }
 
-    /// All boards that an artist from there is on. This is the one place that says so: a board that
-    /// is listed here is kept, counted and served.
+    /// All boards that an artist from this city and country is on. A board listed here is kept,
+    /// counted and served; nothing else defines boards.
     pub(super) fn all_of(city: &str, country: &str) -> Vec<Self> {
         let mut boards = vec![
             Self::default(),
@@ -28,7 +28,7 @@ impl Board {
             Self::of(Some(city), None),
             Self::of(Some(city), Some(country)),
         ];
-        // A name may be nothing but accents; then some of these are the same.
+        // The key of a name that consists of accents is empty: then some of these are equal.
         let mut seen = HashSet::new();
         boards.retain(|board| seen.insert(board.clone()));
         boards
@@ -50,14 +50,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_board_is_one_in_every_spelling() {
+    fn every_spelling_of_a_place_names_the_same_board() {
         let board = Board::of(Some("BOGOTÁ"), None);
         assert_eq!(board, Board::of(Some(" bogota "), Some("  ")));
         assert_ne!(board, Board::of(None, Some("bogota")));
     }
 
     #[test]
-    fn nobody_is_on_a_board_twice() {
+    fn the_boards_of_an_artist_are_distinct() {
         assert_eq!(Board::all_of("Lima", "Perú").len(), 4);
         assert_eq!(Board::all_of("\u{301}", "Perú").len(), 2);
         assert_eq!(Board::all_of("\u{301}", "\u{301}"), [Board::default()]);

@@ -1,34 +1,34 @@
-//! Rank order in eight bytes, to compare most artists without looking at them.
+//! Rank order in eight bytes: most artists compare by key, without a lookup of their standings.
 
 use domain::ranking::Standing;
 
-use super::artists::Slot;
+use super::slot::Slot;
 
-/// Bits of the time, in milliseconds since 1970: until the year 2109.
-const TIME: u32 = 42;
-/// Fewer votes are told apart: four million.
-const MOST_VOTES: u64 = u64::MAX >> TIME;
-/// The latest time that is told apart.
-const LATEST: i64 = (1 << TIME) - 1;
+/// Bits of a key that hold the time, in milliseconds since 1970: enough until the year 2109.
+const TIME_BITS: u32 = 42;
+/// Counts below this, four million, get distinct keys.
+const VOTES_LIMIT: u64 = u64::MAX >> TIME_BITS;
+/// Times up to this one, in milliseconds since 1970, get distinct keys.
+const TIME_LIMIT: i64 = (1 << TIME_BITS) - 1;
 
-/// Of two standings the one with the lesser key ranks first. Standings with equal keys may differ:
-/// their order is for the standings to say.
+/// A sort key of a standing: the smaller key ranks first. Standings with equal keys may differ, and
+/// then compare by themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key(u64);
 
 impl Key {
     pub(super) fn of(standing: &Standing) -> Self {
-        let votes = MOST_VOTES.saturating_sub(standing.votes);
+        let votes = VOTES_LIMIT.saturating_sub(standing.votes);
         if votes == 0 {
-            // Among these the time does not say who is first, while votes do not.
+            // Votes beyond the limit share this key, so the time must not order them.
             return Self(0);
         }
-        let time = standing.reached_at.timestamp_millis().clamp(0, LATEST);
-        Self(votes << TIME | time as u64)
+        let time = standing.reached_at.timestamp_millis().clamp(0, TIME_LIMIT);
+        Self(votes << TIME_BITS | time as u64)
     }
 }
 
-/// An artist as a board's order sees them.
+/// An artist in the order of a board.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) key: Key,
@@ -48,9 +48,9 @@ mod tests {
 
     #[test]
     fn keys_never_contradict_standings() {
-        let most = MOST_VOTES;
+        let most = VOTES_LIMIT;
         let votes = [0, 1, 2, 1_000, most - 1, most, most + 1, u64::MAX - 1, u64::MAX];
-        let times = [0, 1, 1_700_000_000_000, LATEST, LATEST + 1].map(at);
+        let times = [0, 1, 1_700_000_000_000, TIME_LIMIT, TIME_LIMIT + 1].map(at);
         let times = [&[Timestamp::MIN_UTC, at(-1)], &times[..], &[Timestamp::MAX_UTC]].concat();
         let mut standings = Vec::new();
         for (votes, reached_at) in

@@ -1,9 +1,9 @@
-//! One board's order: a counted tree of slots, sorted by the standings that they stand for.
+//! The order of one board: a counted tree of slots, sorted by the standings of their artists.
 //!
-//! Artists are asked for in no order, so that nearly every line of memory that is looked at has to be
-//! fetched first, and the lines are what an operation costs. A slot has its [`Key`](super::key::Key)
-//! in the same leaf, so that artists whose keys differ are told apart without a look at them. Above the
-//! leaves are one or two levels of branches. See ADR 0011 for what it was measured against.
+//! Lookups are random, so almost every cache line must be fetched, and fetches dominate the cost. Each
+//! slot has its [`Key`](super::key::Key) in the same leaf: artists with different keys compare without
+//! a fetch of their standings. One or two levels of branches stand above the leaves. ADR 0011 has the
+//! measurements.
 
 mod branch;
 mod leaf;
@@ -12,17 +12,18 @@ mod run;
 use std::hint::black_box;
 use std::mem::take;
 
-use super::artists::{Artists, Slot};
+use super::artists::Artists;
 use super::key::Entry;
+use super::slot::Slot;
 use branch::Branch;
 use leaf::Leaf;
 use run::Run;
 
-/// A sorted list of slots with positions. What a slot stands for must not change while it is in.
+/// A sorted list of slots with positions. The standing of a slot must not change while the list holds it.
 #[derive(Debug, Default)]
 pub(super) struct Order(Tree);
 
-/// Most boards are small and looked at rarely, so that no cache holds them: a level less is time saved.
+/// Most boards are small and rarely read, so they are not cached: one level less saves a fetch.
 #[derive(Debug)]
 enum Tree {
     Small(Branch<Leaf>),
@@ -35,33 +36,32 @@ impl Default for Tree {
     }
 }
 
-/// Where somebody is or would be: in that leaf, and so many are before it.
+/// The leaf in which an artist is or would be, and the number of slots before that leaf.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Spot<'a> {
+pub(super) struct LeafPosition<'a> {
     before: usize,
     leaf: &'a Leaf,
 }
 
-impl Spot<'_> {
-    /// How many are before `slot`; `None` if it is not in.
+impl LeafPosition<'_> {
+    /// How many slots are before `slot`; `None` if it is absent.
     pub(super) fn position(&self, slot: Slot) -> Option<usize> {
-        Some(self.before + self.leaf.place(slot)?)
+        Some(self.before + self.leaf.index_of(slot)?)
     }
 
-    /// Looks at what a position takes, and waits for none of it: the lines of many leaves are on
-    /// their way to the processor at once.
-    pub(super) fn approach(&self) {
-        black_box(self.leaf.glance_at_slots());
+    /// Reads the lines that [`Self::position`] needs, so that the fetches of many leaves overlap.
+    pub(super) fn prefetch(&self) {
+        black_box(self.leaf.touch_slots());
     }
 
-    /// The same with what a change takes.
-    pub(super) fn approach_to_change(&self) {
-        black_box((self.leaf.glance_at_slots(), self.leaf.glance_at_keys()));
+    /// Reads the lines that a change needs.
+    pub(super) fn prefetch_for_change(&self) {
+        black_box((self.leaf.touch_slots(), self.leaf.touch_keys()));
     }
 }
 
 impl Order {
-    /// From slots that are in order already.
+    /// Builds an order from sorted slots.
     pub(super) fn of_sorted(slots: &[Slot], artists: &Artists) -> Self {
         let entries: Vec<Entry> = slots.iter().map(|slot| artists.entry(*slot)).collect();
         Self(if entries.len() <= Branch::<Leaf>::FILLED {
@@ -78,16 +78,16 @@ impl Order {
         }
     }
 
-    /// Where an artist is or would be; `None` if nobody is here.
-    pub(super) fn seek(&self, of: Entry, artists: &Artists) -> Option<Spot<'_>> {
+    /// Where an artist is or would be; `None` if the board is empty.
+    pub(super) fn seek(&self, of: Entry, artists: &Artists) -> Option<LeafPosition<'_>> {
         let (before, leaf) = match &self.0 {
             Tree::Small(branch) => branch.seek(of, artists),
             Tree::Large(branch) => branch.seek(of, artists),
         }?;
-        Some(Spot { before, leaf })
+        Some(LeafPosition { before, leaf })
     }
 
-    /// The slots from a position on, at most so many.
+    /// At most `most` slots, beginning at position `from`.
     pub(super) fn slots(&self, from: usize, most: usize) -> Vec<Slot> {
         let mut slots = Vec::new();
         match &self.0 {
@@ -97,7 +97,7 @@ impl Order {
         slots
     }
 
-    /// Puts an artist who is not in where they belong.
+    /// Adds an absent artist.
     pub(super) fn insert(&mut self, slot: Slot, artists: &Artists) {
         let entry = artists.entry(slot);
         match &mut self.0 {
@@ -110,7 +110,7 @@ impl Order {
         }
     }
 
-    /// Takes an artist who is in out.
+    /// Removes a present artist.
     pub(super) fn remove(&mut self, slot: Slot, artists: &Artists) {
         let entry = artists.entry(slot);
         match &mut self.0 {
@@ -126,7 +126,8 @@ impl Order {
         }
     }
 
-    /// Panics unless all holds that must, for tests.
+    /// Panics if an invariant is broken.
+    #[cfg(test)]
     pub(super) fn check(&self, artists: &Artists) {
         match &self.0 {
             Tree::Small(branch) => branch.check(artists),

@@ -1,4 +1,4 @@
-//! Where artists are from: each spelling of a city and its country once, with the boards it means.
+//! Origins of artists: each spelling of a city and country, stored once, with its boards.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -39,7 +39,7 @@ impl Origin {
     }
 }
 
-/// All origins, and all boards that they mean.
+/// All origins, and all boards that they name.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
     origins: Vec<Origin>,
@@ -49,8 +49,8 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    /// The number of an origin, which is made if it is new.
-    pub(super) fn enter(&mut self, city: &str, country: &str) -> OriginId {
+    /// The number of an origin, which is added if it is new.
+    pub(super) fn intern(&mut self, city: &str, country: &str) -> OriginId {
         let hash = self.hasher.hash_one((city, country));
         let same = |id: &OriginId| self.get(*id).is_spelled(city, country);
         if let Some(id) = self.index.find(hash, same) {
@@ -106,7 +106,7 @@ impl Origins {
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        // The texts, their counters, and the boards' numbers.
+        // The texts, their reference counters, and the numbers of the boards.
         let texts = |origin: &Origin| {
             origin.city.len()
                 + origin.country.len()

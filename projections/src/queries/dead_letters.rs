@@ -1,19 +1,19 @@
-//! Records that are no event this version can read.
+//! Dead letters: records that no version can read.
 
 use domain::{Position, Timestamp};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{PgPool, Row};
 
-use super::QueryError;
+use crate::query_error::QueryError;
 
-/// Where such a record stands in the log, and why it could not be read.
+/// A dead letter without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetterSummary {
-    /// Its place.
+    /// Its position in the log.
     pub position: Position,
     /// When it was appended.
     pub at: Timestamp,
-    /// What is wrong with it.
+    /// Why it could not be read.
     pub reason: String,
 }
 
@@ -31,16 +31,16 @@ pub async fn dead_letters(pool: &PgPool) -> Result<Vec<DeadLetterSummary>, Query
     Ok(letters?)
 }
 
-/// The newest dead letters, at most so many.
+/// The newest dead letters, at most `limit`.
 pub(super) async fn newest_dead_letters(
     connection: &mut PgConnection,
-    most: u32,
+    limit: u32,
 ) -> Result<Vec<DeadLetterSummary>, QueryError> {
     let rows = sqlx::query(
         r#"select partition, "offset", at, reason from dead_letters
            order by at desc, partition, "offset" desc limit $1"#,
     )
-    .bind(i64::from(most))
+    .bind(i64::from(limit))
     .fetch_all(connection)
     .await?;
     let letters: Result<_, sqlx::Error> = rows.iter().map(letter).collect();

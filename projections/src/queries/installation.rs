@@ -1,4 +1,4 @@
-//! How the installation fares, as far as the database knows: all processes, not only this one.
+//! The state of the installation as the database knows it, over all processes.
 
 use std::time::Duration;
 
@@ -6,39 +6,41 @@ use domain::{Position, Timestamp};
 use sqlx::postgres::PgConnection;
 
 use super::dead_letters::{DeadLetterSummary, newest_dead_letters};
-use super::{Queries, QueryError, unsigned};
+use super::handle::Queries;
 use crate::generations::{self, State};
+use crate::query_error::QueryError;
+use infra::database::{from_bigint, from_int};
 
-/// So many dead letters are shown.
-const SHOWN: u32 = 10;
+/// Dead letters that are listed.
+const LISTED_DEAD_LETTERS: u32 = 10;
 
-/// How the installation fares.
+/// The state of the installation at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installation {
-    /// How far each partition is folded, by their numbers.
+    /// For each partition, the first offset that is not folded yet.
     pub checkpoints: Vec<Position>,
-    /// Videos that wait for a worker, or are with one.
+    /// Videos that wait for a worker, or that a worker has.
     pub queue: TranscodeQueue,
     /// How many records could not be read.
     pub dead_letters: u64,
     /// The newest of them.
     pub newest_dead_letters: Vec<DeadLetterSummary>,
-    /// Which generation of the read models is live.
+    /// The number of the live generation of the read models.
     pub generation: i64,
-    /// The generation that is being built beside it, if there is one.
+    /// The rebuild that is running, if any.
     pub rebuild: Option<Rebuild>,
-    /// What was rejected within the last day, by reason, the most frequent first.
+    /// Rejections of the last day by reason, the most frequent first.
     pub rejections: Vec<(String, u64)>,
 }
 
-/// Videos that are not finished.
+/// The queue of videos to transcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TranscodeQueue {
     /// All of them.
     pub videos: u64,
     /// Those that a worker has.
     pub in_work: u64,
-    /// For how long the oldest has been there.
+    /// How long the oldest video has been in the queue.
     pub oldest: Option<Duration>,
 }
 
@@ -51,12 +53,12 @@ pub struct Rebuild {
     pub folded: u64,
     /// Records that it has to fold.
     pub target: u64,
-    /// When it was begun.
+    /// When it started.
     pub begun_at: Timestamp,
 }
 
 impl Queries {
-    /// How the installation fares at one moment.
+    /// The state of the installation at one moment.
     ///
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
@@ -65,15 +67,15 @@ impl Queries {
         sqlx::query("set transaction isolation level repeatable read, read only")
             .execute(&mut *tx)
             .await?;
-        // Whoever looks, looks again soon, and most of all when things are slow already.
+        // Operators reload this page, above all while the database is slow.
         sqlx::query("set local statement_timeout = '2s'").execute(&mut *tx).await?;
         let live = generations::in_state(&mut tx, State::Live).await?;
-        let live = live.ok_or_else(|| QueryError::Broken("no generation is live".to_owned()))?;
+        let live = live.ok_or_else(|| QueryError::broken("no generation is live"))?;
         let installation = Installation {
             checkpoints: checkpoints(&mut tx).await?,
             queue: queue(&mut tx).await?,
             dead_letters: count_of_dead_letters(&mut tx).await?,
-            newest_dead_letters: newest_dead_letters(&mut tx, SHOWN).await?,
+            newest_dead_letters: newest_dead_letters(&mut tx, LISTED_DEAD_LETTERS).await?,
             generation: live.number,
             rebuild: rebuild(&mut tx).await?,
             rejections: rejections(&mut tx).await?,
@@ -87,9 +89,7 @@ async fn checkpoints(connection: &mut PgConnection) -> Result<Vec<Position>, Que
     let sql = "select partition, next_offset from checkpoints order by partition";
     let rows: Vec<(i32, i64)> = sqlx::query_as(sql).fetch_all(connection).await?;
     let position = |(partition, offset): (i32, i64)| {
-        let partition = u32::try_from(partition)
-            .map_err(|_| QueryError::Broken("a negative partition".to_owned()))?;
-        Ok(Position { partition, offset: unsigned(offset)? })
+        Ok(Position { partition: from_int(partition)?, offset: from_bigint(offset)? })
     };
     rows.into_iter().map(position).collect()
 }
@@ -102,15 +102,15 @@ async fn queue(connection: &mut PgConnection) -> Result<TranscodeQueue, QueryErr
     )
     .fetch_one(connection)
     .await?;
-    // The clock of the log may be a little ahead of the database's.
+    // The clock of the log may be ahead of the database's.
     let oldest = oldest.map(|seconds| Duration::from_secs_f64(seconds.max(0.0)));
-    Ok(TranscodeQueue { videos: unsigned(videos)?, in_work: unsigned(in_work)?, oldest })
+    Ok(TranscodeQueue { videos: from_bigint(videos)?, in_work: from_bigint(in_work)?, oldest })
 }
 
 async fn count_of_dead_letters(connection: &mut PgConnection) -> Result<u64, QueryError> {
     let count =
         sqlx::query_scalar("select count(*) from dead_letters").fetch_one(connection).await?;
-    unsigned(count)
+    Ok(from_bigint(count)?)
 }
 
 async fn rebuild(connection: &mut PgConnection) -> Result<Option<Rebuild>, QueryError> {
@@ -120,7 +120,7 @@ async fn rebuild(connection: &mut PgConnection) -> Result<Option<Rebuild>, Query
     .fetch_optional(connection)
     .await?;
     let Some((generation, folded, target, begun_at)) = row else { return Ok(None) };
-    let (folded, target) = (unsigned(folded)?, unsigned(target)?);
+    let (folded, target) = (from_bigint(folded)?, from_bigint(target)?);
     Ok(Some(Rebuild { generation, folded, target, begun_at }))
 }
 
@@ -131,5 +131,5 @@ async fn rejections(connection: &mut PgConnection) -> Result<Vec<(String, u64)>,
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(|(reason, count)| Ok((reason, unsigned(count)?))).collect()
+    rows.into_iter().map(|(reason, count)| Ok((reason, from_bigint(count)?))).collect()
 }

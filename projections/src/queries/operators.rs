@@ -3,16 +3,18 @@
 use domain::{AccountId, Timestamp};
 use sqlx::PgPool;
 
-use super::{Queries, QueryError, display_name};
+use super::display_name::display_name;
+use super::handle::Queries;
+use crate::query_error::QueryError;
 
-/// Somebody who may see how the installation fares.
+/// A person who may see the state of the installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operator {
     /// Their account.
     pub account: AccountId,
     /// Their name.
     pub name: String,
-    /// Their address, unless it has just been forgotten.
+    /// Their email address, unless it was just erased.
     pub email: Option<String>,
     /// Since when.
     pub since: Timestamp,
@@ -42,8 +44,8 @@ pub async fn operators(pool: &PgPool) -> Result<Vec<Operator>, QueryError> {
 }
 
 impl Queries {
-    /// Whether an account is an operator's right now. Nobody remembers the answer: there are few
-    /// operators, and the role must be gone the moment it is revoked.
+    /// Whether an account is an operator's now. Not cached: there are few operators, and a revoked role
+    /// must end at once.
     ///
     /// # Errors
     /// [`QueryError`] if the database gives no answer.

@@ -5,8 +5,11 @@ use domain::{AccountId, Timestamp, VideoId, VideoStatus};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use super::{Queries, QueryError, display_name, offset, unsigned};
+use super::display_name::display_name;
+use super::handle::Queries;
 use crate::boards::Board;
+use crate::query_error::QueryError;
+use infra::database::from_bigint;
 
 /// A video as its owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,7 +237,7 @@ impl Queries {
 fn own_video(row: &PgRow) -> Result<OwnVideo, QueryError> {
     let status: &str = row.try_get("status")?;
     let status = VideoStatus::from_code(status)
-        .ok_or_else(|| QueryError::Broken(format!("unknown status `{status}`")))?;
+        .ok_or_else(|| QueryError::broken(format!("unknown status `{status}`")))?;
     let ended_at: Option<Timestamp> = row.try_get("ended_at")?;
     let failure: Option<&str> = row.try_get("failure_reason")?;
     Ok(OwnVideo {
@@ -253,8 +256,14 @@ fn own_video(row: &PgRow) -> Result<OwnVideo, QueryError> {
         processed_key: row.try_get("processed_key")?,
         poster_key: row.try_get("poster_key")?,
         hls_key: row.try_get("hls_key")?,
-        votes: unsigned(row.try_get("votes")?)?,
+        votes: from_bigint(row.try_get("votes")?)?,
     })
+}
+
+/// For `offset`. No table has rows beyond this, and the sum with any page size fits a `bigint`.
+fn offset(number: u64) -> i64 {
+    const MAX_OFFSET: i64 = 1 << 60;
+    i64::try_from(number).unwrap_or(MAX_OFFSET).min(MAX_OFFSET)
 }
 
 fn percent(stored: Option<i16>) -> Option<u8> {
@@ -271,7 +280,7 @@ fn public_video(row: &PgRow) -> Result<PublicVideo, QueryError> {
         processed_key: row.try_get("processed_key")?,
         poster_key: row.try_get("poster_key")?,
         hls_key: row.try_get("hls_key")?,
-        votes: unsigned(row.try_get("votes")?)?,
+        votes: from_bigint(row.try_get("votes")?)?,
         uploaded_at: row.try_get("uploaded_at")?,
     })
 }

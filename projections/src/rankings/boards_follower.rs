@@ -7,10 +7,10 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection, PgPool};
 use tokio::sync::watch;
 
-use super::Rankings;
-use super::rows::{self, RevisionId, Since, Whole};
+use super::current::Rankings;
+use super::ranking_rows::{self, RevisionId, Since, Whole};
 use crate::by_keys;
-use crate::queries::QueryError;
+use crate::query_error::QueryError;
 
 /// The boards move on at most so often: pages are made anew each time. A vote that comes alone shows
 /// at once.
@@ -96,11 +96,11 @@ impl BoardsFollower {
                     PgConnection::connect_with(&options.options(by_keys::SESSION)).await?
                 }
             };
-            let since = rows::since(&mut connection, revision_id).await?;
+            let since = ranking_rows::since(&mut connection, revision_id).await?;
             Ok::<_, QueryError>((connection, since))
         };
         let late =
-            |_| QueryError::Unavailable(format!("no answer within {} s", PATIENCE.as_secs()));
+            |_| QueryError::unavailable(format!("no answer within {} s", PATIENCE.as_secs()));
         let (connection, since) = tokio::time::timeout(PATIENCE, asking).await.map_err(late)??;
         self.connection = Some(connection);
         Ok(since)
@@ -108,10 +108,11 @@ impl BoardsFollower {
 
     async fn load(&mut self) -> Result<(), QueryError> {
         let started = Instant::now();
-        let Whole { ranking_revision, revision_id, artists } = rows::whole(&self.pool).await?;
+        let Whole { ranking_revision, revision_id, artists } =
+            ranking_rows::whole(&self.pool).await?;
         // Sorting a million takes a while.
         let sorting = tokio::task::spawn_blocking(move || artists.build(ranking_revision));
-        let boards = sorting.await.map_err(|error| QueryError::Broken(error.to_string()))?;
+        let boards = sorting.await.map_err(QueryError::broken)?;
         let (artists, bytes) = (boards.artists(), boards.heap_bytes());
         self.rankings.replace(boards);
         self.revision_id = revision_id;

@@ -24,10 +24,10 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use super::{Advance, Batch, Committed, Store, StoreError};
 use crate::by_keys;
-use crate::columns::int;
 use crate::generations::{self, State};
 use crate::notifications::{CHANNEL, CommitNotification};
 use advance::advance;
+use infra::database::to_int;
 use ranking::AffectedArtists;
 use recent::RecentVideos;
 
@@ -123,7 +123,7 @@ impl PostgresStore {
             return Ok(Vec::new());
         }
         let missing: Vec<i32> =
-            (0..partitions).filter(|p| !self.owned.contains(p)).map(int).collect();
+            (0..partitions).filter(|p| !self.owned.contains(p)).map(to_int).collect();
         let (writes, connection) = (self.writes, self.connection().await?);
         let won: Vec<i32> = sqlx::query_scalar(
             "select p from unnest($1::int[]) as p where pg_try_advisory_lock($2, p)",
@@ -146,7 +146,7 @@ impl PostgresStore {
         }
         self.owned.extend(won.into_iter().filter_map(|p| u32::try_from(p).ok()));
         self.owned.sort_unstable();
-        let owned: Vec<i32> = self.owned.iter().copied().map(int).collect();
+        let owned: Vec<i32> = self.owned.iter().copied().map(to_int).collect();
         let rows = sqlx::query(
             "select partition, next_offset from checkpoints where partition = any($1)
              order by partition",

@@ -1,4 +1,4 @@
-//! Notifications of commits in other processes: the simulated `LISTEN` of `projections::progress`.
+//! Notifications of commits in other processes: the simulated `LISTEN` of `projections::notifications`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,12 +1,13 @@
-//! Runs one after the other, with what is needed to find the right one: their first keys and lengths.
+//! A sequence of runs, with their first keys and lengths for the search.
 
-use super::super::artists::{Artists, Slot};
+use super::super::artists::Artists;
 use super::super::key::{Entry, Key};
+use super::super::slot::Slot;
 use super::leaf::Leaf;
-use super::run::{Run, up_to};
+use super::run::{Run, count_up_to};
 
-/// The most runs in a branch that is a run itself.
-const MOST: usize = 256;
+/// The most runs in a branch that is itself a run.
+const MAX_RUNS: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Branch<R> {
@@ -22,7 +23,7 @@ impl<R> Default for Branch<R> {
 }
 
 impl<R: Run> Branch<R> {
-    /// Of runs that are in order.
+    /// A branch of sorted runs.
     pub(super) fn of_runs(runs: Vec<R>) -> Self {
         let firsts = runs.iter().map(|run| run.first().key).collect();
         Self { firsts, lengths: runs.iter().map(|run| run.len() as u32).collect(), runs }
@@ -31,15 +32,15 @@ impl<R: Run> Branch<R> {
     /// The run in which an artist is or would be.
     fn index(&self, of: Entry, artists: &Artists) -> usize {
         let slot = |index: usize| self.runs[index].first().slot;
-        // Who comes before all comes before the others of the first run.
-        up_to(of, &self.firsts, slot, artists).saturating_sub(1)
+        // An artist before all others belongs into the first run.
+        count_up_to(of, &self.firsts, slot, artists).saturating_sub(1)
     }
 
     fn before(&self, index: usize) -> usize {
         self.lengths[..index].iter().sum::<u32>() as usize
     }
 
-    /// Takes in an entry that is not here, whatever the length.
+    /// Adds an absent entry, without a limit to the length.
     pub(super) fn put(&mut self, entry: Entry, artists: &Artists) {
         if self.runs.is_empty() {
             *self = Self::of_sorted(&[entry]);
@@ -64,8 +65,8 @@ impl<R: Run> Branch<R> {
         self.runs.remove(index)
     }
 
-    /// Keeps runs from wasting away: one that has become short joins a neighbour.
-    fn unite(&mut self, index: usize) {
+    /// Joins a short run to a neighbour, so that runs do not shrink to a few slots.
+    fn join_neighbour(&mut self, index: usize) {
         let joins = |left: usize| match self.runs.get(left..left + 2) {
             Some([left, right]) => left.joins(right),
             _ => false,
@@ -82,7 +83,7 @@ impl<R: Run> Branch<R> {
 }
 
 impl<R: Run> Run for Branch<R> {
-    const FILLED: usize = MOST / 4 * 3 * R::FILLED;
+    const FILLED: usize = MAX_RUNS / 4 * 3 * R::FILLED;
 
     fn of_sorted(entries: &[Entry]) -> Self {
         Self::of_runs(entries.chunks(R::FILLED).map(R::of_sorted).collect())
@@ -115,10 +116,10 @@ impl<R: Run> Run for Branch<R> {
 
     fn insert(&mut self, entry: Entry, artists: &Artists) -> Option<Self> {
         self.put(entry, artists);
-        (self.runs.len() > MOST).then(|| Self {
-            firsts: self.firsts.split_off(MOST / 2),
-            lengths: self.lengths.split_off(MOST / 2),
-            runs: self.runs.split_off(MOST / 2),
+        (self.runs.len() > MAX_RUNS).then(|| Self {
+            firsts: self.firsts.split_off(MAX_RUNS / 2),
+            lengths: self.lengths.split_off(MAX_RUNS / 2),
+            runs: self.runs.split_off(MAX_RUNS / 2),
         })
     }
 
@@ -135,16 +136,16 @@ impl<R: Run> Run for Branch<R> {
             self.firsts[index] = run.first().key;
         }
         if run.is_short() {
-            self.unite(index);
+            self.join_neighbour(index);
         }
     }
 
     fn is_short(&self) -> bool {
-        self.runs.len() <= MOST / 4
+        self.runs.len() <= MAX_RUNS / 4
     }
 
     fn joins(&self, next: &Self) -> bool {
-        self.runs.len() + next.runs.len() <= MOST / 2
+        self.runs.len() + next.runs.len() <= MAX_RUNS / 2
     }
 
     fn join(&mut self, next: Self) {
@@ -160,6 +161,7 @@ impl<R: Run> Run for Branch<R> {
             + self.runs.iter().map(R::heap_bytes).sum::<usize>()
     }
 
+    #[cfg(test)]
     fn check(&self, artists: &Artists) {
         let firsts = self.runs.iter().map(|run| run.first().key);
         assert!(firsts.eq(self.firsts.iter().copied()), "runs begin elsewhere");

@@ -7,8 +7,8 @@ use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::{Tenure, from_sqlx};
-use crate::columns::{big, int};
 use crate::store::{Batch, StoreError};
+use infra::database::{to_bigint, to_int};
 
 /// Moves the checkpoints, each only from where this owner left it, and only while its generation is
 /// still what it takes it for; and writes the votes and the counts
@@ -26,11 +26,11 @@ pub(super) async fn advance(
     let votes = batch.changes.votes.iter();
     let votes: Vec<_> = votes.filter_map(|key| batch.contest.votes.get_key_value(key)).collect();
     let row = sqlx::query(ADVANCE)
-        .bind(advances.iter().map(|a| int(a.partition)).collect::<Vec<_>>())
-        .bind(advances.iter().map(|a| big(a.from)).collect::<Vec<_>>())
-        .bind(advances.iter().map(|a| big(a.to)).collect::<Vec<_>>())
+        .bind(advances.iter().map(|a| to_int(a.partition)).collect::<Vec<_>>())
+        .bind(advances.iter().map(|a| to_bigint(a.from)).collect::<Vec<_>>())
+        .bind(advances.iter().map(|a| to_bigint(a.to)).collect::<Vec<_>>())
         .bind(counted.iter().map(|(id, _)| id.0).collect::<Vec<Uuid>>())
-        .bind(counted.iter().map(|(_, v)| big(v.votes)).collect::<Vec<_>>())
+        .bind(counted.iter().map(|(_, v)| to_bigint(v.votes)).collect::<Vec<_>>())
         .bind(counted.iter().map(|(_, v)| v.last_vote_at).collect::<Vec<_>>())
         .bind(votes.iter().map(|((video, _), _)| video.0).collect::<Vec<_>>())
         .bind(votes.iter().map(|((_, voter), _)| voter.0).collect::<Vec<_>>())
@@ -43,7 +43,7 @@ pub(super) async fn advance(
         .await
         .map_err(from_sqlx)?;
     let moved: Vec<i32> = row.try_get("moved").map_err(from_sqlx)?;
-    match advances.iter().find(|a| !moved.contains(&int(a.partition))) {
+    match advances.iter().find(|a| !moved.contains(&to_int(a.partition))) {
         Some(lost) => Err(StoreError::LostOwnership(lost.partition)),
         None => row.try_get("generation").map_err(from_sqlx),
     }

@@ -7,9 +7,9 @@ use domain::{AccountId, Timestamp};
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use crate::columns::big;
 use crate::notifications::{CHANNEL, CommitNotification};
 use crate::store::Batch;
+use infra::database::to_bigint;
 
 /// So many generations are kept in the trail. A reader that falls behind further reads the whole
 /// ranking.
@@ -85,7 +85,7 @@ pub(super) async fn publish(
         .bind(generation)
         .bind(touched.recounted())
         .bind(touched.voted.keys().map(|artist| artist.0).collect::<Vec<_>>())
-        .bind(touched.voted.values().map(|(votes, _)| big(*votes)).collect::<Vec<_>>())
+        .bind(touched.voted.values().map(|(votes, _)| to_bigint(*votes)).collect::<Vec<_>>())
         .bind(touched.voted.values().map(|(_, last)| *last).collect::<Vec<_>>())
         .bind(touched.all())
         .bind(KEPT)

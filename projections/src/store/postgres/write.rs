@@ -8,8 +8,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::rows::StatusColumns;
-use crate::columns::{big, int};
 use crate::store::{Batch, DeadLetter};
+use infra::database::{to_bigint, to_int};
 
 /// All of them. Nothing is asked of the database where there is nothing to write.
 pub(super) async fn all(
@@ -130,12 +130,12 @@ async fn videos(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), 
         .bind(videos.iter().map(|(_, v)| v.description.as_deref()).collect::<Vec<_>>())
         .bind(videos.iter().map(|(_, v)| v.original_key.as_str()).collect::<Vec<_>>())
         .bind(videos.iter().map(|(_, v)| v.content_type.as_str()).collect::<Vec<_>>())
-        .bind(videos.iter().map(|(_, v)| big(v.bytes)).collect::<Vec<_>>())
+        .bind(videos.iter().map(|(_, v)| to_bigint(v.bytes)).collect::<Vec<_>>())
         .bind(videos.iter().map(|(_, v)| v.sha256.as_str()).collect::<Vec<_>>())
         .bind(videos.iter().map(|(_, v)| v.uploaded_at).collect::<Vec<_>>())
         .bind(videos.iter().map(|(_, v)| v.uploaded_by.0).collect::<Vec<Uuid>>())
-        .bind(videos.iter().map(|(_, v)| int(v.attempts)).collect::<Vec<_>>())
-        .bind(videos.iter().map(|(_, v)| big(v.votes)).collect::<Vec<_>>())
+        .bind(videos.iter().map(|(_, v)| to_int(v.attempts)).collect::<Vec<_>>())
+        .bind(videos.iter().map(|(_, v)| to_bigint(v.votes)).collect::<Vec<_>>())
         .bind(videos.iter().map(|(_, v)| v.last_vote_at).collect::<Vec<_>>())
         .bind(status.iter().map(|s| s.status).collect::<Vec<_>>())
         .bind(status.iter().map(|s| s.ended_at).collect::<Vec<_>>())
@@ -145,10 +145,10 @@ async fn videos(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), 
         .bind(status.iter().map(|s| s.failure_reason).collect::<Vec<_>>())
         .bind(published(&status, |p| p.processed_key.as_str()))
         .bind(published(&status, |p| p.poster_key.as_str()))
-        .bind(published(&status, |p| big(p.duration_ms)))
-        .bind(published(&status, |p| int(p.width)))
-        .bind(published(&status, |p| int(p.height)))
-        .bind(published(&status, |p| big(p.bytes)))
+        .bind(published(&status, |p| to_bigint(p.duration_ms)))
+        .bind(published(&status, |p| to_int(p.width)))
+        .bind(published(&status, |p| to_int(p.height)))
+        .bind(published(&status, |p| to_bigint(p.bytes)))
         .bind(status.iter().map(StatusColumns::hls_key).collect::<Vec<_>>())
         .execute(connection)
         .await?;
@@ -208,7 +208,7 @@ async fn rejections(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<
     )
     .bind(rejections.iter().map(|(event, _)| event.0).collect::<Vec<_>>())
     .bind(rejections.iter().map(|(_, (rejection, _))| rejection.code()).collect::<Vec<_>>())
-    .bind(rejections.iter().map(|(_, (r, _))| r.votes().map(big)).collect::<Vec<_>>())
+    .bind(rejections.iter().map(|(_, (r, _))| r.votes().map(to_bigint)).collect::<Vec<_>>())
     .bind(rejections.iter().map(|(_, (_, at))| *at).collect::<Vec<_>>())
     .execute(connection)
     .await?;
@@ -265,8 +265,8 @@ async fn dead_letters(
                                 $6::jsonb[], $7::bytea[])
            on conflict do nothing"#,
     )
-    .bind(letters.iter().map(|l| int(l.record.position.partition)).collect::<Vec<_>>())
-    .bind(letters.iter().map(|l| big(l.record.position.offset)).collect::<Vec<_>>())
+    .bind(letters.iter().map(|l| to_int(l.record.position.partition)).collect::<Vec<_>>())
+    .bind(letters.iter().map(|l| to_bigint(l.record.position.offset)).collect::<Vec<_>>())
     .bind(letters.iter().map(|l| l.record.at).collect::<Vec<_>>())
     .bind(letters.iter().map(|l| printable(&l.reason)).collect::<Vec<_>>())
     .bind(record(|l| l.record.key.as_ref().map(|key| key.to_vec())))

@@ -55,7 +55,7 @@ impl From<ArtistStanding> for Standing {
             country: ranked.country.to_string(),
             votes: ranked.standing.votes,
             reached_at: ranked.standing.reached_at,
-            standings: found.places.into_iter().map(BoardPlace::from).collect(),
+            standings: found.positions.into_iter().map(BoardPlace::from).collect(),
         }
     }
 }

@@ -1,15 +1,17 @@
 //! Artists, searched by their names.
 
-use super::names::named;
-use super::{Queries, QueryError, RankedArtist};
+use super::board_pages::RankedArtist;
+use super::handle::Queries;
+use super::name_cache::named;
 use crate::boards::Board;
+use crate::query_error::QueryError;
 
-/// People of a name whose places are looked up at most.
-const LOOKED_AT: i64 = 1_000;
+/// Persons with a matching name whose positions are looked up at most.
+const MAX_MATCHES: i64 = 1_000;
 
 impl Queries {
-    /// Artists of `board` whose first or last name begins like this, the best placed first, at most
-    /// `limit`.
+    /// Artists of `board` whose first or last name begins with `name`, the best positions first, at
+    /// most `limit`.
     ///
     /// # Errors
     /// [`QueryError`] if the boards are not loaded, or the database gives no answer.
@@ -26,15 +28,15 @@ impl Queries {
               limit $2",
         )
         .bind(literal(name))
-        .bind(LOOKED_AT)
-        // Planned each time: only a known name can be looked up in an index.
+        .bind(MAX_MATCHES)
+        // Not prepared, and so not a checked macro: the plan uses an index only if it knows the name.
         .persistent(false)
         .fetch_all(&self.pool)
         .await?;
-        let people: Vec<_> = rows.iter().map(named).collect::<Result<_, _>>()?;
-        let (_, mut found) = self.look(|boards| {
-            let place = |(id, name)| Some(RankedArtist { ranked: boards.find(board, id)?, name });
-            people.into_iter().filter_map(place).collect::<Vec<_>>()
+        let persons: Vec<_> = rows.iter().map(named).collect::<Result<_, _>>()?;
+        let (_, mut found) = self.read_boards(|boards| {
+            let ranked = |(id, name)| Some(RankedArtist { ranked: boards.find(board, id)?, name });
+            persons.into_iter().filter_map(ranked).collect::<Vec<_>>()
         })?;
         found.sort_unstable_by_key(|artist| artist.ranked.position);
         found.truncate(limit as usize);
@@ -42,7 +44,7 @@ impl Queries {
     }
 }
 
-/// The text in a pattern of `like`, as itself.
+/// Escapes `text` for a pattern of `like`.
 fn literal(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     for character in text.chars() {
@@ -59,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_no_pattern() {
+    fn wildcards_in_a_name_are_escaped() {
         assert_eq!(literal("Ana"), "Ana");
         assert_eq!(literal(r"100%_\"), r"100\%\_\\");
     }

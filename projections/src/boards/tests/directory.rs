@@ -1,11 +1,11 @@
 //! The list of boards.
 
+use crate::boards::{BoardSize, Boards, Change};
 use domain::AccountId;
 use domain::ranking::Standing;
-use projections::boards::{BoardSize, Boards, Change};
 use uuid::Uuid;
 
-use crate::boards::contest::time;
+use super::contest::time;
 
 fn ranks(person: u128, city: &str, country: &str) -> Change {
     let artist = AccountId(Uuid::from_u128(person));

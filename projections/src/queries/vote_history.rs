@@ -1,4 +1,4 @@
-//! How artists came to their votes. See ADR 0024: nothing is kept for it but the votes themselves.
+//! Vote counts over time, computed from the votes themselves (ADR 0024).
 
 use std::collections::HashMap;
 
@@ -6,35 +6,37 @@ use chrono::DateTime;
 use domain::{AccountId, Timestamp};
 use uuid::Uuid;
 
-use super::{Queries, QueryError, unsigned};
+use super::handle::Queries;
+use crate::query_error::QueryError;
+use infra::database::from_bigint;
 
-/// Into so many steps the time is cut.
+/// Steps of equal length in a history.
 const STEPS: usize = 48;
 
-/// How some artists came to their votes.
+/// Vote counts of some artists over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VoteHistory {
-    /// When the first of their videos came on stage.
+    /// When the first of their videos was published.
     pub since: Timestamp,
     /// Now.
     pub until: Timestamp,
-    /// Each artist, in the order in which they were asked for.
-    pub climbs: Vec<Climb>,
+    /// One timeline per artist, in the order of the request.
+    pub timelines: Vec<VoteTimeline>,
 }
 
-/// How an artist came to their votes.
+/// Vote counts of an artist over time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Climb {
+pub struct VoteTimeline {
     /// The artist.
     pub artist: AccountId,
-    /// Their votes at the end of each step, all steps being equally long.
+    /// Their votes at the end of each step.
     pub votes: Vec<u64>,
 }
 
 impl Queries {
-    /// How these artists came to the votes of their published videos; `None` if they have no video.
+    /// Vote counts over time of the artists' published videos; `None` if there is no such video.
     ///
-    /// Reads every one of those votes, for a second at most. Callers keep the answer for a while.
+    /// Scans all votes of these videos, for at most one second. Callers cache the answer.
     ///
     /// # Errors
     /// [`QueryError`] if the database gives no answer in time.
@@ -52,7 +54,7 @@ impl Queries {
         .fetch_one(&mut *tx)
         .await?;
         let Some(since) = since else { return Ok(None) };
-        // The log's clock may be a little ahead of the database's.
+        // The log's clock may be ahead of the database's.
         let until = now.max(since + chrono::TimeDelta::seconds(1));
         let rows: Vec<(Uuid, i32, i64)> = sqlx::query_as(
             "select v.owner, width_bucket(extract(epoch from b.cast_at)::float8, $2, $3, $4), count(*)
@@ -69,15 +71,15 @@ impl Queries {
         tx.commit().await?;
         let mut steps: HashMap<Uuid, [u64; STEPS]> = HashMap::new();
         for (artist, step, count) in rows {
-            // What lies outside, by the difference of two clocks, belongs to the first or last step.
+            // The two clocks differ: a vote outside the range counts in the first or last step.
             let step = usize::try_from(step - 1).unwrap_or(0).min(STEPS - 1);
-            steps.entry(artist).or_insert([0; STEPS])[step] += unsigned(count)?;
+            steps.entry(artist).or_insert([0; STEPS])[step] += from_bigint(count)?;
         }
-        let climb = |artist: &AccountId| Climb {
+        let timeline = |artist: &AccountId| VoteTimeline {
             artist: *artist,
-            votes: summed(steps.get(&artist.0).unwrap_or(&[0; STEPS])),
+            votes: running_totals(steps.get(&artist.0).unwrap_or(&[0; STEPS])),
         };
-        Ok(Some(VoteHistory { since, until, climbs: artists.iter().map(climb).collect() }))
+        Ok(Some(VoteHistory { since, until, timelines: artists.iter().map(timeline).collect() }))
     }
 }
 
@@ -85,8 +87,8 @@ fn seconds(time: DateTime<chrono::Utc>) -> f64 {
     time.timestamp_micros() as f64 / 1e6
 }
 
-/// Each step and all before it.
-fn summed(steps: &[u64; STEPS]) -> Vec<u64> {
+/// For each step, the sum of it and of all steps before.
+fn running_totals(steps: &[u64; STEPS]) -> Vec<u64> {
     let sum = |total: &mut u64, step: &u64| {
         *total += step;
         Some(*total)

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::boards::{Board, Boards, BoardsBuilder, Change, Page};
 use domain::ranking::Standing;
 use domain::text::place_key;
 use domain::{AccountId, Timestamp};
-use projections::boards::{Board, Boards, BoardsBuilder, Change, Page};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use uuid::Uuid;

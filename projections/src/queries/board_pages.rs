@@ -1,23 +1,24 @@
-//! Boards: pages of them, artists on them. Positions come from memory, names from the database, or from
-//! memory as well.
+//! Pages of boards and positions of artists. Positions come from memory, names from the name cache.
 
 use domain::AccountId;
 use tokio::sync::watch;
 
-use super::{NEUTRAL_NAME, Queries, QueryError};
+use super::display_name::NEUTRAL_NAME;
+use super::handle::{Queries, boards_not_loaded};
 use crate::boards::{Board, BoardPosition, BoardSize, Boards, Page, Ranked};
+use crate::query_error::QueryError;
 use crate::rankings::{BoardChanges, BoardsVersion};
 
 /// An artist on a board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RankedArtist {
-    /// Their place, their score, and where they are from.
+    /// Their position, their score and their origin.
     pub ranked: Ranked,
     /// Their name, or a neutral one.
     pub name: String,
 }
 
-/// Some consecutive rows of a board.
+/// Consecutive rows of a board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RankingPage {
     /// The version of the boards that the page shows.
@@ -28,30 +29,30 @@ pub struct RankingPage {
     pub artists: Vec<RankedArtist>,
 }
 
-/// What has become of a board since an earlier version.
+/// What changed on a board since an earlier version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RankingChanges {
-    /// The version that this leads to.
+    /// The version after these changes.
     pub version: u64,
     /// Artists on the whole board.
     pub total: u64,
-    /// Those of whom something has changed, in rank order, at their new positions.
+    /// The artists who changed, in rank order, at their new positions.
     pub artists: Vec<RankedArtist>,
-    /// Those who are not on the board any more, or never were.
+    /// Artists who changed and are not on the board now. Some of them never were.
     pub gone: Vec<AccountId>,
-    /// Whether others have changed that stand behind all those listed.
+    /// Whether more artists changed, all of them behind the listed ones.
     pub more: bool,
 }
 
-/// Where an artist stands.
+/// The positions of an artist on all of their boards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArtistStanding {
     /// The version of the boards that this shows.
     pub version: u64,
-    /// The artist, on the board of everybody.
+    /// The artist, on the board of all artists.
     pub artist: RankedArtist,
-    /// Their place on each of their boards.
-    pub places: Vec<BoardPosition>,
+    /// Their position on each of their boards.
+    pub positions: Vec<BoardPosition>,
 }
 
 impl Queries {
@@ -60,7 +61,7 @@ impl Queries {
     /// # Errors
     /// [`QueryError::Unavailable`] until they are loaded.
     pub fn boards_version(&self) -> Result<BoardsVersion, QueryError> {
-        self.rankings.version().ok_or_else(not_loaded)
+        self.rankings.version().ok_or_else(boards_not_loaded)
     }
 
     /// Every version of the boards from now on.
@@ -68,8 +69,8 @@ impl Queries {
         self.rankings.versions()
     }
 
-    /// What has changed on `board` since version `known`, at most `limit` artists of it; `None` if
-    /// that cannot be told any more.
+    /// What changed on `board` since version `known`, at most `limit` artists. `None` if changes since
+    /// then are no longer remembered.
     ///
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
@@ -95,7 +96,7 @@ impl Queries {
         skip: u64,
         limit: u32,
     ) -> Result<RankingPage, QueryError> {
-        let (version, page) = self.look(|boards| boards.page(board, skip, limit))?;
+        let (version, page) = self.read_boards(|boards| boards.page(board, skip, limit))?;
         self.name_page(version, page).await
     }
 
@@ -109,22 +110,24 @@ impl Queries {
         artist: AccountId,
         size: u32,
     ) -> Result<Option<RankingPage>, QueryError> {
-        match self.look(|boards| boards.around(board, artist, size))? {
+        match self.read_boards(|boards| boards.around(board, artist, size))? {
             (version, Some(page)) => self.name_page(version, page).await.map(Some),
             (_, None) => Ok(None),
         }
     }
 
-    /// Where an artist stands on all of their boards; `None` if they do not rank.
+    /// The positions of an artist on all of their boards; `None` if they do not rank.
     ///
     /// # Errors
     /// [`QueryError`] if the boards are not loaded, or the database gives no answer.
     pub async fn standing(&self, artist: AccountId) -> Result<Option<ArtistStanding>, QueryError> {
-        let (version, Some((ranked, places))) = self.look(|boards| boards.standing(artist))? else {
+        let (version, Some((ranked, positions))) =
+            self.read_boards(|boards| boards.standing(artist))?
+        else {
             return Ok(None);
         };
         let artist = self.name(vec![ranked]).await?.pop();
-        Ok(artist.map(|artist| ArtistStanding { version, artist, places }))
+        Ok(artist.map(|artist| ArtistStanding { version, artist, positions }))
     }
 
     /// All boards that have artists, and the version that this shows.
@@ -132,11 +135,7 @@ impl Queries {
     /// # Errors
     /// [`QueryError::Unavailable`] until they are loaded.
     pub fn boards(&self) -> Result<(u64, Vec<BoardSize>), QueryError> {
-        self.look(Boards::directory)
-    }
-
-    pub(super) fn look<T>(&self, look: impl FnOnce(&Boards) -> T) -> Result<(u64, T), QueryError> {
-        self.rankings.read(look).ok_or_else(not_loaded)
+        self.read_boards(Boards::directory)
     }
 
     async fn name_page(&self, version: u64, page: Page) -> Result<RankingPage, QueryError> {
@@ -144,7 +143,7 @@ impl Queries {
         Ok(RankingPage { version, total: page.total, artists })
     }
 
-    /// Gives all artists their names at once.
+    /// Adds the names of all artists, with one lookup.
     async fn name(&self, artists: Vec<Ranked>) -> Result<Vec<RankedArtist>, QueryError> {
         let names = self.names.of(artists.iter().map(|ranked| ranked.standing.artist)).await?;
         let named = |ranked: Ranked| {
@@ -153,8 +152,4 @@ impl Queries {
         };
         Ok(artists.into_iter().map(named).collect())
     }
-}
-
-fn not_loaded() -> QueryError {
-    QueryError::Unavailable("the boards are being loaded".to_owned())
 }

@@ -1,11 +1,11 @@
 //! What an artist costs.
 
+use crate::boards::{Boards, BoardsBuilder, Change};
 use domain::AccountId;
 use domain::ranking::Standing;
-use projections::boards::{Boards, BoardsBuilder, Change};
 use uuid::Uuid;
 
-use crate::boards::contest::time;
+use super::contest::time;
 
 const ARTISTS: u64 = 100_000;
 /// Of everybody, of the country, of the city, of the city in the country.

@@ -1,8 +1,8 @@
 //! Random changes, a million of them: ties, deletions, artists to zero and back, moves.
 
-use projections::boards::Boards;
+use crate::boards::Boards;
 
-use crate::boards::contest::Contest;
+use super::contest::Contest;
 
 /// Applies so many changes, in batches of different sizes.
 fn run(contest: &mut Contest, boards: &mut Boards, steps: usize, leaving: u32) {

@@ -1,5 +1,7 @@
-//! The names of artists. Pages come from the boards in memory, and those who lead them stand on every
-//! new page; without this each page would be a question to the database.
+//! A cache of artists' names.
+//!
+//! Pages come from the boards in memory, and the leaders appear on every new page. Without the cache
+//! each new page would query the database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,57 +14,58 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use super::{QueryError, display_name};
-use crate::ErasureEpoch;
+use super::display_name::display_name;
+use crate::erasure_epoch::ErasureEpoch;
+use crate::query_error::QueryError;
 
-/// Bytes that are remembered: some hundred thousand names.
-const BYTES: u64 = 16 * 1024 * 1024;
-/// What an entry weighs beyond its name: key and the cache's own records.
-const OVERHEAD: usize = 144;
-/// For a process that is cut off from the news of erasure_epoch, but not from the database.
-const TTL: Duration = Duration::from_secs(5);
+/// Bytes of all entries: some hundred thousand names.
+const CAPACITY_BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes of an entry beyond its name: its key and the cache's own records.
+const ENTRY_OVERHEAD: usize = 144;
+/// Bounds how long an erased name is shown in a process that is cut off from notifications.
+const NAME_TTL: Duration = Duration::from_secs(5);
 
-/// Names that were asked for lately. Cheap to clone.
+/// Recently used names, by erasure epoch and artist. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Names {
+pub(super) struct NameCache {
     pool: PgPool,
     known: Cache<(u64, AccountId), Arc<str>, DefaultHashBuilder>,
     erasure_epoch: ErasureEpoch,
-    remembered: Counter,
-    asked: Counter,
+    hits: Counter,
+    misses: Counter,
 }
 
-impl Names {
+impl NameCache {
     pub(super) fn new(pool: PgPool, erasure_epoch: ErasureEpoch) -> Self {
         let weigh = |_: &(u64, AccountId), name: &Arc<str>| {
-            u32::try_from(name.len() + OVERHEAD).unwrap_or(u32::MAX)
+            u32::try_from(name.len() + ENTRY_OVERHEAD).unwrap_or(u32::MAX)
         };
         let known = Cache::builder()
-            .max_capacity(BYTES)
+            .max_capacity(CAPACITY_BYTES)
             .weigher(weigh)
-            .time_to_live(TTL)
+            .time_to_live(NAME_TTL)
             .build_with_hasher(DefaultHashBuilder::default());
         let counter = |result| metrics::counter!("anb_names_total", "result" => result);
-        Self { pool, known, erasure_epoch, remembered: counter("hit"), asked: counter("asked") }
+        Self { pool, known, erasure_epoch, hits: counter("hit"), misses: counter("asked") }
     }
 
-    /// The names of those of these artists who have one.
+    /// The names of `artists`. Artists without a name are missing.
     pub(super) async fn of(
         &self,
         artists: impl IntoIterator<Item = AccountId>,
     ) -> Result<HashMap<AccountId, Arc<str>>, QueryError> {
-        self.remember(artists, |unknown| ask(&self.pool, unknown)).await
+        self.load_with(artists, |unknown| query(&self.pool, unknown)).await
     }
 
-    async fn remember<F>(
+    async fn load_with<F>(
         &self,
         artists: impl IntoIterator<Item = AccountId>,
-        ask: impl FnOnce(Vec<Uuid>) -> F,
+        query: impl FnOnce(Vec<Uuid>) -> F,
     ) -> Result<HashMap<AccountId, Arc<str>>, QueryError>
     where
         F: Future<Output = Result<Vec<(AccountId, Arc<str>)>, QueryError>>,
     {
-        // Taken first, so that what was asked before an erasure is not found after it.
+        // Read before the query: an answer from before an erasure must not be found after it.
         let erasure_epoch = self.erasure_epoch.current();
         let (mut names, mut unknown) = (HashMap::new(), Vec::new());
         for artist in artists {
@@ -71,12 +74,12 @@ impl Names {
                 None => unknown.push(artist.0),
             }
         }
-        self.remembered.increment(names.len() as u64);
+        self.hits.increment(names.len() as u64);
         if unknown.is_empty() {
             return Ok(names);
         }
-        self.asked.increment(unknown.len() as u64);
-        for (artist, name) in ask(unknown).await? {
+        self.misses.increment(unknown.len() as u64);
+        for (artist, name) in query(unknown).await? {
             self.known.insert((erasure_epoch, artist), Arc::clone(&name));
             names.insert(artist, name);
         }
@@ -84,7 +87,10 @@ impl Names {
     }
 }
 
-async fn ask(pool: &PgPool, artists: Vec<Uuid>) -> Result<Vec<(AccountId, Arc<str>)>, QueryError> {
+async fn query(
+    pool: &PgPool,
+    artists: Vec<Uuid>,
+) -> Result<Vec<(AccountId, Arc<str>)>, QueryError> {
     let rows = sqlx::query(
         "select account_id, first_name, last_name from visible_persons where account_id = any($1)",
     )
@@ -94,7 +100,7 @@ async fn ask(pool: &PgPool, artists: Vec<Uuid>) -> Result<Vec<(AccountId, Arc<st
     rows.iter().map(|row| named(row).map(|(artist, name)| (artist, name.into()))).collect()
 }
 
-/// Somebody of the view `visible_persons`, and their name.
+/// The account and the name in a row of `visible_persons`.
 pub(super) fn named(row: &PgRow) -> Result<(AccountId, String), QueryError> {
     let name = display_name(row.try_get("first_name")?, row.try_get("last_name")?);
     Ok((AccountId(row.try_get("account_id")?), name))
@@ -107,15 +113,15 @@ mod tests {
     const ANA: AccountId = AccountId(Uuid::from_u128(1));
     const BETO: AccountId = AccountId(Uuid::from_u128(2));
 
-    fn names() -> Names {
+    fn names() -> NameCache {
         let pool = PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nothing").unwrap();
-        Names::new(pool, ErasureEpoch::default())
+        NameCache::new(pool, ErasureEpoch::default())
     }
 
-    /// What is said of both while the database knows `known`, and whom it is asked for.
-    async fn look(names: &Names, known: &[AccountId]) -> (Vec<AccountId>, Vec<AccountId>) {
+    /// The artists found while the database knows `known`, and the artists that were queried.
+    async fn look(names: &NameCache, known: &[AccountId]) -> (Vec<AccountId>, Vec<AccountId>) {
         let mut asked = Vec::new();
-        let found = names.remember([ANA, BETO], async |unknown| {
+        let found = names.load_with([ANA, BETO], async |unknown| {
             asked = unknown.into_iter().map(AccountId).collect();
             let found = asked.iter().filter(|artist| known.contains(artist));
             Ok(found.map(|artist| (*artist, "a name".into())).collect())
@@ -126,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_names_that_are_not_remembered_are_asked_for() {
+    async fn only_unknown_names_are_queried() {
         let names = names();
         assert_eq!(look(&names, &[ANA]).await, (vec![ANA], vec![ANA, BETO]));
         assert_eq!(look(&names, &[ANA, BETO]).await, (vec![ANA, BETO], vec![BETO]));
@@ -134,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_name_is_remembered_beyond_an_erasure() {
+    async fn an_erasure_empties_the_cache() {
         let names = names();
         look(&names, &[ANA, BETO]).await;
         names.erasure_epoch.advance();
@@ -142,9 +148,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_from_before_an_erasure_is_not_remembered() {
+    async fn an_answer_from_before_an_erasure_is_not_cached() {
         let names = names();
-        let asked = names.remember([ANA], async |_| {
+        let asked = names.load_with([ANA], async |_| {
             names.erasure_epoch.advance(); // Ana is erased while the old answer is on its way.
             Ok(vec![(ANA, "Ana".into())])
         });

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::boards::{Board, Boards, BoardsBuilder, Change};
+use crate::rankings::Rankings;
 use domain::AccountId;
 use domain::ranking::Standing;
-use projections::boards::{Board, Boards, BoardsBuilder, Change};
-use projections::rankings::Rankings;
 use uuid::Uuid;
 
-use crate::boards::contest::time;
+use super::contest::time;
 
 const ARTISTS: u64 = 2_000;
 const REVISIONS: u64 = 300;

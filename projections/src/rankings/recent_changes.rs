@@ -1,4 +1,4 @@
-//! Whom the newest versions touched: what somebody who knows an earlier one has to be told.
+//! The artists whom the newest versions changed, for readers that know an earlier version.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -7,40 +7,40 @@ use domain::AccountId;
 use crate::boards::Change;
 
 /// Artists that are remembered at most, over all versions: a megabyte.
-const REMEMBERED: usize = 65_536;
+const MAX_ARTISTS: usize = 65_536;
 
-/// The newest versions, the oldest first.
+/// The changes of the newest versions, the oldest first.
 #[derive(Debug)]
-pub(super) struct Recent {
-    /// The version that the oldest remembered one came after.
+pub(super) struct RecentChanges {
+    /// The version before the oldest remembered one.
     floor: u64,
-    versions: VecDeque<RecentVersion>,
+    versions: VecDeque<VersionChanges>,
     remembered: usize,
 }
 
 #[derive(Debug)]
-struct RecentVersion {
+struct VersionChanges {
     number: u64,
     ranking: Box<[AccountId]>,
     left: Box<[AccountId]>,
 }
 
-/// Artists whom some versions touched, each once.
+/// Artists whom a range of versions changed, each once.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ChangedArtists {
-    /// Everybody of whom something has changed.
+    /// All artists who changed.
     pub(super) artists: HashSet<AccountId>,
-    /// Those among them who left the boards, and may have come back.
+    /// Those among them who left the boards. Some may have returned.
     pub(super) left: HashSet<AccountId>,
 }
 
-impl Recent {
-    /// Remembers nothing of `version` and all before.
+impl RecentChanges {
+    /// Remembers nothing up to and including `version`.
     pub(super) fn after(version: u64) -> Self {
         Self { floor: version, versions: VecDeque::new(), remembered: 0 }
     }
 
-    /// Takes in what the next version changes, and forgets the oldest ones for it.
+    /// Adds the changes of the next version, and forgets the oldest versions to make room.
     pub(super) fn add(&mut self, number: u64, changes: &[Change]) {
         let (mut ranking, mut left) = (Vec::new(), Vec::new());
         for change in changes {
@@ -51,25 +51,25 @@ impl Recent {
         }
         self.remembered += changes.len();
         let (ranking, left) = (ranking.into(), left.into());
-        self.versions.push_back(RecentVersion { number, ranking, left });
-        while self.remembered > REMEMBERED {
+        self.versions.push_back(VersionChanges { number, ranking, left });
+        while self.remembered > MAX_ARTISTS {
             let Some(oldest) = self.versions.pop_front() else { return };
             self.remembered -= oldest.ranking.len() + oldest.left.len();
             self.floor = oldest.number;
         }
     }
 
-    /// Whom the versions after `known` touched; `None` if it cannot be told any more.
+    /// The artists whom the versions after `known` changed; `None` if they are no longer remembered.
     pub(super) fn since(&self, known: u64) -> Option<ChangedArtists> {
         if known < self.floor {
             return None;
         }
-        let mut touched = ChangedArtists::default();
+        let mut changed = ChangedArtists::default();
         for version in self.versions.iter().rev().take_while(|version| version.number > known) {
-            touched.artists.extend(version.ranking.iter().chain(&version.left));
-            touched.left.extend(&version.left);
+            changed.artists.extend(version.ranking.iter().chain(&version.left));
+            changed.left.extend(&version.left);
         }
-        Some(touched)
+        Some(changed)
     }
 }
 
@@ -87,11 +87,11 @@ mod tests {
     }
 
     #[test]
-    fn who_was_touched_is_told_from_any_remembered_edition_on() {
-        let mut recent = Recent::after(7);
+    fn changed_artists_are_known_since_any_remembered_version() {
+        let mut recent = RecentChanges::after(7);
         recent.add(8, &leaving(0..2));
         recent.add(9, &leaving(1..3));
-        let told = |known| recent.since(known).map(|touched| touched.artists);
+        let told = |known| recent.since(known).map(|changed| changed.artists);
         assert_eq!(told(6), None);
         assert_eq!(told(7), Some([0, 1, 2].map(artist).into()));
         assert_eq!(told(8), Some([1, 2].map(artist).into()));
@@ -99,9 +99,9 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_forgotten_first() {
-        let mut recent = Recent::after(0);
-        let half = REMEMBERED as u128 / 2;
+    fn the_oldest_versions_are_forgotten_first() {
+        let mut recent = RecentChanges::after(0);
+        let half = MAX_ARTISTS as u128 / 2;
         recent.add(1, &leaving(0..half));
         recent.add(2, &leaving(0..half));
         assert!(recent.since(0).is_some());

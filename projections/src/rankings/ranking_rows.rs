@@ -8,8 +8,8 @@ use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use crate::boards::{BoardsBuilder, Change};
-use crate::columns::big;
-use crate::queries::{QueryError, unsigned};
+use crate::query_error::QueryError;
+use infra::database::{from_bigint, to_bigint};
 
 /// A revision as it was read. The same number with another mark is another revision: the database
 /// has gone back, and forward again.
@@ -54,11 +54,11 @@ pub(super) async fn whole(pool: &PgPool) -> Result<Whole, QueryError> {
             whole.artists.add(standing, city, country);
         }
     }
-    whole.ok_or_else(|| QueryError::Broken("ranking_head is empty".to_owned()))
+    whole.ok_or_else(|| QueryError::broken("ranking_head is empty"))
 }
 
 fn head(row: &PgRow) -> Result<Whole, QueryError> {
-    let ranking_revision = unsigned(row.try_get(0)?)?;
+    let ranking_revision = from_bigint(row.try_get(0)?)?;
     let id: Option<Uuid> = row.try_get(1)?;
     let revision_id = id.map(|id| RevisionId { ranking_revision, id });
     Ok(Whole { ranking_revision, revision_id, artists: BoardsBuilder::default() })
@@ -69,7 +69,7 @@ fn ranked(row: &PgRow) -> Result<Option<(Standing, &str, &str)>, QueryError> {
     let Some(votes) = row.try_get::<Option<i64>, _>(3)? else { return Ok(None) };
     let artist = AccountId(row.try_get(2)?);
     let reached_at: Timestamp = row.try_get(4)?;
-    let standing = Standing { artist, votes: unsigned(votes)?, reached_at };
+    let standing = Standing { artist, votes: from_bigint(votes)?, reached_at };
     Ok(Some((standing, row.try_get(5)?, row.try_get(6)?)))
 }
 
@@ -83,15 +83,15 @@ pub(super) async fn since(
     revision_id: RevisionId,
 ) -> Result<Option<Since>, QueryError> {
     let rows = sqlx::query(SINCE)
-        .bind(big(revision_id.ranking_revision))
+        .bind(to_bigint(revision_id.ranking_revision))
         .bind(revision_id.id)
         .fetch_all(connection)
         .await?;
     let Some(first) = rows.first() else {
-        return Err(QueryError::Broken("ranking_head is empty".to_owned()));
+        return Err(QueryError::broken("ranking_head is empty"));
     };
     let Some(id) = first.try_get(1)? else { return Ok(None) };
-    let revision_id = RevisionId { ranking_revision: unsigned(first.try_get(0)?)?, id };
+    let revision_id = RevisionId { ranking_revision: from_bigint(first.try_get(0)?)?, id };
     let changes = rows.iter().filter_map(|row| change(row).transpose());
     Ok(Some(Since { revision_id, changes: changes.collect::<Result<_, _>>()? }))
 }

@@ -98,7 +98,7 @@ fn markdown(text: &str) -> Vec<(usize, String)> {
         if line.trim_start().starts_with("```") {
             in_code = !in_code;
             paragraphs.end();
-        } else if in_code || line.trim().is_empty() || line.starts_with('#') {
+        } else if in_code || line.trim().is_empty() || line.starts_with(['#', '<']) {
             paragraphs.end();
         } else if line.trim_start().starts_with('|') {
             paragraphs.end();

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use ::transcoder::worker::Worker;
 use anyhow::{Context, Result, anyhow, bail};
-use api::{Api, App, Disconnect};
+use api::{Api, ApiDependencies, Disconnect};
 use commands::{CommandSettings, Commands, EmailSecret, Sweeper};
 use infra::telemetry;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -323,7 +323,7 @@ impl Common {
             secret_key: settings.secret_key.expose().to_vec(),
             hash_parallelism: std::thread::available_parallelism().map_or(1, Into::into),
         };
-        let app = App {
+        let app = ApiDependencies {
             commands: Commands::new(parts, behaviour, EmailSecret::load(&pool).await?)?,
             queries: Queries::new(pool, rankings, self.erasures.clone()),
             storage: storage.objects,
@@ -332,7 +332,7 @@ impl Common {
             metrics: Some(metrics),
             erasures: self.erasures,
             stop,
-            settings: api::Settings {
+            settings: api::ApiSettings {
                 secret_key: settings.secret_key.expose().to_vec(),
                 token_lifetime: settings.access_token_ttl,
                 max_video_size: settings.max_video_size,

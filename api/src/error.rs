@@ -26,9 +26,7 @@ use projections::queries::QueryError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::middleware::RequestId;
-use crate::routes::uploads::headers::VERSION as TUS_VERSION;
-use crate::routes::uploads::protocol;
+use crate::request_id::RequestId;
 
 pub(crate) use problem::{Loc, Place, Problem};
 
@@ -321,9 +319,6 @@ impl IntoResponse for ApiError {
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            StatusCode::PRECONDITION_FAILED => {
-                headers.insert(TUS_VERSION, protocol::VERSION);
             }
             StatusCode::REQUEST_TIMEOUT => {
                 // The rest of the body may still come: it must not be taken for a request.

@@ -1,17 +1,19 @@
-//! What handlers take out of a request. Every extractor answers with an [`crate::error::ApiError`].
+//! What handlers take out of a request. Every extractor rejects with an [`crate::error::ApiError`].
 
 mod actor;
 mod body;
-mod circumstances;
+pub(crate) mod cookies;
 mod fields;
 mod form;
 mod path_id;
 mod query;
+mod request_context;
 
-pub(crate) use actor::{Actor, People};
+pub(crate) use actor::Actor;
 pub(crate) use body::JsonObject;
-pub(crate) use circumstances::Circumstances;
+pub(crate) use cookies::Cookies;
 pub(crate) use fields::Fields;
 pub(crate) use form::WebForm;
 pub(crate) use path_id::{ArtistPath, PathId, VideoPath};
 pub(crate) use query::{Paging, QueryFields};
+pub(crate) use request_context::RequestContext;

@@ -1,26 +1,34 @@
 //! The API: the contest over HTTP.
 //!
-//! This room holds routes, extractors, the mapping of errors to answers, tokens, the OpenAPI
-//! document and the pages that show it. One endpoint per file.
+//! This crate holds routes, extractors, errors as responses, access tokens, the OpenAPI document and
+//! the HTML pages. One endpoint per file. Imports run one way: foundations (`error`, `extract`,
+//! `middleware`, the caches, `state`) ← `routes`, `live`, `web` ← `app`.
 //!
-//! Never in here: a rule of the contest (that is `domain`'s), an append to the log (that is
-//! `commands`'), SQL (ask `projections::queries`), a write to a read model.
+//! Not here: a rule of the contest (see `domain`), an append to the log (see `commands`), SQL (see
+//! `projections::queries`), a write to a read model.
 
 mod app;
+mod authenticator;
 mod error;
 mod extract;
 mod health;
 pub mod http_settings;
 mod live;
+mod media_urls;
 mod middleware;
 mod openapi;
-mod pages;
+mod page_cache;
+mod ranking_page;
+mod request_id;
+mod request_metrics;
+mod response_cache;
 mod routes;
+mod state;
 mod text;
 mod token;
+mod tus;
 mod web;
 
-pub use app::{Api, App, Settings, StartError, build};
+pub use app::{Api, ApiDependencies, ApiSettings, StartError, build, openapi_document};
 pub use health::{Check, Health};
 pub use live::Disconnect;
-pub use openapi::document as openapi_document;

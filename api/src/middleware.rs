@@ -1,11 +1,12 @@
-//! What happens to every request, whichever route it takes.
+//! What happens to every request, on every route.
 
-mod admit;
-mod drain;
+mod catch_panic;
+mod concurrency_limit;
+mod drain_body;
 mod headers;
 mod observe;
-mod panics;
-mod request_id;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -13,45 +14,43 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 
-pub(crate) use admit::Doors;
-pub(crate) use headers::cors;
-pub(crate) use observe::Tally;
-pub(crate) use request_id::{HEADER as REQUEST_ID, RequestId};
+pub(crate) use concurrency_limit::ConcurrencyLimits;
+pub(crate) use headers::{InvalidOrigin, cors};
 
-use crate::pages::Front;
-use crate::routes::uploads::protocol::Conversation;
+use crate::response_cache::ResponseCache;
+use crate::tus::version::TusHeaders;
 
-use drain::drain;
-use headers::secure;
-use observe::Observation;
-use panics::survive;
+use catch_panic::catch_panic;
+use drain_body::drain_body;
+use headers::security_headers;
+use observe::RequestObserver;
 
-/// What all requests have in common.
-pub(crate) struct Hall {
-    pub(crate) doors: Doors,
-    pub(crate) front: Arc<Front>,
+/// What the middleware shares among all requests.
+pub(crate) struct MiddlewareState {
+    pub(crate) limits: ConcurrencyLimits,
+    pub(crate) response_cache: Arc<ResponseCache>,
+    /// For `Tus-Max-Size`, in bytes.
     pub(crate) max_video_size: u64,
 }
 
-/// Around everything else. One layer does it all, because the router boxes each one anew for every
-/// request.
-pub(crate) async fn around(
-    State(hall): State<Arc<Hall>>,
+/// The whole middleware in one function: the router boxes each layer again for every request.
+pub(crate) async fn request_middleware(
+    State(state): State<Arc<MiddlewareState>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let observation = Observation::begin(&mut request);
-    let conversation = Conversation::of(&request);
-    let key = hall.front.key(&request);
-    let answer = drain(request, |request| survive(hall.doors.admit(request, next)));
-    let mut response = observation.around(answer).await;
-    secure(&mut response);
-    if let Some(conversation) = conversation {
-        conversation.mark(&mut response, hall.max_video_size);
+    let observer = RequestObserver::start(&mut request);
+    let tus_headers = TusHeaders::of(&request);
+    let cache_key = state.response_cache.key(&request);
+    let answer = drain_body(request, |request| catch_panic(state.limits.run(request, next)));
+    let mut response = observer.observe(answer).await;
+    security_headers(&mut response);
+    if let Some(tus_headers) = tus_headers {
+        tus_headers.add_to(&mut response, state.max_video_size);
     }
-    let tally = observation.end(&mut response);
-    if let Some(key) = key {
-        hall.front.keep(key, &mut response, tally);
+    let metrics = observer.finish(&mut response);
+    if let Some(key) = cache_key {
+        state.response_cache.store(key, &mut response, metrics);
     }
     response
 }

@@ -1,10 +1,8 @@
-//! The OpenAPI document. It is made from the routes; `docs/openapi.json` is its snapshot, so that
-//! every change of the surface shows in a review.
+//! The frame of the OpenAPI document. The routes fill it. Its snapshot is `docs/openapi.json`, so that a
+//! review shows every change of the API.
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
-
-use crate::routes;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,9 +25,9 @@ use crate::routes;
     ),
     modifiers(&Bearer)
 )]
-struct Outline;
+struct Frame;
 
-/// Access tokens.
+/// Describes access tokens.
 struct Bearer;
 
 impl Modify for Bearer {
@@ -41,11 +39,6 @@ impl Modify for Bearer {
 }
 
 /// The document without its routes.
-pub(crate) fn outline() -> utoipa::openapi::OpenApi {
-    Outline::openapi()
-}
-
-/// The whole document.
-pub fn document() -> utoipa::openapi::OpenApi {
-    routes::all().into_openapi()
+pub(crate) fn frame() -> utoipa::openapi::OpenApi {
+    Frame::openapi()
 }

@@ -1,4 +1,4 @@
-//! The routes, one endpoint per file.
+//! The endpoints of the API, one per file.
 
 pub(crate) mod auth;
 mod commands;
@@ -17,12 +17,12 @@ pub(crate) mod videos;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::Shared;
 use crate::openapi;
+use crate::state::ApiState;
 
-/// All routes but the documentation's, with the document that describes them.
-pub(crate) fn all() -> OpenApiRouter<Shared> {
-    OpenApiRouter::with_openapi(openapi::outline())
+/// All routes except those of the documentation, with the document that describes them.
+pub(crate) fn all() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(auth::signup::signup))
         .routes(routes!(auth::login::login))
         .routes(routes!(me::erase::erase))

@@ -1,4 +1,6 @@
-//! Access tokens: JWT (RFC 7519) with HS256, and nothing else.
+//! Access tokens: JWT (RFC 7519), signed with HS256 only.
+
+mod verified;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,7 +8,11 @@ use domain::AccountId;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-/// Issues and checks tokens.
+pub(crate) use verified::VerifiedTokens;
+
+use crate::error::ApiError;
+
+/// Issues and verifies access tokens.
 pub(crate) struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
@@ -22,15 +28,21 @@ struct Claims {
     iat: u64,
 }
 
-/// The token is not one of ours, or no longer.
+/// The token was not issued here, or has expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the token is not valid")]
 pub(crate) struct InvalidToken;
 
+impl From<InvalidToken> for ApiError {
+    fn from(_: InvalidToken) -> Self {
+        Self::TokenInvalid
+    }
+}
+
 impl Tokens {
-    /// Tokens signed with `secret` that hold for `lifetime`.
+    /// Tokens signed with `secret` and valid for `lifetime`.
     pub(crate) fn new(secret: &[u8], lifetime: Duration) -> Self {
-        // The list of algorithms is what refuses `none` and all others; `exp` is required.
+        // The list of algorithms rejects `none` and all others; `exp` is required by default.
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = 0;
         Self {
@@ -41,7 +53,7 @@ impl Tokens {
         }
     }
 
-    /// Signs and checks once: the library finds out only at run time whether it can.
+    /// Issues and verifies one token: the library finds a missing crypto provider only at run time.
     pub(crate) fn self_test(&self) -> Result<(), String> {
         let account = AccountId(uuid::Uuid::nil());
         let token = self.issue(account).map_err(|error| error.to_string())?;
@@ -51,12 +63,12 @@ impl Tokens {
         }
     }
 
-    /// How long a token holds, in seconds.
+    /// How long a token is valid, in seconds.
     pub(crate) fn lifetime_seconds(&self) -> u64 {
         self.lifetime.as_secs()
     }
 
-    /// A token for `account`, from now on.
+    /// A token for `account`, valid from now.
     pub(crate) fn issue(&self, account: AccountId) -> Result<String, jsonwebtoken::errors::Error> {
         let iat = now();
         let exp = iat.saturating_add(self.lifetime.as_secs());
@@ -64,7 +76,7 @@ impl Tokens {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
     }
 
-    /// Whom a token was issued to, and until when it holds.
+    /// What a token grants.
     pub(crate) fn verify(&self, token: &str) -> Result<Grant, InvalidToken> {
         let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|_| InvalidToken)?;
@@ -73,23 +85,23 @@ impl Tokens {
     }
 }
 
-/// What a token says.
+/// What a valid token grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
-    /// Whom it was issued to.
+    /// The account that it was issued to.
     pub(crate) account: AccountId,
     /// In seconds since 1970.
     pub(crate) expires_at: u64,
 }
 
 impl Grant {
-    /// Whether it still holds.
-    pub(crate) fn holds(&self) -> bool {
+    /// Whether it has not expired.
+    pub(crate) fn is_current(&self) -> bool {
         now() <= self.expires_at
     }
 }
 
-/// In seconds since 1970.
+/// The current time, in seconds since 1970.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
 }
@@ -116,16 +128,16 @@ mod tests {
     }
 
     #[test]
-    fn a_token_comes_back_as_its_account() {
+    fn a_token_grants_its_account() {
         let account = AccountId(Uuid::new_v4());
         let token = tokens().issue(account).unwrap();
         let grant = tokens().verify(&token).unwrap();
-        assert!(grant.account == account && grant.holds());
+        assert!(grant.account == account && grant.is_current());
         assert!(tokens().self_test().is_ok());
     }
 
     #[test]
-    fn a_token_of_the_earlier_implementation_is_taken() {
+    fn a_token_of_the_earlier_implementation_is_valid() {
         let sub = Uuid::new_v4();
         let claims = json!({ "sub": sub.to_string(), "exp": in_a_minute() });
         let grant = tokens().verify(&signed(Algorithm::HS256, &claims)).unwrap();
@@ -133,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_token_is_refused() {
+    fn every_other_token_is_rejected() {
         let sub = Uuid::new_v4().to_string();
         let exp = in_a_minute();
         let hs256 = |claims: Value| signed(Algorithm::HS256, &claims);

@@ -26,25 +26,48 @@ mod sign_up;
 mod upload;
 mod video;
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{FromRef, Request};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, head, post};
 use http::header::ACCEPT;
+use projections::ErasureEpoch;
+use projections::queries::Queries;
 
-pub(crate) use board_cache::BoardCache;
-pub(crate) use page_context::signed_in;
+use board_cache::BoardCache;
 
-use crate::app::{AppState, Shared};
+use crate::authenticator::Authenticator;
 use crate::error::ApiError;
+use crate::live::Live;
+use crate::media_urls::MediaUrls;
 use crate::routes::uploads;
+use crate::state::ApiState;
+
+/// What pages of boards work with: parts of the API's state, and the cache of this module.
+#[derive(Clone, FromRef)]
+struct BoardPages {
+    queries: Queries,
+    live: Live,
+    urls: MediaUrls,
+    authenticator: Arc<Authenticator>,
+    cache: Arc<BoardCache>,
+}
 
 /// The routes of the pages.
-pub(crate) fn routes() -> Router<Shared> {
+pub(crate) fn routes(state: &ApiState, erasures: ErasureEpoch) -> Router<ApiState> {
+    let board_pages = BoardPages {
+        queries: FromRef::from_ref(state),
+        live: FromRef::from_ref(state),
+        urls: FromRef::from_ref(state),
+        authenticator: FromRef::from_ref(state),
+        cache: Arc::new(BoardCache::new(erasures)),
+    };
     Router::new()
-        .route("/", get(ranking::page))
-        .route("/videos", get(gallery::page))
+        .route("/", get(ranking::page).with_state(board_pages.clone()))
+        .route("/videos", get(gallery::page).with_state(board_pages))
         .route("/videos/{id}", get(video::page))
         .route("/videos/{id}/poster", get(video::poster))
         .route("/videos/{id}/vote", post(video::vote))
@@ -65,7 +88,7 @@ pub(crate) fn routes() -> Router<Shared> {
 
 /// Resumable uploads of our own page, whose script cannot read the session. Their errors are for it,
 /// so they are no pages.
-fn resumable_uploads() -> Router<Shared> {
+fn resumable_uploads() -> Router<ApiState> {
     let one = head(uploads::show::show)
         .patch(uploads::append::append)
         .delete(uploads::cancel::cancel)
@@ -84,12 +107,5 @@ pub(crate) async fn unknown(request: Request) -> Response {
         error_page::for_request(&request, error)
     } else {
         error
-    }
-}
-
-impl AppState {
-    /// Whether browsers reach us by HTTPS, so that cookies may insist on it.
-    fn secure(&self) -> bool {
-        self.app.settings.public_url.starts_with("https:")
     }
 }

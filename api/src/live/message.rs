@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::ApiError;
-use crate::routes::public::rankings::Row;
+use crate::ranking_page::RankingRow;
 
 /// A version of the boards, in the process that counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(crate) struct BoardChange {
     total: u64,
     /// Artists with a change, at their new positions, the best placed first. The order of all other
     /// artists stays.
-    rows: Vec<Row>,
+    rows: Vec<RankingRow>,
     /// Artists who are no longer on the board.
     gone: Vec<Uuid>,
     /// Whether there are further changes, all of them behind the listed artists.
@@ -76,7 +76,7 @@ impl Message {
         if artists.is_empty() && gone.is_empty() {
             return Ok(None);
         }
-        let rows = artists.into_iter().map(Row::from).collect();
+        let rows = artists.into_iter().map(RankingRow::from).collect();
         let gone = gone.into_iter().map(|artist| artist.0).collect();
         let json = serde_json::to_string(&BoardChange { total, rows, gone, more })
             .map_err(|error| ApiError::Internal(error.to_string()))?;

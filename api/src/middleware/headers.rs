@@ -1,4 +1,4 @@
-//! Headers that browsers heed: cross-origin access, and what a page may do.
+//! Headers for browsers: cross-origin access (CORS) and security policies.
 
 use std::time::Duration;
 
@@ -8,30 +8,34 @@ use http::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     LOCATION, ORIGIN, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderValue, Method};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use crate::app::StartError;
-use crate::routes::uploads::headers as uploads;
+use crate::request_id;
+use crate::tus::headers as tus;
 
-/// Which pages may call, and what of the answers they may see. Never with credentials: tokens travel
-/// in a header that a page sets itself.
-pub(crate) fn cors(origins: &CorsOrigins) -> Result<CorsLayer, StartError> {
+/// An allowed origin that is not a valid header value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an origin")]
+pub struct InvalidOrigin(String);
+
+/// Which origins may call, and which response headers they may read. Never with credentials: a page
+/// sets the header with its token itself.
+pub(crate) fn cors(origins: &CorsOrigins) -> Result<CorsLayer, InvalidOrigin> {
     let allowed = match origins {
         CorsOrigins::Any => AllowOrigin::any(),
         CorsOrigins::Only(origins) => {
             let parse = |origin: &String| {
-                HeaderValue::from_str(origin).map_err(|_| StartError::BadOrigin(origin.clone()))
+                HeaderValue::from_str(origin).map_err(|_| InvalidOrigin(origin.clone()))
             };
             AllowOrigin::list(origins.iter().map(parse).collect::<Result<Vec<_>, _>>()?)
         }
     };
-    // An answer that is the same for every page must not be kept once for each.
+    // Without `Vary: Origin`, shared caches store one response for all origins.
     let vary = match origins {
         CorsOrigins::Any => Vec::new(),
         CorsOrigins::Only(_) => vec![ORIGIN],
     };
-    let request_id = HeaderName::from_static("x-request-id");
     Ok(CorsLayer::new()
         .allow_origin(allowed)
         .vary(vary)
@@ -46,30 +50,30 @@ pub(crate) fn cors(origins: &CorsOrigins) -> Result<CorsLayer, StartError> {
         // `*` would not cover `Authorization` (Fetch standard, CORS-preflight fetch).
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([
-            request_id,
+            request_id::HEADER,
             ETAG,
             LOCATION,
             RETRY_AFTER,
             CONTENT_RANGE,
             CONTENT_LENGTH,
             ACCEPT_RANGES,
-            uploads::RESUMABLE,
-            uploads::VERSION,
-            uploads::EXTENSION,
-            uploads::MAX_SIZE,
-            uploads::ALGORITHM,
-            uploads::OFFSET,
-            uploads::LENGTH,
-            uploads::METADATA,
-            uploads::EXPIRES,
-            uploads::VIDEO,
+            tus::RESUMABLE,
+            tus::VERSION,
+            tus::EXTENSION,
+            tus::MAX_SIZE,
+            tus::ALGORITHM,
+            tus::OFFSET,
+            tus::LENGTH,
+            tus::METADATA,
+            tus::EXPIRES,
+            tus::VIDEO,
         ])
         .max_age(Duration::from_secs(600)))
 }
 
-/// Keeps browsers from guessing types, from framing us, and from running anything that an answer
-/// may contain. Pages that need more bring a policy of their own.
-pub(super) fn secure(response: &mut Response) {
+/// Forbids browsers to guess types, to frame responses, and to run anything in JSON. A handler that
+/// needs another policy sets its own header.
+pub(super) fn security_headers(response: &mut Response) {
     let is_json = response
         .headers()
         .get(CONTENT_TYPE)

@@ -1,22 +1,22 @@
-//! Counts, times and names every request. Neither query strings nor bodies are logged: they may
-//! carry personal data or signatures.
+//! Names, counts and times each request. Query strings and bodies are never logged: they may carry
+//! personal data or signatures.
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
-use http::Method;
-use metrics::{Counter, Gauge, Histogram};
+use metrics::Gauge;
 use tracing::{Instrument, Span};
 
-use super::request_id::{HEADER, RequestId};
+use crate::request_id::{HEADER, RequestId};
+use crate::request_metrics::{RequestMetrics, method_label};
 
+/// The `route` label of a request that matches no route.
 const UNMATCHED: &str = "unmatched";
 
-/// A request under way. Dropped early if its client goes away.
-pub(super) struct Observation {
+/// Observes one request in flight. Dropped early if the client disconnects.
+pub(super) struct RequestObserver {
     started: Instant,
     method: &'static str,
     route: Option<MatchedPath>,
@@ -25,33 +25,34 @@ pub(super) struct Observation {
     _in_flight: InFlight,
 }
 
-impl Observation {
-    pub(super) fn begin(request: &mut Request) -> Self {
+impl RequestObserver {
+    /// Starts to observe, and puts the [`RequestId`] among the request's extensions.
+    pub(super) fn start(request: &mut Request) -> Self {
         let id = RequestId::of(request.headers());
         let method = method_label(request.method());
-        // The pattern, not the path: there are as many paths as videos.
         let route = request.extensions().get::<MatchedPath>().cloned();
-        // For those who debug: a span costs a vote more than its own rules do. An error that is answered
-        // names its request in the log without one.
+        // At debug level only: a span costs more than the rules of a vote. The log line of an error
+        // carries the request id without it.
         let span = tracing::debug_span!("request", method, route = label(route.as_ref()), request_id = %id);
         request.extensions_mut().insert(id.clone());
-        Self { started: Instant::now(), method, route, id, span, _in_flight: InFlight::one_more() }
+        Self { started: Instant::now(), method, route, id, span, _in_flight: InFlight::new() }
     }
 
-    /// Lets whatever is logged meanwhile name the request.
-    pub(super) fn around<T>(&self, answer: impl Future<Output = T>) -> impl Future<Output = T> {
-        self.id.clone().during(answer.instrument(self.span.clone()))
+    /// Runs `answer` inside the request's span, with its id as the current one.
+    pub(super) fn observe<T>(&self, answer: impl Future<Output = T>) -> impl Future<Output = T> {
+        self.id.clone().scope(answer.instrument(self.span.clone()))
     }
 
-    /// Returns what such answers are counted by.
-    pub(super) fn end(self, response: &mut Response) -> Arc<Tally> {
+    /// Records the response and adds the request id to it. Returns the metrics it was recorded in.
+    pub(super) fn finish(self, response: &mut Response) -> Arc<RequestMetrics> {
         let status = response.status().as_u16();
         let elapsed = self.started.elapsed();
-        let tally = TALLIES.of(self.method, label(self.route.as_ref()), status);
-        tally.add(elapsed);
-        self.span.in_scope(|| tracing::debug!(status, ms = elapsed.as_millis() as u64, "answered"));
+        let metrics = RequestMetrics::get(self.method, label(self.route.as_ref()), status);
+        metrics.record(elapsed);
+        let elapsed_ms = elapsed.as_millis() as u64;
+        self.span.in_scope(|| tracing::debug!(status, elapsed_ms, "request answered"));
         response.headers_mut().insert(HEADER, self.id.into_header());
-        tally
+        metrics
     }
 }
 
@@ -59,13 +60,14 @@ fn label(route: Option<&MatchedPath>) -> &str {
     route.map_or(UNMATCHED, MatchedPath::as_str)
 }
 
+/// Counts a request in the gauge until it is dropped.
 struct InFlight;
 
 static IN_FLIGHT: LazyLock<Gauge> =
     LazyLock::new(|| metrics::gauge!("anb_http_requests_in_flight"));
 
 impl InFlight {
-    fn one_more() -> Self {
+    fn new() -> Self {
         IN_FLIGHT.increment(1.0);
         Self
     }
@@ -74,86 +76,5 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         IN_FLIGHT.decrement(1.0);
-    }
-}
-
-/// The counters of each kind of answer, looked up by their labels only once. There are as many as
-/// routes, methods and statuses that were met.
-#[derive(Default)]
-struct Tallies(RwLock<HashMap<String, Vec<Arc<Tally>>>>);
-
-static TALLIES: LazyLock<Tallies> = LazyLock::new(Tallies::default);
-
-/// What answers of one kind are counted by.
-pub(crate) struct Tally {
-    method: &'static str,
-    route: String,
-    status: u16,
-    answers: Counter,
-    seconds: Histogram,
-}
-
-impl Tallies {
-    fn of(&self, method: &'static str, route: &str, status: u16) -> Arc<Tally> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let of_kind = |tally: &&Arc<Tally>| tally.method == method && tally.status == status;
-        if let Some(tally) = known.get(route).and_then(|all| all.iter().find(of_kind)) {
-            return Arc::clone(tally);
-        }
-        drop(known);
-        let new = Arc::new(Tally::new(method, route, status));
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let all = known.entry(route.to_owned()).or_default();
-        // Two requests may be the first of their kind.
-        if !all.iter().any(|tally| of_kind(&tally)) {
-            all.push(Arc::clone(&new));
-        }
-        new
-    }
-}
-
-impl Tally {
-    fn new(method: &'static str, route: &str, status: u16) -> Self {
-        let route = route.to_owned();
-        Self {
-            method,
-            route: route.clone(),
-            status,
-            answers: metrics::counter!(
-                "anb_http_requests_total",
-                "method" => method, "route" => route.clone(), "status" => status.to_string()
-            ),
-            seconds: metrics::histogram!(
-                "anb_http_request_seconds", "method" => method, "route" => route
-            ),
-        }
-    }
-
-    /// One more, which took so long.
-    fn add(&self, elapsed: Duration) {
-        self.answers.increment(1);
-        self.seconds.record(elapsed.as_secs_f64());
-    }
-
-    /// One more of a request that is not observed otherwise.
-    pub(crate) fn note(&self, started: Instant, id: &RequestId) {
-        let elapsed = started.elapsed();
-        self.add(elapsed);
-        let Self { method, route, status, .. } = self;
-        tracing::debug!(method, route, status, request_id = %id, ms = elapsed.as_millis() as u64, "answered");
-    }
-}
-
-/// Anybody may invent methods; a metric's labels must stay few.
-fn method_label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
     }
 }

@@ -13,8 +13,8 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
-use crate::app::Shared;
 use crate::error::ApiError;
+use crate::state::ApiState;
 
 const SWAGGER: &str = include_str!("../../assets/swagger.html");
 const SWAGGER_START: &str = include_str!("../../assets/swagger-start.js");
@@ -26,7 +26,7 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'u
                       img-src 'self' data:; worker-src 'self' blob:; frame-ancestors 'none'";
 
 /// The routes that show `document`.
-pub(crate) fn routes(document: &OpenApi) -> Router<Shared> {
+pub(crate) fn routes(document: &OpenApi) -> Router<ApiState> {
     // Serialising a document that was built from types cannot fail.
     let json = Bytes::from(document.to_json().unwrap_or_default());
     Router::new()

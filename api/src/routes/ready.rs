@@ -1,6 +1,7 @@
 //! `GET /ready`: every part that requests depend on works.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -10,7 +11,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::Shared;
+use crate::health::Health;
 
 /// Whether requests can be served.
 #[derive(Serialize, ToSchema)]
@@ -27,8 +28,8 @@ pub(crate) struct Readiness {
     get, path = "/ready", tag = "system",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)),
 )]
-pub(crate) async fn ready(State(state): State<Shared>) -> Response {
-    let checks = state.app.health.checks().await;
+pub(crate) async fn ready(State(health): State<Arc<dyn Health>>) -> Response {
+    let checks = health.checks().await;
     let all_well = checks.iter().all(|check| check.problem.is_none());
     let readiness = Readiness {
         status: if all_well { "ready" } else { "unavailable" },

@@ -5,22 +5,36 @@
 
 pub(crate) mod append;
 pub(crate) mod cancel;
+mod client;
 pub(crate) mod create;
-pub(crate) mod headers;
 mod metadata;
 pub(crate) mod overridden;
-pub(crate) mod protocol;
 pub(crate) mod show;
-mod uploader;
 
+use axum::extract::FromRef;
 use axum::response::{IntoResponse, Response};
-use commands::{ResumableError, ResumableUpload, UploadId};
+use commands::{Commands, ResumableError, ResumableUpload, UploadId};
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
 
 use crate::error::ApiError;
 use crate::extract::PathId;
 use crate::routes::pending::failed;
+use crate::state::{ApiState, Shutdown};
+use crate::tus::headers;
+
+/// What the endpoints of uploads work with.
+#[derive(Clone)]
+pub(crate) struct Uploads {
+    commands: Commands,
+    shutdown: Shutdown,
+}
+
+impl FromRef<ApiState> for Uploads {
+    fn from_ref(state: &ApiState) -> Self {
+        Self { commands: FromRef::from_ref(state), shutdown: FromRef::from_ref(state) }
+    }
+}
 
 /// The upload that a path names.
 pub(crate) type UploadPath = PathId<UploadId>;

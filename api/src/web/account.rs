@@ -1,33 +1,40 @@
 //! `GET` and `POST /me/account`: one leaves for good.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
+use commands::Commands;
 use http::StatusCode;
 use maud::html;
+use projections::queries::Queries;
 
 use super::form::{Field, FormState};
 use super::layout::Page;
 use super::page_context::{PageContext, SignedIn};
 use super::session;
 use super::sign_in::{see_other, with_cookie};
-use crate::app::Shared;
+use crate::authenticator::Authenticator;
 use crate::error::ApiError;
-use crate::extract::{Circumstances, WebForm};
+use crate::extract::{RequestContext, WebForm};
 use crate::routes::me::erase::parse;
 use crate::routes::pending::failed;
+use crate::state::PublicUrl;
 
 pub(super) async fn form(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
     SignedIn { ctx, account }: SignedIn,
 ) -> Result<Response, ApiError> {
-    let operator = state.app.queries.is_operator(account).await?;
+    let operator = queries.is_operator(account).await?;
     Ok(show(&ctx, &FormState::default(), StatusCode::OK, operator))
 }
 
 pub(super) async fn erase(
-    State(state): State<Shared>,
+    State(commands): State<Commands>,
+    State(authenticator): State<Arc<Authenticator>>,
+    State(public_url): State<PublicUrl>,
     SignedIn { ctx, account }: SignedIn,
-    Circumstances(context): Circumstances,
+    RequestContext(context): RequestContext,
     form: WebForm,
 ) -> Result<Response, ApiError> {
     let password = match parse(form.object()) {
@@ -38,11 +45,14 @@ pub(super) async fn erase(
         }
         Err(error) => return Err(error),
     };
-    let erased = state.app.commands.erase(&context, account, &password).await;
+    let erased = commands.erase(&context, account, &password).await;
     match erased.map_err(failed(|_| ApiError::AccountGone)) {
         Ok(_) => {
-            state.people.forget();
-            Ok(with_cookie(see_other("/sign-in?gone=1"), session::end_cookie(state.secure())))
+            authenticator.forget_accounts();
+            Ok(with_cookie(
+                see_other("/sign-in?gone=1"),
+                session::end_cookie(public_url.is_https()),
+            ))
         }
         Err(ApiError::WrongPassword) => {
             let form_state = FormState::with_error(form, "password", ctx.messages().wrong_password);

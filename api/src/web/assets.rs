@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use crate::error::ApiError;
-use crate::pages::encoding::Encoding;
+use crate::page_cache::encoding::Encoding;
 
 /// A file.
 pub(super) struct Asset {

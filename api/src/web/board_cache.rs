@@ -1,5 +1,5 @@
 //! What the pages keep between requests: so that a burst of visitors asks the database once. Like
-//! [`crate::pages`], nothing that is kept outlives an erasure.
+//! [`crate::page_cache`], nothing that is kept outlives an erasure.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,8 +11,8 @@ use super::language::Language;
 use super::layout::Page;
 use super::messages::Messages;
 use super::page_context::PageContext;
-use super::session::Cookies;
 use crate::error::{Code, Loc, Problem};
+use crate::extract::Cookies;
 
 /// The field of a problem, and what is wrong with it.
 pub(super) fn explain(messages: &Messages, problem: &Problem) -> (String, String) {

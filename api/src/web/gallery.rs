@@ -1,24 +1,28 @@
 //! `GET /videos`: the videos on stage.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use http::Uri;
 use maud::{Markup, html};
-use projections::queries::{Direction, OrderBy, PublicVideo, PublicVideos};
+use projections::queries::{Direction, OrderBy, PublicVideo, PublicVideos, Queries};
 
+use super::board_cache::BoardCache;
 use super::board_filter::BoardFilter;
 use super::layout::Page;
 use super::page_context::PageContext;
 use super::paging::{self, PageCount};
-use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Paging, QueryFields};
-use crate::routes::media::{URL_VALID_FOR, signed_url_if_any};
+use crate::media_urls::{MediaUrls, SIGNED_URL_TTL};
 
 const VIDEOS_PER_PAGE: u32 = 12;
 
 pub(super) async fn page(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(urls): State<MediaUrls>,
+    State(cache): State<Arc<BoardCache>>,
     ctx: PageContext,
     uri: Uri,
 ) -> Result<Response, ApiError> {
@@ -37,18 +41,17 @@ pub(super) async fn page(
         skip: paging.skip(),
         limit: VIDEOS_PER_PAGE + 1,
     };
-    let mut videos = state.app.queries.public_videos(&wanted).await?;
+    let mut videos = queries.public_videos(&wanted).await?;
     let page_count =
         if videos.len() > VIDEOS_PER_PAGE as usize { PageCount::HasNext } else { PageCount::Last };
     videos.truncate(VIDEOS_PER_PAGE as usize);
-    let storage = state.app.storage.as_ref();
     let mut cards = Vec::with_capacity(videos.len());
     for video in &videos {
         let key = video.poster_key.as_deref();
-        cards.push((video, signed_url_if_any(storage, key, URL_VALID_FOR).await?));
+        cards.push((video, urls.signed_if_any(key, SIGNED_URL_TTL).await?));
     }
     let messages = ctx.messages();
-    let boards = state.web.boards(&state.app.queries)?;
+    let boards = cache.boards(&queries)?;
     let media = cards.iter().find_map(|(_, poster)| poster.as_deref());
     let title = format!("{}: {}", messages.videos, filter.title(messages));
     Ok(Page::new(&ctx, title.as_str()).allow_media_from(media).render(&html! {

@@ -12,7 +12,7 @@ use url::Url;
 use super::assets::{self, Asset};
 use super::language::Language;
 use super::page_context::PageContext;
-use crate::pages::encoding::Encoding;
+use crate::page_cache::encoding::Encoding;
 
 /// A page to be shown.
 pub(super) struct Page<'a> {

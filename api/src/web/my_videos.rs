@@ -2,11 +2,11 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use commands::Answer;
+use commands::{Answer, Commands};
 use domain::{VideoId, VideoStatus};
 use http::Uri;
 use maud::{Markup, html};
-use projections::queries::OwnVideo;
+use projections::queries::{OwnVideo, Queries};
 
 use super::assets;
 use super::gallery::votes;
@@ -14,15 +14,15 @@ use super::language::Language;
 use super::layout::Page;
 use super::page_context::{PageContext, SignedIn};
 use super::sign_in::see_other;
-use crate::app::Shared;
 use crate::error::ApiError;
-use crate::extract::{Circumstances, QueryFields, VideoPath};
-use crate::routes::media::{URL_VALID_FOR, signed_url_if_any};
+use crate::extract::{QueryFields, RequestContext, VideoPath};
+use crate::media_urls::{MediaUrls, SIGNED_URL_TTL};
 use crate::routes::pending::failed;
 use crate::routes::videos::own::reason_text;
 
 pub(super) async fn list(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(urls): State<MediaUrls>,
     SignedIn { ctx, account }: SignedIn,
     uri: Uri,
 ) -> Result<Response, ApiError> {
@@ -36,9 +36,9 @@ pub(super) async fn list(
         None
     };
     let mut videos = Vec::new();
-    for video in state.app.queries.videos_of(account).await? {
+    for video in queries.videos_of(account).await? {
         let key = video.poster_key.as_deref();
-        let poster = signed_url_if_any(state.app.storage.as_ref(), key, URL_VALID_FOR).await?;
+        let poster = urls.signed_if_any(key, SIGNED_URL_TTL).await?;
         videos.push((video, poster));
     }
     let moves = videos.iter().any(|(video, _)| is_unfinished(video.status));
@@ -115,11 +115,11 @@ fn status(ctx: &PageContext, status: VideoStatus) -> &'static str {
 }
 
 pub(super) async fn confirm_delete(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
     SignedIn { ctx, account }: SignedIn,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
-    let video = own_video(&state, account, path.or(ApiError::VideoNotFound)?).await?;
+    let video = own_video(&queries, account, path.or(ApiError::VideoNotFound)?).await?;
     let messages = ctx.messages();
     Ok(Page::new(&ctx, messages.delete_question).render(&html! {
         div.narrow {
@@ -135,22 +135,22 @@ pub(super) async fn confirm_delete(
 }
 
 async fn own_video(
-    state: &Shared,
+    queries: &Queries,
     owner: domain::AccountId,
     video: VideoId,
 ) -> Result<OwnVideo, ApiError> {
-    let video = state.app.queries.video(video).await?.ok_or(ApiError::VideoNotFound)?;
+    let video = queries.video(video).await?.ok_or(ApiError::VideoNotFound)?;
     if video.owner == owner { Ok(video) } else { Err(ApiError::NotYourVideo) }
 }
 
 pub(super) async fn delete(
-    State(state): State<Shared>,
+    State(commands): State<Commands>,
     SignedIn { account, .. }: SignedIn,
-    Circumstances(context): Circumstances,
+    RequestContext(context): RequestContext,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
     let video = path.or(ApiError::VideoNotFound)?;
-    let answer = state.app.commands.delete(&context, account, video).await;
+    let answer = commands.delete(&context, account, video).await;
     match answer.map_err(failed(ApiError::DeletionRejected))? {
         Answer::Done(()) => Ok(see_other("/me/videos?deleted=1")),
         Answer::Pending(_) => Ok(see_other("/me/videos")),

@@ -2,35 +2,38 @@
 
 mod lag;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
 use chrono::Utc;
+use commands::Commands;
 use maud::{Markup, html};
-use projections::queries::{DeadLetterSummary, Installation};
+use projections::queries::{DeadLetterSummary, Installation, Queries};
 
 use super::assets;
 use super::layout::Page;
 use super::page_context::{PageContext, SignedIn};
-use crate::app::Shared;
 use crate::error::ApiError;
-use crate::health::Check;
+use crate::health::{Check, Health};
 use lag::Lag;
 
 pub(super) async fn page(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(commands): State<Commands>,
+    State(health): State<Arc<dyn Health>>,
     SignedIn { ctx, account }: SignedIn,
 ) -> Result<Response, ApiError> {
-    if !state.app.queries.is_operator(account).await? {
+    if !queries.is_operator(account).await? {
         return Err(ApiError::OperatorsOnly);
     }
     // The log is asked first: what is folded meanwhile then counts as folded.
-    let ends = state.app.commands.log_end_offsets().await;
-    let installation = state.app.queries.installation().await?;
+    let ends = commands.log_end_offsets().await;
+    let installation = queries.installation().await?;
     let lag = ends.ok().map(|ends| Lag::of(&ends, &installation.checkpoints));
-    let checks = state.app.health.checks().await;
-    let outcomes = state.app.commands.outcomes();
+    let checks = health.checks().await;
+    let outcomes = commands.outcomes();
     let messages = ctx.messages();
     Ok(Page::new(&ctx, messages.operations).script(&assets::REFRESH).render(&html! {
         div.heading {

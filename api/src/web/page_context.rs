@@ -1,6 +1,8 @@
 //! Who asks for a page, and in which language.
 
-use axum::extract::{FromRequestParts, OriginalUri};
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequestParts, OriginalUri};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::AccountId;
 use http::HeaderMap;
@@ -8,10 +10,9 @@ use http::request::Parts;
 
 use super::language::Language;
 use super::messages::Messages;
-use super::session::Cookies;
-use crate::app::Shared;
+use crate::authenticator::Authenticator;
 use crate::error::ApiError;
-use crate::extract::Actor;
+use crate::extract::Cookies;
 
 /// A request for a page.
 pub(super) struct PageContext {
@@ -46,10 +47,13 @@ pub(super) struct SignedIn {
     pub(super) account: AccountId,
 }
 
-impl FromRequestParts<Shared> for SignedIn {
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn
+where
+    Arc<Authenticator>: FromRef<S>,
+{
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let ctx = PageContext::from_request_parts(parts, state).await;
         let ctx = ctx.map_err(IntoResponse::into_response)?;
         let account = ctx.require_account().map_err(|redirect| *redirect)?;
@@ -57,12 +61,15 @@ impl FromRequestParts<Shared> for SignedIn {
     }
 }
 
-impl FromRequestParts<Shared> for PageContext {
+impl<S: Send + Sync> FromRequestParts<S> for PageContext
+where
+    Arc<Authenticator>: FromRef<S>,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let cookies = Cookies::of(&parts.headers);
-        let account = person_of(state, &cookies).await?;
+        let account = cookies.account(&Arc::<Authenticator>::from_ref(state)).await?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
         Ok(Self {
             language: Language::of(cookies.language.as_deref(), &parts.headers),
@@ -70,24 +77,6 @@ impl FromRequestParts<Shared> for PageContext {
             path_and_query: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             headers: parts.headers.clone(),
         })
-    }
-}
-
-/// Whoever has signed in, as the cookies of a request say.
-pub(crate) async fn signed_in(
-    state: &Shared,
-    headers: &HeaderMap,
-) -> Result<Option<AccountId>, ApiError> {
-    person_of(state, &Cookies::of(headers)).await
-}
-
-/// A session that has ended is none.
-async fn person_of(state: &Shared, cookies: &Cookies) -> Result<Option<AccountId>, ApiError> {
-    let Some(token) = &cookies.session else { return Ok(None) };
-    match Actor::of_token(state, token).await {
-        Ok(Actor(account)) => Ok(Some(account)),
-        Err(ApiError::TokenInvalid | ApiError::AccountGone) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

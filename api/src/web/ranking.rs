@@ -1,21 +1,24 @@
 //! `GET /`: the ranking.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use domain::AccountId;
 use http::{StatusCode, Uri};
 use maud::{Markup, html};
-use projections::queries::{RankedArtist, RankingPage};
+use projections::queries::{Queries, RankedArtist, RankingPage};
 
 use super::assets;
+use super::board_cache::BoardCache;
 use super::board_filter::BoardFilter;
 use super::layout::Page;
 use super::messages::Messages;
 use super::page_context::PageContext;
 use super::paging::{self, PageCount};
-use crate::app::Shared;
 use crate::error::ApiError;
 use crate::extract::{Paging, QueryFields};
+use crate::live::Live;
 
 const ROWS_PER_PAGE: u32 = 20;
 /// Rows around an artist.
@@ -32,7 +35,9 @@ enum RankingQuery {
 }
 
 pub(super) async fn page(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(live_boards): State<Live>,
+    State(cache): State<Arc<BoardCache>>,
     ctx: PageContext,
     uri: Uri,
 ) -> Result<Response, ApiError> {
@@ -55,10 +60,10 @@ pub(super) async fn page(
     };
     let (content, live) = match ranking_query {
         RankingQuery::Page(paging) => {
-            let erasures = state.web.erasure_count();
-            let page = state.web.page(&state.app.queries, &board, paging).await?;
+            let erasures = cache.erasure_count();
+            let page = cache.page(&queries, &board, paging).await?;
             let chart = match paging.page {
-                1 => state.web.chart(&state.app.queries, erasures, &board, &page.artists).await,
+                1 => cache.chart(&queries, erasures, &board, &page.artists).await,
                 _ => None,
             };
             let content = html! {
@@ -67,13 +72,13 @@ pub(super) async fn page(
             };
             (content, Some(page.version))
         }
-        RankingQuery::Around(artist) => (around(&state, &ctx, &filter, artist).await?, None),
-        RankingQuery::Search(name) => (search(&state, &ctx, &filter, &name).await?, None),
+        RankingQuery::Around(artist) => (around(&queries, &ctx, &filter, artist).await?, None),
+        RankingQuery::Search(name) => (search(&queries, &ctx, &filter, &name).await?, None),
     };
     let messages = ctx.messages();
-    let boards = state.web.boards(&state.app.queries)?;
+    let boards = cache.boards(&queries)?;
     let title = filter.title(messages);
-    let stream = live.map(|edition| filter.stream_url(&state.live.id(edition)));
+    let stream = live.map(|edition| filter.stream_url(&live_boards.id(edition)));
     let page = Page::new(&ctx, title.as_str()).status(StatusCode::OK).script(&assets::RANKING);
     Ok(page.render(&html! {
         div.heading {
@@ -187,15 +192,14 @@ fn row(ctx: &PageContext, artist: &RankedArtist, marked: Option<AccountId>) -> M
 }
 
 async fn around(
-    state: &Shared,
+    queries: &Queries,
     ctx: &PageContext,
     filter: &BoardFilter,
     artist: AccountId,
 ) -> Result<Markup, ApiError> {
     let messages = ctx.messages();
     let oneself = ctx.account == Some(artist);
-    let found =
-        state.app.queries.ranking_around(&filter.board(), artist, ROWS_AROUND_ARTIST).await?;
+    let found = queries.ranking_around(&filter.board(), artist, ROWS_AROUND_ARTIST).await?;
     let page = match found {
         Some(page) => page,
         None if oneself => {
@@ -213,13 +217,13 @@ async fn around(
 }
 
 async fn search(
-    state: &Shared,
+    queries: &Queries,
     ctx: &PageContext,
     filter: &BoardFilter,
     name: &str,
 ) -> Result<Markup, ApiError> {
     let messages = ctx.messages();
-    let found = state.app.queries.ranked_by_name(&filter.board(), name, MAX_SEARCH_RESULTS).await?;
+    let found = queries.ranked_by_name(&filter.board(), name, MAX_SEARCH_RESULTS).await?;
     Ok(html! {
         h2 { (messages.search_results) ": " q { (name) } }
         @if found.is_empty() {

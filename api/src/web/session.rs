@@ -5,37 +5,12 @@
 //! protection against forged requests; the pages' own forms have one (see [`super::same_origin`]).
 
 use cookie::{Cookie, SameSite};
-use http::header::COOKIE;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 
 use super::language::Language;
+use crate::extract::cookies::{LANGUAGE_COOKIE, SESSION_COOKIE};
 
-const SESSION_COOKIE: &str = "anb_session";
-const LANGUAGE_COOKIE: &str = "anb_language";
 const ONE_YEAR_SECONDS: i64 = 365 * 24 * 60 * 60;
-
-/// What the cookies of a request hold.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Cookies {
-    pub(super) session: Option<String>,
-    pub(super) language: Option<String>,
-}
-
-impl Cookies {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let mut found = Self::default();
-        let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        for cookie in values.flat_map(Cookie::split_parse).flatten() {
-            let place = match cookie.name() {
-                SESSION_COOKIE => &mut found.session,
-                LANGUAGE_COOKIE => &mut found.language,
-                _ => continue,
-            };
-            *place = Some(cookie.value().to_owned());
-        }
-        found
-    }
-}
 
 /// Begins a session. `secure` keeps it off plain HTTP.
 pub(super) fn start_cookie(token: &str, seconds: u64, secure: bool) -> HeaderValue {
@@ -71,6 +46,9 @@ fn header(cookie: Cookie<'_>) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::extract::Cookies;
+    use http::HeaderMap;
+    use http::header::COOKIE;
 
     #[test]
     fn a_session_comes_back_and_scripts_cannot_read_it() {

@@ -1,7 +1,10 @@
 //! `GET` and `POST /sign-in`, `POST /sign-out`, `POST /language`
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
+use commands::Commands;
 use domain::AccountId;
 use http::header::SET_COOKIE;
 use http::{HeaderValue, StatusCode, Uri};
@@ -12,11 +15,12 @@ use super::language::Language;
 use super::layout::Page;
 use super::page_context::{PageContext, local_path};
 use super::session;
-use crate::app::Shared;
+use crate::authenticator::Authenticator;
 use crate::error::ApiError;
 use crate::extract::{QueryFields, WebForm};
 use crate::routes::auth::login::parse;
 use crate::routes::pending::failed;
+use crate::state::PublicUrl;
 
 pub(super) async fn form(ctx: PageContext, uri: Uri) -> Response {
     let mut query = QueryFields::of(&uri);
@@ -33,7 +37,9 @@ pub(super) async fn form(ctx: PageContext, uri: Uri) -> Response {
 }
 
 pub(super) async fn submit(
-    State(state): State<Shared>,
+    State(commands): State<Commands>,
+    State(authenticator): State<Arc<Authenticator>>,
+    State(public_url): State<PublicUrl>,
     ctx: PageContext,
     form: WebForm,
 ) -> Result<Response, ApiError> {
@@ -46,9 +52,9 @@ pub(super) async fn submit(
         }
         Err(error) => return Err(error),
     };
-    let found = state.app.commands.login(&email, &password).await;
+    let found = commands.login(&email, &password).await;
     match found.map_err(failed(|_| ApiError::WrongCredentials))? {
-        Some(account) => start_session(&state, account, local_path(&next)),
+        Some(account) => start_session(&authenticator, &public_url, account, local_path(&next)),
         None => {
             let form_state = FormState::with_error(form, "email", ctx.messages().wrong_credentials);
             Ok(show(&ctx, &form_state, &next, None, StatusCode::UNAUTHORIZED))
@@ -56,27 +62,28 @@ pub(super) async fn submit(
     }
 }
 
-pub(super) async fn sign_out(State(state): State<Shared>) -> Response {
-    with_cookie(see_other("/"), session::end_cookie(state.secure()))
+pub(super) async fn sign_out(State(public_url): State<PublicUrl>) -> Response {
+    with_cookie(see_other("/"), session::end_cookie(public_url.is_https()))
 }
 
-pub(super) async fn set_language(State(state): State<Shared>, form: WebForm) -> Response {
+pub(super) async fn set_language(State(public_url): State<PublicUrl>, form: WebForm) -> Response {
     let spoken = Language::of(Some(form.text("language")), &http::HeaderMap::new());
     with_cookie(
         see_other(local_path(form.text("next"))),
-        session::language_cookie(spoken, state.secure()),
+        session::language_cookie(spoken, public_url.is_https()),
     )
 }
 
 /// Begins a session.
 pub(super) fn start_session(
-    state: &Shared,
+    authenticator: &Authenticator,
+    public_url: &PublicUrl,
     account: AccountId,
     next: &str,
 ) -> Result<Response, ApiError> {
-    let token =
-        state.tokens.issue(account).map_err(|error| ApiError::Internal(error.to_string()))?;
-    let cookie = session::start_cookie(&token, state.tokens.lifetime_seconds(), state.secure());
+    let token = authenticator.issue(account)?;
+    let cookie =
+        session::start_cookie(&token, authenticator.lifetime_seconds(), public_url.is_https());
     Ok(with_cookie(see_other(next), cookie))
 }
 

@@ -1,8 +1,10 @@
 //! `GET` and `POST /sign-up`
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
-use commands::{Answer, CommandContext};
+use commands::{Answer, CommandContext, Commands};
 use domain::Rejection;
 use http::StatusCode;
 use maud::html;
@@ -12,20 +14,23 @@ use super::form::{Field, FormState};
 use super::layout::Page;
 use super::page_context::PageContext;
 use super::sign_in::{see_other, start_session};
-use crate::app::Shared;
+use crate::authenticator::Authenticator;
 use crate::error::ApiError;
-use crate::extract::{Circumstances, WebForm};
+use crate::extract::{RequestContext, WebForm};
 use crate::routes::auth::signup::parse;
 use crate::routes::pending::failed;
+use crate::state::PublicUrl;
 
 pub(super) async fn form(ctx: PageContext) -> Response {
     show(&ctx, &FormState::default(), StatusCode::OK)
 }
 
 pub(super) async fn submit(
-    State(state): State<Shared>,
+    State(commands): State<Commands>,
+    State(authenticator): State<Arc<Authenticator>>,
+    State(public_url): State<PublicUrl>,
     ctx: PageContext,
-    Circumstances(context): Circumstances,
+    RequestContext(context): RequestContext,
     form: WebForm,
 ) -> Result<Response, ApiError> {
     let registration = match parse(form.object()) {
@@ -39,9 +44,11 @@ pub(super) async fn submit(
     // A form that is sent twice registers once.
     let key = Some(form.text("key")).filter(|key| Uuid::parse_str(key).is_ok());
     let context = CommandContext { idempotency_key: key.map(str::to_owned), ..context };
-    let answer = state.app.commands.register(&context, registration).await;
+    let answer = commands.register(&context, registration).await;
     match answer.map_err(failed(ApiError::RegistrationRejected)) {
-        Ok(Answer::Done(account)) => start_session(&state, account, "/me/upload"),
+        Ok(Answer::Done(account)) => {
+            start_session(&authenticator, &public_url, account, "/me/upload")
+        }
         Ok(Answer::Pending(_)) => Ok(see_other("/sign-in?pending=1")),
         Err(ApiError::RegistrationRejected(Rejection::EmailTaken)) => {
             let form_state = FormState::with_error(form, "email", ctx.messages().email_taken);

@@ -2,6 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
+use commands::Commands;
 use http::StatusCode;
 use maud::html;
 
@@ -10,31 +11,35 @@ use super::form::{Field, FormState};
 use super::layout::Page;
 use super::page_context::{PageContext, SignedIn};
 use super::sign_in::see_other;
-use crate::app::Shared;
 use crate::error::ApiError;
-use crate::extract::{Circumstances, WebForm};
+use crate::extract::{RequestContext, WebForm};
 use crate::routes::videos::upload::enter;
+use crate::state::MaxVideoSize;
 
-pub(super) async fn form(State(state): State<Shared>, SignedIn { ctx, .. }: SignedIn) -> Response {
-    show(&state, &ctx, &FormState::default(), StatusCode::OK)
+pub(super) async fn form(
+    State(max_size): State<MaxVideoSize>,
+    SignedIn { ctx, .. }: SignedIn,
+) -> Response {
+    show(max_size, &ctx, &FormState::default(), StatusCode::OK)
 }
 
 pub(super) async fn submit(
-    State(state): State<Shared>,
+    State(commands): State<Commands>,
+    State(max_size): State<MaxVideoSize>,
     SignedIn { ctx, account: owner }: SignedIn,
-    Circumstances(context): Circumstances,
+    RequestContext(context): RequestContext,
     request: Request,
 ) -> Result<Response, ApiError> {
     let messages = ctx.messages();
     let refused = |text: &str, status| {
         let form_state = FormState::with_error(WebForm::default(), "file", text);
-        Ok(show(&state, &ctx, &form_state, status))
+        Ok(show(max_size, &ctx, &form_state, status))
     };
-    match enter(&state, owner, &context, request).await {
+    match enter(&commands, max_size, owner, &context, request).await {
         Ok(_) => Ok(see_other("/me/videos?uploaded=1")),
         Err(ApiError::Validation(problems)) => {
             let form_state = FormState::invalid(WebForm::default(), &ctx, &problems);
-            Ok(show(&state, &ctx, &form_state, StatusCode::UNPROCESSABLE_ENTITY))
+            Ok(show(max_size, &ctx, &form_state, StatusCode::UNPROCESSABLE_ENTITY))
         }
         Err(ApiError::NoFile | ApiError::NotAVideo) => {
             refused(messages.not_a_video, StatusCode::BAD_REQUEST)
@@ -44,9 +49,13 @@ pub(super) async fn submit(
     }
 }
 
-fn show(state: &Shared, ctx: &PageContext, form_state: &FormState, status: StatusCode) -> Response {
+fn show(
+    MaxVideoSize(max): MaxVideoSize,
+    ctx: &PageContext,
+    form_state: &FormState,
+    status: StatusCode,
+) -> Response {
     let messages = ctx.messages();
-    let max = state.app.settings.max_video_size;
     let limit = format!(
         "{} {}: {} MB.",
         messages.upload_hint,

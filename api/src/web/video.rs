@@ -2,23 +2,22 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use commands::{Answer, CommandContext, CommandStatus};
+use commands::{Answer, CommandContext, CommandStatus, Commands};
 use domain::{Rejection, VideoId};
 use http::Uri;
 use maud::{Markup, html};
-use projections::queries::PublicVideo;
+use projections::queries::{PublicVideo, Queries};
 
 use super::assets;
 use super::gallery::votes;
 use super::layout::Page;
 use super::page_context::PageContext;
 use super::sign_in::see_other;
-use crate::app::Shared;
 use crate::error::ApiError;
-use crate::extract::{Circumstances, QueryFields, VideoPath};
-use crate::routes::media::{URL_VALID_FOR, signed_url, signed_url_if_any};
+use crate::extract::{QueryFields, RequestContext, VideoPath};
+use crate::media_urls::{MediaUrls, SIGNED_URL_TTL, hls_path};
 use crate::routes::pending::failed;
-use crate::routes::public::hls::hls_url;
+use crate::state::PublicUrl;
 
 /// Where a visitor stands with a video.
 enum Ballot {
@@ -30,20 +29,22 @@ enum Ballot {
 }
 
 pub(super) async fn page(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(commands): State<Commands>,
+    State(urls): State<MediaUrls>,
+    State(public_url): State<PublicUrl>,
     ctx: PageContext,
     path: VideoPath,
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let id = path.or(ApiError::VideoNotFound)?;
     let command = QueryFields::of(&uri).take("command");
-    let video = state.app.queries.public_video(id).await?.ok_or(ApiError::VideoNotFound)?;
-    let ballot = ballot(&state, &ctx, id, command.as_deref()).await?;
-    let storage = state.app.storage.as_ref();
-    let film = signed_url(storage, &video.processed_key, URL_VALID_FOR).await?;
-    let poster = signed_url_if_any(storage, video.poster_key.as_deref(), URL_VALID_FOR).await?;
+    let video = queries.public_video(id).await?.ok_or(ApiError::VideoNotFound)?;
+    let ballot = ballot(&queries, &commands, &ctx, id, command.as_deref()).await?;
+    let film = urls.signed(&video.processed_key, SIGNED_URL_TTL).await?;
+    let poster = urls.signed_if_any(video.poster_key.as_deref(), SIGNED_URL_TTL).await?;
     let messages = ctx.messages();
-    let address = format!("{}/videos/{id}", state.app.settings.public_url);
+    let address = format!("{}/videos/{id}", public_url.0);
     let page = Page::new(&ctx, video.title.as_str())
         .script(&assets::VIDEO)
         .allow_media_from(Some(&film))
@@ -55,7 +56,7 @@ pub(super) async fn page(
                 video controls playsinline preload="none" poster=[poster] {
                     // A browser takes the first that it can play.
                     @if video.hls_key.is_some() {
-                        source src=(hls_url("", id)) type="application/vnd.apple.mpegurl";
+                        source src=(hls_path(id)) type="application/vnd.apple.mpegurl";
                     }
                     source src=(film) type="video/mp4";
                     p { (messages.no_video_support) " " a href=(film) { (video.title) } }
@@ -107,18 +108,18 @@ fn preview(ctx: &PageContext, video: &PublicVideo, address: &str) -> Markup {
 }
 
 async fn ballot(
-    state: &Shared,
+    queries: &Queries,
+    commands: &Commands,
     ctx: &PageContext,
     video: VideoId,
     command: Option<&str>,
 ) -> Result<Ballot, ApiError> {
     let Some(voter) = ctx.account else { return Ok(Ballot::SignedOut) };
-    if state.app.queries.has_voted(voter, video).await? {
+    if queries.has_voted(voter, video).await? {
         return Ok(Ballot::Voted);
     }
     let Some(command) = command else { return Ok(Ballot::Open) };
-    let status =
-        state.app.commands.status(command).await.map_err(failed(ApiError::VoteRejected))?;
+    let status = commands.status(command).await.map_err(failed(ApiError::VoteRejected))?;
     Ok(match status {
         Some(CommandStatus::Pending) => Ballot::Waiting,
         Some(CommandStatus::Accepted { .. }) => Ballot::Voted,
@@ -154,20 +155,21 @@ fn vote_box(ctx: &PageContext, video: &PublicVideo, ballot: &Ballot) -> Markup {
 }
 
 pub(super) async fn poster(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(urls): State<MediaUrls>,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
     let id = path.or(ApiError::VideoNotFound)?;
-    let video = state.app.queries.public_video(id).await?.ok_or(ApiError::VideoNotFound)?;
+    let video = queries.public_video(id).await?.ok_or(ApiError::VideoNotFound)?;
     let key = video.poster_key.ok_or(ApiError::MediaGone)?;
-    let url = signed_url(state.app.storage.as_ref(), &key, URL_VALID_FOR).await?;
+    let url = urls.signed(&key, SIGNED_URL_TTL).await?;
     Ok(Redirect::temporary(&url).into_response())
 }
 
 pub(super) async fn vote(
-    State(state): State<Shared>,
+    State(commands): State<Commands>,
     ctx: PageContext,
-    Circumstances(context): Circumstances,
+    RequestContext(context): RequestContext,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
     let video = path.or(ApiError::VoteRejected(Rejection::VideoUnknown))?;
@@ -175,7 +177,7 @@ pub(super) async fn vote(
     let Some(voter) = ctx.account else { return Ok(ctx.redirect_to_sign_in(&here)) };
     // A form that is sent twice is one vote, and no error.
     let context = CommandContext { idempotency_key: Some(format!("page {video}")), ..context };
-    let voted = state.app.commands.vote(&context, voter, video).await;
+    let voted = commands.vote(&context, voter, video).await;
     match voted.map_err(failed(ApiError::VoteRejected)) {
         Ok(Answer::Pending(token)) => Ok(see_other(&format!("{here}?command={token}"))),
         Ok(Answer::Done(_)) | Err(ApiError::VoteRejected(Rejection::AlreadyVoted)) => {

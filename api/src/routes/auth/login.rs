@@ -1,11 +1,14 @@
 //! `POST /api/auth/login`
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
+use commands::Commands;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::Shared;
+use crate::authenticator::Authenticator;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::{Fields, JsonObject};
 use crate::routes::pending::failed;
@@ -48,21 +51,19 @@ pub(crate) struct AccessToken {
     ),
 )]
 pub(crate) async fn login(
-    State(state): State<Shared>,
+    State(commands): State<Commands>,
+    State(authenticator): State<Arc<Authenticator>>,
     body: JsonObject,
 ) -> Result<Json<AccessToken>, ApiError> {
     let (email, password) = parse(body)?;
-    let account = state
-        .app
-        .commands
+    let account = commands
         .login(&email, &password)
         .await
         // Signing in appends nothing that could be rejected.
         .map_err(failed(|_| ApiError::WrongCredentials))?
         .ok_or(ApiError::WrongCredentials)?;
-    let access_token =
-        state.tokens.issue(account).map_err(|error| ApiError::Internal(error.to_string()))?;
-    let expires_in = state.tokens.lifetime_seconds();
+    let access_token = authenticator.issue(account)?;
+    let expires_in = authenticator.lifetime_seconds();
     Ok(Json(AccessToken { access_token, token_type: "Bearer", expires_in }))
 }
 

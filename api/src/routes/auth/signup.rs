@@ -3,15 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use commands::{Answer, Registration};
+use commands::{Answer, Commands, Registration};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{Circumstances, Fields, JsonObject};
+use crate::extract::{Fields, JsonObject, RequestContext};
 use crate::routes::pending::{Pending, failed, pending};
 use crate::text::TextRule;
 
@@ -65,8 +64,8 @@ pub(crate) struct SignedUp {
     ),
 )]
 pub(crate) async fn signup(
-    State(state): State<Shared>,
-    Circumstances(context): Circumstances,
+    State(commands): State<Commands>,
+    RequestContext(context): RequestContext,
     body: JsonObject,
 ) -> Result<Response, ApiError> {
     let registration = parse(body)?;
@@ -78,9 +77,7 @@ pub(crate) async fn signup(
         city: registration.city.clone(),
         country: registration.country.clone(),
     };
-    let answer = state
-        .app
-        .commands
+    let answer = commands
         .register(&context, registration)
         .await
         .map_err(failed(ApiError::RegistrationRejected))?;

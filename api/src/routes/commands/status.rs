@@ -5,13 +5,12 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use commands::CommandStatus;
+use commands::{CommandStatus, Commands};
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody, of_rejection};
 use crate::routes::pending::failed;
 
@@ -43,11 +42,11 @@ pub(crate) struct Standing {
     ),
 )]
 pub(crate) async fn status(
-    State(state): State<Shared>,
+    State(commands): State<Commands>,
     token: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(token) = token.map_err(|_| ApiError::CommandUnknown)?;
-    let found = state.app.commands.status(&token).await;
+    let found = commands.status(&token).await;
     let found = found.map_err(failed(|_| ApiError::CommandUnknown))?;
     let standing = standing(found.ok_or(ApiError::CommandUnknown)?);
     let waits = standing.status == "pending";

@@ -1,15 +1,17 @@
 //! `DELETE /api/me`
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use commands::Answer;
+use commands::{Answer, Commands};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::Shared;
+use crate::authenticator::Authenticator;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{Actor, Circumstances, Fields, JsonObject};
+use crate::extract::{Actor, Fields, JsonObject, RequestContext};
 use crate::routes::pending::{Pending, failed, pending};
 use crate::text::TextRule;
 
@@ -48,23 +50,23 @@ pub(crate) struct Erased {
     ),
 )]
 pub(crate) async fn erase(
-    State(state): State<Shared>,
+    State(commands): State<Commands>,
+    State(authenticator): State<Arc<Authenticator>>,
     Actor(actor): Actor,
-    Circumstances(context): Circumstances,
+    RequestContext(context): RequestContext,
     body: JsonObject,
 ) -> Result<Response, ApiError> {
     let password = parse(body)?;
-    let answer = state
-        .app
-        .commands
+    let answer = commands
         .erase(&context, actor, &password)
         .await
         .map_err(failed(|_| ApiError::AccountGone))?;
     Ok(match answer {
         Answer::Pending(token) => pending(&token),
         Answer::Done(()) => {
-            // Other processes hear of it from the projector. Here nobody may be told sooner.
-            state.people.forget();
+            // The projector tells all processes. This one must not wait for that: its next response
+            // may not show the erased person.
+            authenticator.forget_accounts();
             let message = "Tu cuenta ha sido eliminada exitosamente.";
             Json(Erased { message }).into_response()
         }

@@ -1,8 +1,9 @@
 //! `GET /api/public/videos/{id}/hls/{list}`: the lists of a video's adaptive stream.
 //!
-//! A list names files by their place beside it, and each must be signed for whoever asks. So a list
-//! comes from here with signed URLs in it, and the files from the store.
+//! A list names files relative to itself, and each needs a signed URL. So this endpoint serves the
+//! lists with signed URLs in them, and the store serves the files.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::PathRejection;
@@ -13,21 +14,16 @@ use domain::object_keys::hls_folder;
 use futures_util::TryStreamExt;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use infra::object_storage::{ObjectKey, ObjectStorage, StorageError, content_type_of};
+use projections::queries::Queries;
 
-use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};
-use crate::routes::media::{URL_VALID_FOR, signed_url};
+use crate::media_urls::{MediaUrls, SIGNED_URL_TTL};
 
-/// How long others may keep a list.
-const KEPT_FOR: Duration = Duration::from_secs(60);
-const CACHED: &str = "public, max-age=60";
-/// Ours have two thousand bytes.
-const MOST_BYTES: usize = 64 * 1024;
-
-/// Where players find the stream of a video. A page of ours needs no `public_url` before it.
-pub(crate) fn hls_url(public_url: &str, video: VideoId) -> String {
-    format!("{public_url}/api/public/videos/{video}/hls/master.m3u8")
-}
+/// How long clients and shared caches may cache a list.
+const LIST_TTL: Duration = Duration::from_secs(60);
+const CACHE_LIST: &str = "public, max-age=60";
+/// A longer list is a defect: the transcoder's take about 2,000 bytes.
+const MAX_LIST_BYTES: usize = 64 * 1024;
 
 /// A list of a published video's adaptive stream (HLS): `master.m3u8`, or one that this names.
 #[utoipa::path(
@@ -43,30 +39,31 @@ pub(crate) fn hls_url(public_url: &str, video: VideoId) -> String {
     ),
 )]
 pub(crate) async fn hls(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(storage): State<Arc<dyn ObjectStorage>>,
+    State(urls): State<MediaUrls>,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path((id, name)) = path.map_err(|_| ApiError::VideoNotFound)?;
     let video: VideoId = id.parse().map_err(|_| ApiError::VideoNotFound)?;
     let rendition = rendition_of(&name).ok_or(ApiError::VideoNotFound)?;
-    state.app.queries.hls_key(video).await?.ok_or(ApiError::VideoNotFound)?;
+    queries.hls_key(video).await?.ok_or(ApiError::VideoNotFound)?;
 
-    let storage = state.app.storage.as_ref();
     let folder = hls_folder(video);
     let key = ObjectKey::parse(&format!("{folder}{name}")).ok_or(ApiError::VideoNotFound)?;
-    let text = read(storage, &key).await?;
-    // A list names one file: that of its rendition. The master names only lists, which are here.
+    let text = read(storage.as_ref(), &key).await?;
+    // A list names the one file of its rendition. The master list names only lists.
     let file = format!("{rendition}.mp4");
-    let url = signed_url(storage, &format!("{folder}{file}"), URL_VALID_FOR + KEPT_FOR).await?;
-    let headers = [(CONTENT_TYPE, content_type_of(&key)), (CACHE_CONTROL, CACHED)];
+    let url = urls.signed(&format!("{folder}{file}"), SIGNED_URL_TTL + LIST_TTL).await?;
+    let headers = [(CONTENT_TYPE, content_type_of(&key)), (CACHE_CONTROL, CACHE_LIST)];
     Ok((headers, text.replace(&file, &url)).into_response())
 }
 
 /// `720p` of `720p.m3u8`.
 fn rendition_of(list: &str) -> Option<&str> {
     let name = list.strip_suffix(".m3u8")?;
-    let sound = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    sound.then_some(name)
+    let is_valid = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_valid.then_some(name)
 }
 
 async fn read(storage: &dyn ObjectStorage, key: &ObjectKey) -> Result<String, ApiError> {
@@ -78,7 +75,7 @@ async fn read(storage: &dyn ObjectStorage, key: &ObjectKey) -> Result<String, Ap
     let broken = |error: std::io::Error| ApiError::Unavailable(error.to_string());
     while let Some(chunk) = body.try_next().await.map_err(broken)? {
         bytes.extend_from_slice(&chunk);
-        if bytes.len() > MOST_BYTES {
+        if bytes.len() > MAX_LIST_BYTES {
             return Err(ApiError::Internal(format!("`{key}` is too long for a list")));
         }
     }
@@ -90,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_lists_have_a_name() {
+    fn only_a_list_names_a_rendition() {
         assert_eq!(rendition_of("master.m3u8"), Some("master"));
         assert_eq!(rendition_of("480p.m3u8"), Some("480p"));
         for other in ["480p.mp4", ".m3u8", "../480p.m3u8", "a.b.m3u8", "m3u8", ""] {

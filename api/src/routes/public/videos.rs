@@ -6,20 +6,18 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Uri};
-use projections::queries::{Direction, OrderBy, PublicVideos};
+use projections::queries::{Direction, OrderBy, PublicVideos, Queries};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::hls::hls_url;
-use crate::app::{AppState, Shared};
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::QueryFields;
-use crate::pages::{Audience, Page};
-use crate::routes::media::{URL_VALID_FOR, signed_url, signed_url_if_any};
+use crate::media_urls::{MediaUrls, SIGNED_URL_TTL};
+use crate::page_cache::{Audience, Page, PageCache};
 
-/// The longest that a list may be kept: here for moments, by caches that many share for a minute.
-const KEPT_FOR: Duration = Duration::from_secs(90);
+/// How long a list may be cached in all: here for moments, by shared caches for a minute.
+const MAX_CACHED_FOR: Duration = Duration::from_secs(90);
 
 /// A published video.
 #[derive(Serialize, ToSchema)]
@@ -60,16 +58,17 @@ pub(crate) struct PublicVideo {
     ),
 )]
 pub(crate) async fn videos(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(pages): State<PageCache<PublicVideos>>,
+    State(urls): State<MediaUrls>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let wanted = parse(&uri)?;
-    let edition = state.app.queries.boards_version()?;
-    let pages = state.public_videos.clone();
+    let version = queries.boards_version()?;
     let key = wanted.clone();
-    let load = move || async move { render(&state, edition.number, &wanted).await };
-    Ok(pages.get(edition, key, load).await?.answer(&headers, Audience::Public))
+    let load = move || async move { render(&queries, &urls, version.number, &wanted).await };
+    Ok(pages.get(version, key, load).await?.respond(&headers, Audience::Public))
 }
 
 fn parse(uri: &Uri) -> Result<PublicVideos, ApiError> {
@@ -88,12 +87,16 @@ fn parse(uri: &Uri) -> Result<PublicVideos, ApiError> {
     Ok(PublicVideos { of, order_by, direction, skip, limit })
 }
 
-async fn render(state: &AppState, edition: u64, wanted: &PublicVideos) -> Result<Page, ApiError> {
-    let storage = state.app.storage.as_ref();
-    // An hour from when it is shown, not from when it was rendered.
-    let valid_for = URL_VALID_FOR + KEPT_FOR;
+async fn render(
+    queries: &Queries,
+    urls: &MediaUrls,
+    version: u64,
+    wanted: &PublicVideos,
+) -> Result<Page, ApiError> {
+    // URLs must be valid for an hour from the response, which may come from a cache.
+    let ttl = SIGNED_URL_TTL + MAX_CACHED_FOR;
     let mut list = Vec::new();
-    for video in state.app.queries.public_videos(wanted).await? {
+    for video in queries.public_videos(wanted).await? {
         let poster_key = video.poster_key.as_deref();
         list.push(PublicVideo {
             video_id: video.id.0,
@@ -101,14 +104,14 @@ async fn render(state: &AppState, edition: u64, wanted: &PublicVideos) -> Result
             player_name: video.artist_name,
             city: video.city,
             country: video.country,
-            processed_url: signed_url(storage, &video.processed_key, valid_for).await?,
-            poster_url: signed_url_if_any(storage, poster_key, valid_for).await?,
-            hls_url: video.hls_key.map(|_| hls_url(&state.app.settings.public_url, video.id)),
+            processed_url: urls.signed(&video.processed_key, ttl).await?,
+            poster_url: urls.signed_if_any(poster_key, ttl).await?,
+            hls_url: video.hls_key.map(|_| urls.hls(video.id)),
             votes: video.votes,
             uploaded_at: video.uploaded_at,
         });
     }
-    Page::render(edition, &list)
+    Page::render(version, &list)
 }
 
 #[cfg(test)]

@@ -3,14 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use commands::Answer;
+use commands::{Answer, Commands};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{Actor, Circumstances, VideoPath};
+use crate::extract::{Actor, RequestContext, VideoPath};
 use crate::routes::pending::{Pending, failed, pending};
 
 /// A vote that counts.
@@ -42,19 +41,15 @@ pub(crate) struct Voted {
     ),
 )]
 pub(crate) async fn vote(
-    State(state): State<Shared>,
+    State(commands): State<Commands>,
     Actor(voter): Actor,
-    Circumstances(context): Circumstances,
+    RequestContext(context): RequestContext,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
     let unknown = ApiError::VoteRejected(domain::Rejection::VideoUnknown);
     let video = path.or(unknown)?;
-    let answer = state
-        .app
-        .commands
-        .vote(&context, voter, video)
-        .await
-        .map_err(failed(ApiError::VoteRejected))?;
+    let answer =
+        commands.vote(&context, voter, video).await.map_err(failed(ApiError::VoteRejected))?;
     Ok(match answer {
         Answer::Pending(token) => pending(&token),
         Answer::Done(total_votes) => {

@@ -3,11 +3,12 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
+use projections::queries::Queries;
 
-use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::Actor;
-use crate::pages::Audience;
+use crate::page_cache::{Audience, PageCache};
+use crate::ranking_page::RankingPageKey;
 use crate::routes::public::rankings::artist::{self, Standing};
 
 /// One's own place on each of one's boards.
@@ -23,12 +24,13 @@ use crate::routes::public::rankings::artist::{self, Standing};
     ),
 )]
 pub(crate) async fn me(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(pages): State<PageCache<RankingPageKey>>,
     Actor(actor): Actor,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    match artist::page(state, actor).await {
-        Ok(page) => Ok(page.answer(&headers, Audience::Personal)),
+    match artist::page(queries, &pages, actor).await {
+        Ok(page) => Ok(page.respond(&headers, Audience::Personal)),
         Err(ApiError::ArtistUnknown) => Err(ApiError::NotRanked),
         Err(error) => Err(error),
     }

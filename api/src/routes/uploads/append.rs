@@ -11,16 +11,17 @@ use futures_util::StreamExt;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 
-use super::protocol::Spoken;
-use super::uploader::Uploader;
-use super::{UploadPath, headers, refused, told};
-use crate::app::Shared;
+use super::client::TusClient;
+use super::{UploadPath, Uploads, refused, told};
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::Circumstances;
+use crate::extract::RequestContext;
 use crate::routes::videos::upload_body::{Monitor, UploadBody};
+use crate::state::Shutdown;
+use crate::tus::headers;
 
-/// How long a piece may go on once the process is told to stop: far less than it has to end.
-const LAST_CALL: Duration = Duration::from_secs(2);
+/// How long a piece may still arrive after a shutdown was requested: far less than the server waits for
+/// its requests.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 /// Appends to a resumable upload. What has come of a body that breaks off is kept. With the last
 /// byte the video is entered into the contest.
@@ -55,10 +56,9 @@ const LAST_CALL: Duration = Duration::from_secs(2);
     ),
 )]
 pub(crate) async fn append(
-    State(state): State<Shared>,
-    Spoken: Spoken,
-    uploader: Uploader,
-    Circumstances(context): Circumstances,
+    State(uploads): State<Uploads>,
+    client: TusClient,
+    RequestContext(context): RequestContext,
     path: UploadPath,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -68,41 +68,43 @@ pub(crate) async fn append(
     }
     let offset = headers::bytes(&parts.headers, &headers::OFFSET, "Upload-Offset")?;
     let id = path.or(ApiError::UploadUnknown)?;
-    let upload = take(&state, context, uploader.account, id, offset, &parts.headers, body).await?;
+    let upload = uploads.append(context, client.account, id, offset, &parts.headers, body).await?;
     Ok(told(StatusCode::NO_CONTENT, &upload))
 }
 
-/// A process that is about to end takes no more of a piece, but keeps what has come of it.
-fn last_call(state: &Shared) -> impl Future<Output = ()> + use<> {
-    let stop = state.app.stop.clone();
-    async move {
-        stop.cancelled().await;
-        tokio::time::sleep(LAST_CALL).await;
+impl Uploads {
+    /// Appends the body at `offset`, within the bounds of all uploads. A shutdown cuts the body off;
+    /// the store keeps the bytes that have arrived.
+    pub(super) async fn append(
+        &self,
+        context: CommandContext,
+        account: AccountId,
+        id: UploadId,
+        offset: u64,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<ResumableUpload, ApiError> {
+        let declared = headers::bytes(headers, &CONTENT_LENGTH, "Content-Length").ok();
+        let checksum = headers::checksum(headers)?;
+        let monitor = Monitor::default();
+        let used = monitor.clone();
+        // Unbounded here: the command knows how many bytes the upload lacks.
+        let body = UploadBody::new(body, u64::MAX, monitor.clone())
+            .inspect(move |_| used.progress())
+            .take_until(grace_after(self.shutdown.clone()))
+            .boxed();
+        let piece = Piece { offset, declared, checksum, body };
+        let appended = self.commands.append_to_upload(context, account, id, piece).await;
+        let appended = appended.map_err(refused)?;
+        if appended.interrupted && !appended.upload.is_whole() {
+            return Err(monitor.error());
+        }
+        Ok(appended.upload)
     }
 }
 
-/// Takes a piece, within the bounds of all uploads.
-pub(super) async fn take(
-    state: &Shared,
-    context: CommandContext,
-    account: AccountId,
-    id: UploadId,
-    offset: u64,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<ResumableUpload, ApiError> {
-    let declared = headers::bytes(headers, &CONTENT_LENGTH, "Content-Length").ok();
-    let checksum = headers::checksum(headers)?;
-    let monitor = Monitor::default();
-    let used = monitor.clone();
-    // How much may come, the upload knows.
-    let body = UploadBody::new(body, u64::MAX, monitor.clone());
-    let body = body.inspect(move |_| used.progress()).take_until(last_call(state)).boxed();
-    let piece = Piece { offset, declared, checksum, body };
-    let appended = state.app.commands.append_to_upload(context, account, id, piece).await;
-    let appended = appended.map_err(refused)?;
-    if appended.interrupted && !appended.upload.is_whole() {
-        return Err(monitor.error());
-    }
-    Ok(appended.upload)
+/// Ends [`SHUTDOWN_GRACE`] after a shutdown was requested.
+async fn grace_after(Shutdown(requested): Shutdown) {
+    requested.cancelled().await;
+    tokio::time::sleep(SHUTDOWN_GRACE).await;
 }

@@ -3,10 +3,8 @@
 use axum::extract::State;
 use http::StatusCode;
 
-use super::protocol::Spoken;
-use super::uploader::Uploader;
-use super::{UploadPath, refused};
-use crate::app::Shared;
+use super::client::TusClient;
+use super::{UploadPath, Uploads, refused};
 use crate::error::{ApiError, ErrorBody};
 
 /// Gives up a resumable upload. What had come of it is removed; a video that was entered stays.
@@ -27,12 +25,11 @@ use crate::error::{ApiError, ErrorBody};
     ),
 )]
 pub(crate) async fn cancel(
-    State(state): State<Shared>,
-    Spoken: Spoken,
-    uploader: Uploader,
+    State(uploads): State<Uploads>,
+    client: TusClient,
     path: UploadPath,
 ) -> Result<StatusCode, ApiError> {
     let id = path.or(ApiError::UploadUnknown)?;
-    state.app.commands.cancel_upload(uploader.account, id).await.map_err(refused)?;
+    uploads.commands.cancel_upload(client.account, id).await.map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
 }

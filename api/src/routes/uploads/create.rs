@@ -8,13 +8,13 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use tracing::Instrument;
 
+use super::client::TusClient;
 use super::metadata::Metadata;
-use super::protocol::Spoken;
-use super::uploader::Uploader;
-use super::{append, headers, refused, told};
-use crate::app::Shared;
+use super::{Uploads, refused, told};
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::Circumstances;
+use crate::extract::RequestContext;
+use crate::state::MaxVideoSize;
+use crate::tus::headers;
 
 /// Begins a resumable upload; the body may bring the first bytes already. `OPTIONS` says what else
 /// the server can.
@@ -48,14 +48,14 @@ use crate::extract::Circumstances;
     ),
 )]
 pub(crate) async fn create(
-    State(state): State<Shared>,
-    Spoken: Spoken,
-    uploader: Uploader,
-    Circumstances(context): Circumstances,
+    State(uploads): State<Uploads>,
+    State(MaxVideoSize(max_size)): State<MaxVideoSize>,
+    client: TusClient,
+    RequestContext(context): RequestContext,
     request: Request,
 ) -> Result<Response, ApiError> {
     let length = headers::bytes(request.headers(), &headers::LENGTH, "Upload-Length")?;
-    if length > state.app.settings.max_video_size {
+    if length > max_size {
         return Err(ApiError::UploadTooLarge);
     }
     if length == 0 {
@@ -63,17 +63,17 @@ pub(crate) async fn create(
     }
     let Metadata { title, description, whole } = Metadata::of(request.headers())?;
     let new = NewUpload { length, title, description, metadata: whole };
-    let begun = state.app.commands.create_upload(&context, uploader.account, &new).await;
+    let begun = uploads.commands.create_upload(&context, client.account, &new).await;
     let begun = begun.map_err(refused)?;
-    let location = HeaderValue::try_from(format!("{}/{}", uploader.folder, begun.id));
+    let location = HeaderValue::try_from(format!("{}/{}", client.folder, begun.id));
     let upload = match headers::text(request.headers(), &CONTENT_TYPE) {
         // A retry: what its first try brought is kept already, and the client is told how much.
         headers::PIECE if begun.received > 0 => {
-            let account = uploader.account;
-            let resumed = state.app.commands.resume_upload(&context, account, begun.id).await;
+            let account = client.account;
+            let resumed = uploads.commands.resume_upload(&context, account, begun.id).await;
             resumed.map_err(refused)?
         }
-        headers::PIECE => take_first(state, context, uploader, begun, request).await?,
+        headers::PIECE => take_first(uploads, context, client, begun, request).await?,
         _ => begun,
     };
     let mut response = told(StatusCode::CREATED, &upload);
@@ -87,18 +87,18 @@ pub(crate) async fn create(
 /// where its upload is, also because it hung up: then there shall be none, unless another try with the
 /// same key has brought something.
 async fn take_first(
-    state: Shared,
+    uploads: Uploads,
     context: CommandContext,
-    uploader: Uploader,
+    client: TusClient,
     begun: ResumableUpload,
     request: Request,
 ) -> Result<ResumableUpload, ApiError> {
     let (Parts { headers, .. }, body) = request.into_parts();
     let taking = async move {
-        let account = uploader.account;
-        let taken = append::take(&state, context, account, begun.id, 0, &headers, body).await;
+        let account = client.account;
+        let taken = uploads.append(context, account, begun.id, 0, &headers, body).await;
         if taken.is_err() {
-            let cancelled = state.app.commands.cancel_empty_upload(account, begun.id).await;
+            let cancelled = uploads.commands.cancel_empty_upload(account, begun.id).await;
             if let Err(error) = cancelled {
                 tracing::debug!(upload = %begun.id, %error, "left to expire");
             }

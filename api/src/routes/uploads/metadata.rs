@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 
-use super::headers::METADATA;
 use crate::error::{ApiError, Loc, Place, Problem};
 use crate::routes::videos::upload::{DESCRIPTION, TITLE};
+use crate::tus::headers::METADATA;
 
 /// More than the longest title and description take.
 const MAX_BYTES: usize = 16 * 1024;

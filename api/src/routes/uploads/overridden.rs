@@ -3,15 +3,13 @@
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 
-use super::UploadPath;
 use super::append::append;
 use super::cancel::cancel;
-use super::protocol::Spoken;
+use super::client::TusClient;
 use super::show::show;
-use super::uploader::Uploader;
-use crate::app::Shared;
+use super::{UploadPath, Uploads};
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::Circumstances;
+use crate::extract::RequestContext;
 
 /// What `X-HTTP-Method-Override` says: `PATCH`, `HEAD` or `DELETE`.
 #[utoipa::path(
@@ -27,18 +25,17 @@ use crate::extract::Circumstances;
     ),
 )]
 pub(crate) async fn overridden(
-    state: State<Shared>,
-    spoken: Spoken,
-    uploader: Uploader,
-    circumstances: Circumstances,
+    uploads: State<Uploads>,
+    client: TusClient,
+    context: RequestContext,
     path: UploadPath,
     request: Request,
 ) -> Result<Response, ApiError> {
     let method = request.headers().get("x-http-method-override").map(|value| value.as_bytes());
     match method {
-        Some(b"PATCH") => append(state, spoken, uploader, circumstances, path, request).await,
-        Some(b"HEAD") => show(state, spoken, uploader, circumstances, path).await,
-        Some(b"DELETE") => Ok(cancel(state, spoken, uploader, path).await?.into_response()),
+        Some(b"PATCH") => append(uploads, client, context, path, request).await,
+        Some(b"HEAD") => show(uploads, client, context, path).await,
+        Some(b"DELETE") => Ok(cancel(uploads, client, path).await?.into_response()),
         _ => Err(ApiError::MethodNotAllowed),
     }
 }

@@ -4,12 +4,11 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode};
 
-use super::protocol::Spoken;
-use super::uploader::Uploader;
-use super::{UploadPath, headers, refused, told};
-use crate::app::Shared;
+use super::client::TusClient;
+use super::{UploadPath, Uploads, refused, told};
 use crate::error::ApiError;
-use crate::extract::Circumstances;
+use crate::extract::RequestContext;
+use crate::tus::headers;
 
 /// How much of a resumable upload has come.
 #[utoipa::path(
@@ -35,14 +34,13 @@ use crate::extract::Circumstances;
     ),
 )]
 pub(crate) async fn show(
-    State(state): State<Shared>,
-    Spoken: Spoken,
-    uploader: Uploader,
-    Circumstances(context): Circumstances,
+    State(uploads): State<Uploads>,
+    client: TusClient,
+    RequestContext(context): RequestContext,
     path: UploadPath,
 ) -> Result<Response, ApiError> {
     let id = path.or(ApiError::UploadUnknown)?;
-    let upload = state.app.commands.resume_upload(&context, uploader.account, id).await;
+    let upload = uploads.commands.resume_upload(&context, client.account, id).await;
     let upload = upload.map_err(refused)?;
     let mut response = told(StatusCode::OK, &upload);
     let headers = response.headers_mut();

@@ -3,14 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use commands::Answer;
+use commands::{Answer, Commands};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};
-use crate::extract::{Actor, Circumstances, VideoPath};
+use crate::extract::{Actor, RequestContext, VideoPath};
 use crate::routes::pending::{Pending, failed, pending};
 
 /// A video that is gone.
@@ -40,15 +39,13 @@ pub(crate) struct Removed {
     ),
 )]
 pub(crate) async fn delete(
-    State(state): State<Shared>,
+    State(commands): State<Commands>,
     Actor(actor): Actor,
-    Circumstances(context): Circumstances,
+    RequestContext(context): RequestContext,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
     let video = path.or(ApiError::VideoNotFound)?;
-    let answer = state
-        .app
-        .commands
+    let answer = commands
         .delete(&context, actor, video)
         .await
         .map_err(failed(ApiError::DeletionRejected))?;

@@ -2,11 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
+use projections::queries::Queries;
 
 use super::own::{OwnVideo, with_urls};
-use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::Actor;
+use crate::media_urls::MediaUrls;
 
 /// One's own videos, the newest first.
 #[utoipa::path(
@@ -19,12 +20,13 @@ use crate::extract::Actor;
     ),
 )]
 pub(crate) async fn list(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(urls): State<MediaUrls>,
     Actor(owner): Actor,
 ) -> Result<Json<Vec<OwnVideo>>, ApiError> {
     let mut list = Vec::new();
-    for video in state.app.queries.videos_of(owner).await? {
-        list.push(with_urls(&state.app, video).await?);
+    for video in queries.videos_of(owner).await? {
+        list.push(with_urls(&urls, video).await?);
     }
     Ok(Json(list))
 }

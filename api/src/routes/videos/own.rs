@@ -7,10 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::App;
 use crate::error::ApiError;
-use crate::routes::media::{URL_VALID_FOR, signed_url, signed_url_if_any};
-use crate::routes::public::hls::hls_url;
+use crate::media_urls::{MediaUrls, SIGNED_URL_TTL};
 
 /// One of one's own videos.
 #[derive(Serialize, ToSchema)]
@@ -51,16 +49,17 @@ pub(crate) struct Failure {
     reason: &'static str,
 }
 
-/// The video with URLs that work now.
-pub(super) async fn with_urls(app: &App, video: queries::OwnVideo) -> Result<OwnVideo, ApiError> {
-    let storage = app.storage.as_ref();
-    let url =
-        async |key: Option<String>| signed_url_if_any(storage, key.as_deref(), URL_VALID_FOR).await;
+/// The video, with URLs signed now.
+pub(super) async fn with_urls(
+    urls: &MediaUrls,
+    video: queries::OwnVideo,
+) -> Result<OwnVideo, ApiError> {
+    let url = async |key: Option<String>| urls.signed_if_any(key.as_deref(), SIGNED_URL_TTL).await;
     Ok(OwnVideo {
-        original_url: signed_url(storage, &video.original_key, URL_VALID_FOR).await?,
+        original_url: urls.signed(&video.original_key, SIGNED_URL_TTL).await?,
         processed_url: url(video.processed_key).await?,
         poster_url: url(video.poster_key).await?,
-        hls_url: video.hls_key.map(|_| hls_url(&app.settings.public_url, video.id)),
+        hls_url: video.hls_key.map(|_| urls.hls(video.id)),
         video_id: video.id.0,
         title: video.title,
         description: video.description,
@@ -75,7 +74,7 @@ pub(super) async fn with_urls(app: &App, video: queries::OwnVideo) -> Result<Own
     })
 }
 
-/// The reason in words that a person understands.
+/// The reason as a sentence for the artist.
 pub(crate) fn reason_text(reason: FailureReason) -> &'static str {
     match reason {
         FailureReason::Undecodable => "El archivo está dañado o no se puede leer como video.",

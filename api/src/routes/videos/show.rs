@@ -2,11 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
+use projections::queries::Queries;
 
 use super::own::{OwnVideo, with_urls};
-use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::{Actor, VideoPath};
+use crate::media_urls::MediaUrls;
 
 /// One of one's own videos.
 #[utoipa::path(
@@ -21,14 +22,15 @@ use crate::extract::{Actor, VideoPath};
     ),
 )]
 pub(crate) async fn show(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(urls): State<MediaUrls>,
     Actor(actor): Actor,
     path: VideoPath,
 ) -> Result<Json<OwnVideo>, ApiError> {
     let id = path.or(ApiError::VideoNotFound)?;
-    let video = state.app.queries.video(id).await?.ok_or(ApiError::VideoNotFound)?;
+    let video = queries.video(id).await?.ok_or(ApiError::VideoNotFound)?;
     if video.owner != actor {
         return Err(ApiError::NotYourVideo);
     }
-    with_urls(&state.app, video).await.map(Json)
+    with_urls(&urls, video).await.map(Json)
 }

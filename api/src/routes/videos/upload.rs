@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use commands::{Answer, CommandContext, NewVideo, StoredOriginal, UploadedVideo};
+use commands::{Answer, CommandContext, Commands, NewVideo, StoredOriginal, UploadedVideo};
 use domain::AccountId;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
@@ -17,10 +17,10 @@ use uuid::Uuid;
 
 use super::form::{self, FilePart, Form, TextPart};
 use super::upload_body::{Monitor, UploadBody};
-use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody, Place, Problem};
-use crate::extract::{Actor, Circumstances};
+use crate::extract::{Actor, RequestContext};
 use crate::routes::pending::{Pending, failed, pending};
+use crate::state::MaxVideoSize;
 use crate::text::TextRule;
 
 /// What the form may hold beside the file, in bytes.
@@ -73,12 +73,14 @@ pub(crate) struct Uploaded {
     ),
 )]
 pub(crate) async fn upload(
-    State(state): State<Shared>,
+    State(commands): State<Commands>,
+    State(max_size): State<MaxVideoSize>,
     Actor(actor): Actor,
-    Circumstances(context): Circumstances,
+    RequestContext(context): RequestContext,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let Entered { title, description, answer } = enter(&state, actor, &context, request).await?;
+    let Entered { title, description, answer } =
+        enter(&commands, max_size, actor, &context, request).await?;
     Ok(match answer {
         Answer::Pending(token) => pending(&token),
         Answer::Done(video) => {
@@ -105,33 +107,34 @@ pub(crate) struct Entered {
 
 /// Reads the form as it streams in, and enters its video into the contest.
 pub(crate) async fn enter(
-    state: &Shared,
+    commands: &Commands,
+    max_size: MaxVideoSize,
     actor: AccountId,
     context: &CommandContext,
     request: Request,
 ) -> Result<Entered, ApiError> {
     let (parts, body) = request.into_parts();
-    let form = read(state, &parts.headers, body).await?;
+    let form = read(commands, max_size, &parts.headers, body).await?;
     let new = check(form)?;
     let (title, description) = (new.title.clone(), new.description.clone());
-    let answer = state
-        .app
-        .commands
-        .upload(context, actor, new)
-        .await
-        .map_err(failed(ApiError::UploadRejected))?;
+    let answer =
+        commands.upload(context, actor, new).await.map_err(failed(ApiError::UploadRejected))?;
     Ok(Entered { title, description, answer })
 }
 
-async fn read(state: &Shared, headers: &HeaderMap, body: Body) -> Result<Form, ApiError> {
+async fn read(
+    commands: &Commands,
+    MaxVideoSize(max_size): MaxVideoSize,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Form, ApiError> {
     let Some(boundary) = boundary(headers)? else {
         return Ok(Form::default()); // No form: nothing of what it should hold is there.
     };
-    let max = state.app.settings.max_video_size;
     let monitor = Monitor::default();
-    let body = UploadBody::new(body, max.saturating_add(FORM_OVERHEAD), monitor.clone());
+    let body = UploadBody::new(body, max_size.saturating_add(FORM_OVERHEAD), monitor.clone());
     let multipart = Multipart::new(body, boundary);
-    form::read(multipart, &monitor, &state.app.commands, max).await
+    form::read(multipart, &monitor, commands, max_size).await
 }
 
 /// The boundary of a `multipart/form-data` body; `None` if the body is declared as something else.

@@ -3,19 +3,19 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, Uri};
+use projections::queries::Queries;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Row, View};
-use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::{ArtistPath, QueryFields};
-use crate::pages::{Audience, Page};
+use crate::page_cache::{Audience, Page, PageCache};
+use crate::ranking_page::{RankingPageKey, RankingRow};
 
 /// The rows of a board around an artist.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Neighbours {
-    rankings: Vec<Row>,
+    rankings: Vec<RankingRow>,
     /// Artists on the whole board.
     total: u64,
 }
@@ -38,7 +38,8 @@ pub(crate) struct Neighbours {
     ),
 )]
 pub(crate) async fn around(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(pages): State<PageCache<RankingPageKey>>,
     path: ArtistPath,
     uri: Uri,
     headers: HeaderMap,
@@ -49,14 +50,13 @@ pub(crate) async fn around(
     query.finish()?;
     let artist = path.or(ApiError::ArtistUnknown)?;
 
-    let edition = state.app.queries.boards_version()?;
-    let view = View::Around { board: board.clone(), artist, size };
-    let pages = state.rankings.clone();
+    let version = queries.boards_version()?;
+    let key = RankingPageKey::Around { board: board.clone(), artist, size };
     let load = move || async move {
-        let found = state.app.queries.ranking_around(&board, artist, size).await?;
+        let found = queries.ranking_around(&board, artist, size).await?;
         let found = found.ok_or(ApiError::ArtistUnknown)?;
-        let rankings = found.artists.into_iter().map(Row::from).collect();
+        let rankings = found.artists.into_iter().map(RankingRow::from).collect();
         Page::render(found.version, &Neighbours { rankings, total: found.total })
     };
-    Ok(pages.get(edition, view, load).await?.answer(&headers, Audience::Public))
+    Ok(pages.get(version, key, load).await?.respond(&headers, Audience::Public))
 }

@@ -8,16 +8,15 @@ use chrono::{DateTime, Utc};
 use domain::AccountId;
 use http::HeaderMap;
 use projections::boards::BoardPosition;
-use projections::queries::ArtistStanding;
+use projections::queries::{ArtistStanding, Queries};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::View;
-use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::ArtistPath;
-use crate::pages::{Audience, Kept, Page};
+use crate::page_cache::{Audience, CachedPage, Page, PageCache};
+use crate::ranking_page::RankingPageKey;
 
 /// An artist's score, and their place on each of their boards.
 #[derive(Serialize, ToSchema)]
@@ -83,21 +82,25 @@ impl From<BoardPosition> for BoardPlace {
     ),
 )]
 pub(crate) async fn artist(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(pages): State<PageCache<RankingPageKey>>,
     path: ArtistPath,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let artist = path.or(ApiError::ArtistUnknown)?;
-    Ok(page(state, artist).await?.answer(&headers, Audience::Public))
+    Ok(page(queries, &pages, artist).await?.respond(&headers, Audience::Public))
 }
 
 /// The page of an artist's standing.
-pub(crate) async fn page(state: Shared, artist: AccountId) -> Result<Arc<Kept>, ApiError> {
-    let edition = state.app.queries.boards_version()?;
-    let pages = state.rankings.clone();
+pub(crate) async fn page(
+    queries: Queries,
+    pages: &PageCache<RankingPageKey>,
+    artist: AccountId,
+) -> Result<Arc<CachedPage>, ApiError> {
+    let version = queries.boards_version()?;
     let load = move || async move {
-        let found = state.app.queries.standing(artist).await?.ok_or(ApiError::ArtistUnknown)?;
+        let found = queries.standing(artist).await?.ok_or(ApiError::ArtistUnknown)?;
         Page::render(found.version, &Standing::from(found))
     };
-    pages.get(edition, View::Artist(artist), load).await
+    pages.get(version, RankingPageKey::Artist(artist), load).await
 }

@@ -4,19 +4,19 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, Uri};
 use projections::boards::Board;
+use projections::queries::Queries;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Row, View};
-use crate::app::{AppState, Shared};
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::{Paging, QueryFields};
-use crate::pages::{Audience, Page};
+use crate::page_cache::{Audience, Page, PageCache};
+use crate::ranking_page::{RankingPageKey, RankingRow};
 
 /// A page of a board.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Rankings {
-    rankings: Vec<Row>,
+    rankings: Vec<RankingRow>,
     /// Artists on the whole board.
     total: u64,
     page: u64,
@@ -41,7 +41,8 @@ pub(crate) struct Rankings {
     ),
 )]
 pub(crate) async fn rankings(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(pages): State<PageCache<RankingPageKey>>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -50,17 +51,16 @@ pub(crate) async fn rankings(
     let board = query.board();
     query.finish()?;
 
-    let edition = state.app.queries.boards_version()?;
-    let view = View::Page { board: board.clone(), paging };
-    let pages = state.rankings.clone();
-    let load = move || async move { render(&state, &board, paging).await };
-    Ok(pages.get(edition, view, load).await?.answer(&headers, Audience::Public))
+    let version = queries.boards_version()?;
+    let key = RankingPageKey::Page { board: board.clone(), paging };
+    let load = move || async move { render(&queries, &board, paging).await };
+    Ok(pages.get(version, key, load).await?.respond(&headers, Audience::Public))
 }
 
-async fn render(state: &AppState, board: &Board, paging: Paging) -> Result<Page, ApiError> {
-    let found = state.app.queries.ranking(board, paging.skip(), paging.page_size).await?;
+async fn render(queries: &Queries, board: &Board, paging: Paging) -> Result<Page, ApiError> {
+    let found = queries.ranking(board, paging.skip(), paging.page_size).await?;
     let content = Rankings {
-        rankings: found.artists.into_iter().map(Row::from).collect(),
+        rankings: found.artists.into_iter().map(RankingRow::from).collect(),
         total: found.total,
         page: paging.page,
         page_size: paging.page_size.into(),

@@ -4,14 +4,14 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, Uri};
 use projections::boards::BoardSize;
+use projections::queries::Queries;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::View;
-use crate::app::{AppState, Shared};
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::{Paging, QueryFields};
-use crate::pages::{Audience, Page};
+use crate::page_cache::{Audience, Page, PageCache};
+use crate::ranking_page::RankingPageKey;
 
 /// A page of the list of boards.
 #[derive(Serialize, ToSchema)]
@@ -60,7 +60,8 @@ impl From<&BoardSize> for ListedBoard {
     ),
 )]
 pub(crate) async fn boards(
-    State(state): State<Shared>,
+    State(queries): State<Queries>,
+    State(pages): State<PageCache<RankingPageKey>>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -68,20 +69,19 @@ pub(crate) async fn boards(
     let paging = query.paging(20);
     query.finish()?;
 
-    let edition = state.app.queries.boards_version()?;
-    let pages = state.rankings.clone();
-    let load = move || async move { render(&state, paging) };
-    let finished = pages.get(edition, View::Boards(paging), load).await?;
-    Ok(finished.answer(&headers, Audience::Public))
+    let version = queries.boards_version()?;
+    let load = move || async move { render(&queries, paging) };
+    let page = pages.get(version, RankingPageKey::Boards(paging), load).await?;
+    Ok(page.respond(&headers, Audience::Public))
 }
 
-fn render(state: &AppState, paging: Paging) -> Result<Page, ApiError> {
-    let (edition, all) = state.app.queries.boards()?;
+fn render(queries: &Queries, paging: Paging) -> Result<Page, ApiError> {
+    let (version, all) = queries.boards()?;
     let Paging { page, page_size } = paging;
     let skip = usize::try_from(paging.skip()).unwrap_or(usize::MAX);
     let boards = all.iter().skip(skip).take(page_size as usize).map(ListedBoard::from).collect();
     let total = all.len() as u64;
     let total_pages = paging.total_pages(total);
     let page_size = page_size.into();
-    Page::render(edition, &BoardList { boards, total, page, page_size, total_pages })
+    Page::render(version, &BoardList { boards, total, page, page_size, total_pages })
 }

@@ -7,10 +7,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-use crate::app::Shared;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::QueryFields;
-use crate::live::Disconnect;
+use crate::live::{Disconnect, Live};
 
 const LAST_EVENT_ID: &str = "last-event-id";
 
@@ -34,7 +33,7 @@ const LAST_EVENT_ID: &str = "last-event-id";
     ),
 )]
 pub(crate) async fn stream(
-    State(state): State<Shared>,
+    State(live): State<Live>,
     uri: Uri,
     headers: HeaderMap,
     disconnect: Option<Extension<Disconnect>>,
@@ -49,7 +48,7 @@ pub(crate) async fn stream(
         None => asked,
     };
     let disconnect = disconnect.map(|Extension(disconnect)| disconnect).unwrap_or_default();
-    let subscription = state.live.subscribe(board, last_id.as_deref(), disconnect).await?;
+    let subscription = live.subscribe(board, last_id.as_deref(), disconnect).await?;
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),

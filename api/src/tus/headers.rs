@@ -1,4 +1,4 @@
-//! The protocol's headers.
+//! The headers of tus, and how their values are read and written.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,19 +18,19 @@ pub(crate) const LENGTH: HeaderName = HeaderName::from_static("upload-length");
 pub(crate) const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 pub(crate) const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 pub(crate) const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
-/// Ours: the video that an upload has become.
+/// Not of the protocol: the video that a finished upload has become.
 pub(crate) const VIDEO: HeaderName = HeaderName::from_static("x-video-id");
 
-/// The type of all bodies that are pieces.
-pub(super) const PIECE: &str = "application/offset+octet-stream";
+/// The content type of a body that appends to an upload.
+pub(crate) const PIECE: &str = "application/offset+octet-stream";
 
-/// A header's text; empty if it is not there or no text.
-pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+/// The text of a header; empty if the header is absent or not ASCII.
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// A header that must be a number of bytes.
-pub(super) fn bytes(
+/// A header that must be a number of bytes, in digits only. `shown` is its name in the error.
+pub(crate) fn bytes(
     headers: &HeaderMap,
     name: &HeaderName,
     shown: &'static str,
@@ -40,8 +40,8 @@ pub(super) fn bytes(
     text.parse().ok().filter(|_| digits).ok_or(ApiError::BadHeader(shown))
 }
 
-/// What a piece must come to, if the client says so.
-pub(super) fn checksum(headers: &HeaderMap) -> Result<Option<Checksum>, ApiError> {
+/// The checksum that the client declares for the body, if any.
+pub(crate) fn checksum(headers: &HeaderMap) -> Result<Option<Checksum>, ApiError> {
     if !headers.contains_key(&CHECKSUM) {
         return Ok(None);
     }
@@ -58,8 +58,8 @@ pub(super) fn checksum(headers: &HeaderMap) -> Result<Option<Checksum>, ApiError
     checksum.map(Some).ok_or(bad)
 }
 
-/// A moment as RFC 9110, section 5.6.7, writes it.
-pub(super) fn http_date(at: Timestamp) -> String {
+/// A time as an HTTP date: RFC 9110, section 5.6.7.
+pub(crate) fn http_date(at: Timestamp) -> String {
     at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_bytes_is_nothing_but_digits() {
+    fn a_number_of_bytes_has_digits_only() {
         let read = |text| bytes(&with(LENGTH, text), &LENGTH, "Upload-Length").ok();
         assert_eq!(
             (read("0"), read("007"), read("10485760")),
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checksum_is_an_algorithm_of_ours_and_a_digest_of_its_length() {
+    fn a_checksum_names_a_known_algorithm_and_a_digest_of_its_length() {
         let read = |text| checksum(&with(CHECKSUM, text));
         let sha1 = read("sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=").unwrap();
         assert!(matches!(sha1, Some(Checksum::Sha1([0x2a, 0xae, ..]))));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_written_as_http_does() {
+    fn a_time_is_written_as_an_http_date() {
         let at = Timestamp::from_timestamp(784_111_777, 0).unwrap();
         assert_eq!(http_date(at), "Sun, 06 Nov 1994 08:49:37 GMT");
     }

@@ -1,4 +1,4 @@
-//! Which encoding a client gets: RFC 9110, section 12.5.3.
+//! Chooses the encoding of a response: RFC 9110, section 12.5.3.
 
 use std::io::Write;
 
@@ -9,13 +9,13 @@ use flate2::write::GzEncoder;
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderValue};
 
-/// Below this an answer fits into one packet anyway.
-const WORTH_IT: usize = 1_024;
-/// Levels at which a page of a hundred rows takes about a millisecond.
+/// A smaller response fits into one packet as it is. In bytes.
+const MIN_ENCODED_BYTES: usize = 1_024;
+/// At these levels a page of a hundred rows takes about a millisecond.
 const BROTLI_LEVEL: i32 = 5;
 const GZIP_LEVEL: u32 = 6;
 
-/// How the bytes of an answer are written.
+/// The content encoding of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Identity,
@@ -24,12 +24,12 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// The best one that the client takes, for so many bytes.
+    /// The best encoding that the client accepts, for a response of `bytes`.
     pub(crate) fn choose(request: &HeaderMap, bytes: usize) -> Self {
-        if bytes < WORTH_IT || !request.contains_key(ACCEPT_ENCODING) {
+        if bytes < MIN_ENCODED_BYTES || !request.contains_key(ACCEPT_ENCODING) {
             return Self::Identity;
         }
-        // Of those wanted equally, the smallest.
+        // Brotli first: it is smaller, and wins among equal weights.
         [Self::Brotli, Self::Gzip]
             .into_iter()
             .map(|encoding| (encoding, encoding.weight(request)))
@@ -38,7 +38,7 @@ impl Encoding {
             .map_or(Self::Identity, |(encoding, _)| encoding)
     }
 
-    /// How much the client wants it, in thousandths.
+    /// The client's weight of it, in thousandths.
     fn weight(self, request: &HeaderMap) -> u16 {
         let mut any = 0;
         for token in tokens(request) {
@@ -62,7 +62,7 @@ impl Encoding {
         }
     }
 
-    /// For `Content-Encoding`.
+    /// The value of `Content-Encoding`; `None` for the identity.
     pub(crate) fn header(self) -> Option<HeaderValue> {
         match self {
             Self::Identity => None,
@@ -71,7 +71,7 @@ impl Encoding {
         }
     }
 
-    /// What sets the entity tags of a page's encodings apart: a strong one names exact bytes.
+    /// The end of the entity tag: a strong tag names exact bytes, so each encoding needs its own.
     pub(crate) fn suffix(self) -> &'static str {
         match self {
             Self::Identity => "",
@@ -80,14 +80,14 @@ impl Encoding {
         }
     }
 
-    /// The same content, written in this way.
+    /// `plain` in this encoding.
     pub(crate) fn encode(self, plain: &Bytes) -> Bytes {
         let written = match self {
             Self::Identity => return plain.clone(),
             Self::Gzip => gzip(plain),
             Self::Brotli => brotli(plain),
         };
-        // Writing to memory does not fail.
+        // Never fails: it writes to memory.
         written.map_or_else(|_| plain.clone(), Bytes::from)
     }
 }
@@ -102,7 +102,7 @@ fn brotli(mut plain: &[u8]) -> std::io::Result<Vec<u8>> {
     let parameters = BrotliEncoderParams {
         quality: BROTLI_LEVEL,
         size_hint: plain.len(),
-        // No more memory than the page needs.
+        // A window of 256 KiB: no page is larger.
         lgwin: 18,
         ..BrotliEncoderParams::default()
     };
@@ -116,7 +116,7 @@ fn tokens(request: &HeaderMap) -> impl Iterator<Item = &str> {
     values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
-/// The weight among a token's parameters, in thousandths; 0 if it makes no sense.
+/// The weight among a token's parameters, in thousandths; 0 if it is malformed.
 fn weight(parameters: &str) -> u16 {
     let Some(q) = parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -137,11 +137,11 @@ mod tests {
 
     fn chosen(accept: &[&'static str]) -> Encoding {
         let headers = accept.iter().map(|value| (ACCEPT_ENCODING, HeaderValue::from_static(value)));
-        Encoding::choose(&HeaderMap::from_iter(headers), WORTH_IT)
+        Encoding::choose(&HeaderMap::from_iter(headers), MIN_ENCODED_BYTES)
     }
 
     #[test]
-    fn the_client_s_weights_decide_then_the_size() {
+    fn the_highest_weight_wins_then_the_smallest_encoding() {
         use Encoding::{Brotli, Gzip, Identity};
         for (accept, expected) in [
             (&[][..], Identity),
@@ -161,11 +161,11 @@ mod tests {
             assert_eq!(chosen(accept), expected, "{accept:?}");
         }
         let small = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("br"))]);
-        assert_eq!(Encoding::choose(&small, WORTH_IT - 1), Identity);
+        assert_eq!(Encoding::choose(&small, MIN_ENCODED_BYTES - 1), Identity);
     }
 
     #[test]
-    fn what_was_encoded_reads_as_before() {
+    fn an_encoded_page_decodes_to_the_same_bytes() {
         let plain = Bytes::from(r#"{"position":1,"username":"Ana Rincón"}"#.repeat(100));
         let gzipped = Encoding::Gzip.encode(&plain);
         let mut read = Vec::new();

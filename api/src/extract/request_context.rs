@@ -1,20 +1,21 @@
-//! The circumstances of a command: whose request, which trace, which key against repetition.
+//! The context of a command: the ids of its request and trace, and its idempotency key.
 
 use axum::extract::FromRequestParts;
 use commands::CommandContext;
 use http::request::Parts;
 
 use crate::error::{ApiError, Place, Problem};
-use crate::middleware::RequestId;
+use crate::request_id::RequestId;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-const MAX_KEY: usize = 255;
+/// The longest idempotency key, in bytes. Named in an error text below.
+const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
 
-/// What a command is told about its request.
+/// What a command records about its request.
 #[derive(Clone, Debug)]
-pub(crate) struct Circumstances(pub(crate) CommandContext);
+pub(crate) struct RequestContext(pub(crate) CommandContext);
 
-impl<S: Sync> FromRequestParts<S> for Circumstances {
+impl<S: Sync> FromRequestParts<S> for RequestContext {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
@@ -32,9 +33,10 @@ fn idempotency_key(parts: &Parts) -> Result<Option<String>, ApiError> {
     let Some(value) = values.next() else { return Ok(None) };
     let bytes = value.as_bytes();
     let printable = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
-    let sound = (1..=MAX_KEY).contains(&bytes.len()) && bytes.iter().all(printable);
+    let is_valid =
+        (1..=MAX_IDEMPOTENCY_KEY_BYTES).contains(&bytes.len()) && bytes.iter().all(printable);
     match value.to_str() {
-        Ok(key) if sound && values.next().is_none() => Ok(Some(key.to_owned())),
+        Ok(key) if is_valid && values.next().is_none() => Ok(Some(key.to_owned())),
         _ => {
             let what = "one key of 1 to 255 printable ASCII characters is expected";
             Err(ApiError::problem(Problem::value(Place::Header, IDEMPOTENCY_KEY, what)))
@@ -42,8 +44,8 @@ fn idempotency_key(parts: &Parts) -> Result<Option<String>, ApiError> {
     }
 }
 
-/// Version 00 of W3C Trace Context, section 3.2: version, trace id, parent id and flags in lower-case
-/// hex, neither id all zeros.
+/// Whether a text is a `traceparent` of version 00: W3C Trace CommandContext, section 3.2. Trace id, parent id
+/// and flags are lower-case hex, and neither id is all zeros.
 fn is_traceparent(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [version, trace, parent, flags] = parts.as_slice() else { return false };
@@ -74,20 +76,25 @@ mod tests {
     }
 
     #[test]
-    fn an_idempotency_key_is_short_and_printable() {
-        let longest = [b'k'; MAX_KEY];
+    fn an_idempotency_key_is_one_short_printable_value() {
+        let longest = [b'k'; MAX_IDEMPOTENCY_KEY_BYTES];
         assert_eq!(key_of(&[]).unwrap(), None);
         assert_eq!(key_of(&[b"a key"]).unwrap().as_deref(), Some("a key"));
         assert!(key_of(&[&longest]).is_ok());
-        let cases: [&[&[u8]]; 5] =
-            [&[b""], &[&[b'k'; MAX_KEY + 1]], &[b"with\ttab"], &[b"\xc3\xb1"], &[b"a", b"b"]];
+        let cases: [&[&[u8]]; 5] = [
+            &[b""],
+            &[&[b'k'; MAX_IDEMPOTENCY_KEY_BYTES + 1]],
+            &[b"with\ttab"],
+            &[b"\xc3\xb1"],
+            &[b"a", b"b"],
+        ];
         for values in cases {
             assert!(key_of(values).is_err(), "{values:?}");
         }
     }
 
     #[test]
-    fn only_a_sound_traceparent_is_passed_on() {
+    fn only_a_valid_traceparent_is_recorded() {
         assert!(is_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
         for bad in [
             "",

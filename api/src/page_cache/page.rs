@@ -1,4 +1,4 @@
-//! A page as it goes out: its bytes, its entity tag, and its encodings as soon as somebody takes them.
+//! A rendered page: its bytes, its entity tag, and its encodings, made when first asked for.
 
 use std::sync::OnceLock;
 
@@ -12,13 +12,13 @@ use sha2::{Digest, Sha256};
 use super::encoding::Encoding;
 use crate::error::ApiError;
 
-/// Who may keep an answer.
+/// Who may cache a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// Everybody. Browsers ask each time whether it still holds; a cache that many share may answer
-    /// by itself for a second, and longer while we are away. See ADR 0012.
+    /// Everybody. Browsers revalidate each time. A shared cache may answer by itself for a second, and
+    /// longer while this server is down. See ADR 0012.
     Public,
-    /// The one who asked.
+    /// Only the client that asked.
     Personal,
 }
 
@@ -33,67 +33,69 @@ impl Audience {
     }
 }
 
-/// Finished bytes.
+/// A rendered page.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// The edition of the boards that it shows.
-    pub(super) edition: u64,
-    plain: Variant,
-    gzip: OnceLock<Variant>,
-    brotli: OnceLock<Variant>,
+    /// The version of the boards that it shows.
+    pub(super) version: u64,
+    plain: EncodedPage,
+    gzip: OnceLock<EncodedPage>,
+    brotli: OnceLock<EncodedPage>,
 }
 
-/// One of the ways in which a page goes out.
+/// The representation of a page that one client gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Form {
-    pub(super) encoding: Encoding,
+pub(crate) struct Representation {
+    pub(crate) encoding: Encoding,
     /// Whether the client has these bytes already.
-    pub(super) known: bool,
+    pub(crate) not_modified: bool,
 }
 
 #[derive(Clone, Debug)]
-struct Variant {
+struct EncodedPage {
     body: Bytes,
     etag: HeaderValue,
 }
 
 impl Page {
-    /// The entity tag is strong, and names the bytes: a page that a new edition leaves as it was
-    /// keeps it, in every process.
-    pub(crate) fn render(edition: u64, content: &impl Serialize) -> Result<Self, ApiError> {
+    /// Renders `content` as JSON. The entity tag is strong and depends on the bytes only: a new version
+    /// that leaves a page unchanged keeps its tag, in every process.
+    pub(crate) fn render(version: u64, content: &impl Serialize) -> Result<Self, ApiError> {
         let internal = |error: serde_json::Error| ApiError::Internal(error.to_string());
         let body = Bytes::from(serde_json::to_vec(content).map_err(internal)?);
-        let plain = Variant { etag: etag(&body, Encoding::Identity), body };
-        Ok(Self { edition, plain, gzip: OnceLock::new(), brotli: OnceLock::new() })
+        let plain = EncodedPage { etag: etag(&body, Encoding::Identity), body };
+        Ok(Self { version, plain, gzip: OnceLock::new(), brotli: OnceLock::new() })
     }
 
-    /// What it takes in memory, at most: no encoding is larger than half of the page.
-    pub(super) fn bytes(&self) -> usize {
+    /// An upper bound of its memory, in bytes: both encodings together are smaller than the page.
+    pub(crate) fn max_bytes(&self) -> usize {
         2 * self.plain.body.len()
     }
 
-    /// In which form a request gets the page.
-    pub(super) fn form(&self, request: &HeaderMap) -> Form {
+    /// The representation for a request with these headers.
+    pub(crate) fn negotiate(&self, request: &HeaderMap) -> Representation {
         let encoding = Encoding::choose(request, self.plain.body.len());
-        Form { encoding, known: matches(request, self.variant(encoding)) }
+        let not_modified = matches_etag(request, &self.encoded(encoding).etag);
+        Representation { encoding, not_modified }
     }
 
-    /// What goes out in this form.
-    pub(super) fn body(&self, form: Form) -> Bytes {
-        if form.known { Bytes::new() } else { self.variant(form.encoding).body.clone() }
+    /// The body of a representation; empty for 304.
+    pub(crate) fn body(&self, representation: Representation) -> Bytes {
+        if representation.not_modified {
+            return Bytes::new();
+        }
+        self.encoded(representation.encoding).body.clone()
     }
 
-    /// The page in this form: 304 if the client has it.
-    pub(super) fn answer(&self, form: Form, audience: Audience) -> Response {
-        let Form { encoding, known } = form;
-        let variant = self.variant(encoding);
-        let body = self.body(form);
-        let mut response = body.into_response();
+    /// The response with a representation: 304 if the client has these bytes.
+    pub(super) fn respond(&self, representation: Representation, audience: Audience) -> Response {
+        let Representation { encoding, not_modified } = representation;
+        let mut response = self.body(representation).into_response();
         let headers = response.headers_mut();
-        headers.insert(ETAG, variant.etag.clone());
+        headers.insert(ETAG, self.encoded(encoding).etag.clone());
         headers.insert(CACHE_CONTROL, audience.cache_control());
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        if known {
+        if not_modified {
             headers.remove(CONTENT_TYPE);
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
@@ -105,35 +107,35 @@ impl Page {
         response
     }
 
-    fn variant(&self, encoding: Encoding) -> &Variant {
-        let made = match encoding {
+    fn encoded(&self, encoding: Encoding) -> &EncodedPage {
+        let slot = match encoding {
             Encoding::Identity => return &self.plain,
             Encoding::Gzip => &self.gzip,
             Encoding::Brotli => &self.brotli,
         };
-        made.get_or_init(|| Variant {
+        slot.get_or_init(|| EncodedPage {
             body: encoding.encode(&self.plain.body),
             etag: etag(&self.plain.body, encoding),
         })
     }
 }
 
-/// RFC 9110, section 13.1.2: weak comparison, any of a list, or `*`.
-fn matches(request: &HeaderMap, variant: &Variant) -> bool {
+/// RFC 9110, section 13.1.2: weak comparison with each tag of the list, or `*`.
+fn matches_etag(request: &HeaderMap, etag: &HeaderValue) -> bool {
     request
         .get_all(IF_NONE_MATCH)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)
-        .any(|tag| tag == "*" || variant.etag == tag.strip_prefix("W/").unwrap_or(tag))
+        .any(|tag| tag == "*" || *etag == tag.strip_prefix("W/").unwrap_or(tag))
 }
 
+/// The first 12 bytes of the page's SHA-256, in hex, and the suffix of the encoding.
 fn etag(plain: &[u8], encoding: Encoding) -> HeaderValue {
-    let digest: String =
-        Sha256::digest(plain).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex::encode(&Sha256::digest(plain)[..12]);
     let tag = format!("\"{digest}{}\"", encoding.suffix());
-    // Hex digits are fit for a header.
+    // Never fails: hex digits are valid in a header.
     HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
@@ -142,53 +144,53 @@ mod tests {
     use super::*;
     use http::header::ACCEPT_ENCODING;
 
-    fn asking(tag: &str) -> HeaderMap {
+    fn if_none_match(tag: &str) -> HeaderMap {
         HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_str(tag).unwrap())])
     }
 
-    fn answer(page: &Page, request: &HeaderMap) -> Response {
-        page.answer(page.form(request), Audience::Public)
+    fn respond(page: &Page, request: &HeaderMap) -> Response {
+        page.respond(page.negotiate(request), Audience::Public)
     }
 
     #[test]
-    fn a_page_is_sent_once() {
+    fn a_client_that_has_the_page_gets_304() {
         let page = Page::render(7, &"content").unwrap();
         let tag = page.plain.etag.to_str().unwrap().to_owned();
-        assert_eq!(answer(&page, &HeaderMap::new()).status(), 200);
+        assert_eq!(respond(&page, &HeaderMap::new()).status(), 200);
         for asked in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
-            let answer = answer(&page, &asking(&asked));
-            assert_eq!(answer.status(), 304, "{asked}");
-            assert_eq!(answer.headers()[ETAG], tag);
-            assert!(!answer.headers().contains_key(CONTENT_TYPE));
+            let response = respond(&page, &if_none_match(&asked));
+            assert_eq!(response.status(), 304, "{asked}");
+            assert_eq!(response.headers()[ETAG], tag);
+            assert!(!response.headers().contains_key(CONTENT_TYPE));
         }
-        assert_eq!(answer(&page, &asking("\"other\"")).status(), 200);
+        assert_eq!(respond(&page, &if_none_match("\"other\"")).status(), 200);
     }
 
     #[test]
-    fn the_bytes_make_the_tag() {
-        let tag = |edition, content: &str| Page::render(edition, &content).unwrap().plain.etag;
+    fn the_etag_depends_on_the_bytes_only() {
+        let tag = |version, content: &str| Page::render(version, &content).unwrap().plain.etag;
         assert_ne!(tag(7, "Ana Díaz"), tag(7, "Artista anónimo"));
         assert_eq!(tag(7, "Ana Díaz"), tag(8, "Ana Díaz"));
     }
 
     #[test]
-    fn each_encoding_has_a_tag_of_its_own() {
+    fn each_encoding_has_its_own_etag() {
         let page = Page::render(1, &"content".repeat(1_000)).unwrap();
         let mut tags = Vec::new();
         for (accept, expected) in [("identity", None), ("gzip", Some("gzip")), ("br", Some("br"))] {
             let mut request =
                 HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(accept))]);
-            let first = answer(&page, &request);
+            let first = respond(&page, &request);
             let encoding = first.headers().get(CONTENT_ENCODING);
             assert_eq!(encoding.map(|value| value.to_str().unwrap()), expected);
             assert_eq!(first.headers()[VARY], "accept-encoding");
             let tag = first.headers()[ETAG].clone();
             request.insert(IF_NONE_MATCH, tag.clone());
-            assert_eq!(answer(&page, &request).status(), 304);
+            assert_eq!(respond(&page, &request).status(), 304);
             tags.push(tag);
         }
-        let mut request = asking(tags[1].to_str().unwrap());
+        let mut request = if_none_match(tags[1].to_str().unwrap());
         request.insert(ACCEPT_ENCODING, HeaderValue::from_static("br"));
-        assert_eq!(answer(&page, &request).status(), 200, "these are other bytes");
+        assert_eq!(respond(&page, &request).status(), 200, "these are other bytes");
     }
 }

@@ -1,8 +1,8 @@
-//! Lets clients see an early error.
+//! Reads the rest of the body after an error, so that the client sees the response.
 //!
-//! Whoever is still sending when the connection is closed gets a reset, and may lose the answer that
-//! came before it. So after an error some of the body that nobody read is read and thrown away. A
-//! client that asked first (`Expect: 100-continue`) sends nothing more, and is not kept waiting.
+//! A server that closes a connection while the client still sends makes the kernel reset it. The reset
+//! may discard the response before the client reads it. So the unread body is read and dropped, within
+//! bounds. A client that sent `Expect: 100-continue` sends no body after an error, so nothing is read.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,11 +17,13 @@ use http::header::EXPECT;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-const MAX_BYTES: u64 = 64 * 1024 * 1024;
-const MAX_TIME: Duration = Duration::from_secs(5);
+/// At most this much of a body is drained.
+const MAX_DRAINED_BYTES: u64 = 64 * 1024 * 1024;
+/// A body is drained for at most this long.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Around what takes the body.
-pub(super) async fn drain<F>(request: Request, next: impl FnOnce(Request) -> F) -> Response
+/// Runs `next`; if it fails, drains what it left of the body.
+pub(super) async fn drain_body<F>(request: Request, next: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,
 {
@@ -29,19 +31,18 @@ where
         return next(request).await;
     }
     let (parts, body) = request.into_parts();
-    let asks_first = parts.headers.contains_key(EXPECT);
+    let expects_continue = parts.headers.contains_key(EXPECT);
     let shared = SharedBody::new(body);
     let request = Request::from_parts(parts, Body::new(shared.clone()));
     let response = next(request).await;
     let refused = response.status().is_client_error() || response.status().is_server_error();
-    if refused && !(asks_first && shared.is_untouched()) {
-        // Giving up after this time is all that can be done.
-        let _ = tokio::time::timeout(MAX_TIME, shared.discard()).await;
+    if refused && !(expects_continue && shared.is_untouched()) {
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, shared.discard()).await;
     }
     response
 }
 
-/// A body that can still be read when its reader has let go of it.
+/// A body that can still be read after its reader has dropped it.
 #[derive(Clone)]
 struct SharedBody(Arc<Mutex<Inner>>);
 
@@ -62,7 +63,7 @@ impl SharedBody {
 
     async fn discard(mut self) {
         let mut bytes = 0;
-        while bytes < MAX_BYTES {
+        while bytes < MAX_DRAINED_BYTES {
             match self.frame().await {
                 Some(Ok(frame)) => bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
                 Some(Err(_)) | None => return,
@@ -114,8 +115,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tower::ServiceExt;
 
-    /// Sends 100 chunks to a route that reads `reads` of them; says how many were taken.
-    async fn taken(status: StatusCode, reads: usize, expect: bool) -> usize {
+    /// Sends 100 chunks to a route that reads `reads` of them. Returns how many were read in all.
+    async fn chunks_read(status: StatusCode, reads: usize, expect: bool) -> usize {
         let sent = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&sent);
         let chunks = futures_util::stream::iter(0..100).map(move |_| {
@@ -129,7 +130,7 @@ mod tests {
             }
             status
         });
-        let around = |request, next: Next| drain(request, |request| next.run(request));
+        let around = |request, next: Next| drain_body(request, |request| next.run(request));
         let app: Router = Router::new().route("/", route).layer(axum::middleware::from_fn(around));
         let mut request = Request::post("/");
         if expect {
@@ -140,15 +141,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_an_error_the_rest_is_read() {
-        assert_eq!(taken(StatusCode::BAD_REQUEST, 0, false).await, 100);
-        assert_eq!(taken(StatusCode::BAD_REQUEST, 3, false).await, 100);
-        assert_eq!(taken(StatusCode::OK, 3, false).await, 3);
+    async fn after_an_error_the_rest_of_the_body_is_read() {
+        assert_eq!(chunks_read(StatusCode::BAD_REQUEST, 0, false).await, 100);
+        assert_eq!(chunks_read(StatusCode::BAD_REQUEST, 3, false).await, 100);
+        assert_eq!(chunks_read(StatusCode::OK, 3, false).await, 3);
     }
 
     #[tokio::test]
-    async fn who_asks_first_is_answered_at_once() {
-        assert_eq!(taken(StatusCode::FORBIDDEN, 0, true).await, 0);
-        assert_eq!(taken(StatusCode::FORBIDDEN, 3, true).await, 100);
+    async fn after_expect_continue_an_untouched_body_is_not_read() {
+        assert_eq!(chunks_read(StatusCode::FORBIDDEN, 0, true).await, 0);
+        assert_eq!(chunks_read(StatusCode::FORBIDDEN, 3, true).await, 100);
     }
 }

@@ -228,7 +228,7 @@ fn spawn_generations(background: &mut JoinSet<&'static str>, world: &World, proj
     if projects {
         let (pool, log) = (world.pool().clone(), Arc::clone(&world.log));
         background.spawn(async move {
-            rebuild::keep_current(pool, log).await;
+            rebuild::rebuild_when_outdated(pool, log).await;
             "the keeper of generations"
         });
     }

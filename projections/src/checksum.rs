@@ -1,4 +1,6 @@
-//! A checksum per read model, so that one generation can be held against another.
+//! Checksums of the read models, for the comparison of two generations.
+//!
+//! The statements contain names of schemas, so they cannot be checked at compile time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,8 +9,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 use crate::generations::tables;
 
-/// A read model and what counts of it: everything but what depends on how the log was cut into
-/// batches.
+/// A read model, and the columns and rows that count. Values that depend on the sizes of batches do not.
 struct Table {
     name: &'static str,
     columns: &'static str,
@@ -20,7 +21,7 @@ const fn whole(name: &'static str) -> Table {
 }
 
 const TABLES: [Table; 9] = [
-    // A partition without an event has a row once somebody has owned it.
+    // A partition without events has a row as soon as a projector has owned it.
     Table { name: "checkpoints", columns: "partition, next_offset", rows: "next_offset > 0" },
     whole("accounts"),
     whole("operator_terms"),
@@ -37,42 +38,42 @@ const TABLES: [Table; 9] = [
 ];
 
 impl Table {
-    /// Its rows as lines of text.
+    /// A query of its rows as lines of text.
     fn lines(&self, schema: &str) -> String {
         let Self { name, columns, rows } = self;
         format!("select row({columns})::text as line from {schema}.{name} t where {rows}")
     }
 }
 
-/// Rows and checksum of one read model.
+/// The checksum of one read model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checksum {
-    /// How many rows count.
+    /// The number of rows that count.
     pub rows: u64,
-    /// The digest of all of them; the order of rows does not matter.
+    /// A digest of these rows. It does not depend on their order.
     pub digest: String,
 }
 
-/// By the name of the table.
+/// Checksums by table.
 pub type Checksums = BTreeMap<&'static str, Checksum>;
 
-/// A read model that is not the same in two generations.
+/// A read model that differs between two generations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The table.
     pub table: &'static str,
-    /// What is live.
+    /// The live one.
     pub live: Checksum,
-    /// What the next generation holds instead.
+    /// That of the next generation.
     pub next: Checksum,
-    /// Some of the rows that only one of them has.
+    /// Some of the rows that only one of the generations has.
     pub rows: Vec<UnmatchedRow>,
 }
 
 /// A row that only one of two generations has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnmatchedRow {
-    /// Whether it is live.
+    /// Whether the live generation has it.
     pub live: bool,
     /// The row.
     pub row: String,
@@ -88,14 +89,15 @@ impl fmt::Display for Difference {
     }
 }
 
-/// So many rows of each side are shown, and so much of each.
-const SHOWN: u32 = 5;
-const SHOWN_OF_A_ROW: u32 = 300;
+/// Unmatched rows that are listed for each generation.
+const MAX_UNMATCHED_ROWS: u32 = 5;
+/// Characters that are listed of a row.
+const MAX_ROW_LENGTH: u32 = 300;
 
-/// The checksum of every read model that is live, all at one moment.
+/// The checksum of every live read model, all in one snapshot.
 ///
 /// # Errors
-/// If the database cannot be asked.
+/// If a query fails.
 pub async fn checksums(pool: &PgPool) -> Result<Checksums, sqlx::Error> {
     let mut tx = pool.begin().await?;
     begin_snapshot(&mut tx).await?;
@@ -105,8 +107,7 @@ pub async fn checksums(pool: &PgPool) -> Result<Checksums, sqlx::Error> {
     Ok(checksums)
 }
 
-/// From here on the transaction sees this moment. It also holds on to the tables, so that
-/// none of them becomes another generation's in the middle.
+/// Makes the transaction a snapshot of this moment, and locks the tables against a switch of generations.
 pub(crate) async fn begin_snapshot(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let names = TABLES.map(|table| table.name).join(", ");
     // Times are printed in the session's zone.
@@ -132,7 +133,7 @@ pub(crate) async fn of_generation(
     Ok(checksums)
 }
 
-/// In what the read models of two schemas differ, as far as the transaction sees.
+/// The differences between the read models of two schemas.
 pub(crate) async fn differences(
     connection: &mut PgConnection,
     live: (&str, &Checksums),
@@ -159,20 +160,20 @@ pub(crate) async fn differences(
     Ok(differences)
 }
 
-/// Some of the lines that are among these and not among those.
+/// Some of the lines that `these` has and `those` lacks.
 async fn unmatched(
     connection: &mut PgConnection,
     these: &str,
     those: &str,
 ) -> Result<Vec<String>, sqlx::Error> {
     let sql = format!(
-        "select left(line, {SHOWN_OF_A_ROW}) from ({these} except all {those}) as unmatched
-         order by line limit {SHOWN}"
+        "select left(line, {MAX_ROW_LENGTH}) from ({these} except all {those}) as unmatched
+         order by line limit {MAX_UNMATCHED_ROWS}"
     );
     sqlx::query_scalar(AssertSqlSafe(sql)).persistent(false).fetch_all(connection).await
 }
 
-/// Rows are hashed one by one and the hashes summed up, so that no sort and no memory is needed.
+/// Hashes each row and adds the hashes, which needs neither a sort nor memory.
 async fn checksum(connection: &mut PgConnection, lines: &str) -> Result<Checksum, sqlx::Error> {
     let sql = format!(
         "select count(*), coalesce(sum(('x' || substr(md5(line), 1, 15))::bit(60)::bigint), 0)::text

@@ -1,4 +1,4 @@
-//! How long what a process remembers of people holds.
+//! The erasure epoch: how long a process may use what it remembers about persons.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,60 +6,61 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A listener hears something, or looks for itself, every two seconds. After so long without either it
-/// is cut off.
-const CUT_OFF: Duration = Duration::from_secs(6);
+/// The listener confirms at least every two seconds that it follows. After this time without a confirmation
+/// the process counts as cut off.
+const CUT_OFF_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Counts the moments at which somebody was erased, or may have been.
+/// A cache epoch that advances whenever a person was erased, or may have been.
 ///
-/// Whoever remembers that a person is there remembers it together with the count that stood *before*
-/// they asked, and forgets it when the count has moved. An erasure is committed before it is noted:
-/// an answer from before the commit carries an older count, and a question asked after the note sees
-/// the commit. So nothing remembered outlives the note, also if it was on its way meanwhile.
+/// A cache of persons stores each entry with the epoch read *before* its query, and drops entries of
+/// other epochs. An erasure commits before the epoch advances. So an answer from before the commit has
+/// an older epoch, and a query after the advance sees the commit: no entry outlives the advance.
 ///
-/// In a process that is cut off from the database nothing is noted, so what is remembered there holds
-/// only for a while: see [`Self::is_followed`].
+/// In a process that is cut off from the database the epoch does not advance. There cached entries are
+/// valid for a short time only: see [`Self::is_followed`].
 #[derive(Clone, Debug)]
-pub struct ErasureEpoch(Arc<News>);
+pub struct ErasureEpoch(Arc<State>);
 
 #[derive(Debug)]
-struct News {
-    count: AtomicU64,
-    began: Instant,
-    /// When somebody last listened successfully, in milliseconds since `began`; 0 if nobody has yet.
-    heard: AtomicU64,
+struct State {
+    epoch: AtomicU64,
+    created: Instant,
+    /// The last confirmation of the listener, in milliseconds since `created`; 0 before the first.
+    confirmed: AtomicU64,
 }
 
 impl Default for ErasureEpoch {
     fn default() -> Self {
-        let (count, heard) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self(Arc::new(News { count, began: Instant::now(), heard }))
+        let (epoch, confirmed) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(State { epoch, created: Instant::now(), confirmed }))
     }
 }
 
 impl ErasureEpoch {
-    /// Everything that is remembered under another count is void.
+    /// The current epoch. Entries of any other epoch are void.
     pub fn current(&self) -> u64 {
-        self.0.count.load(Ordering::Acquire)
+        self.0.epoch.load(Ordering::Acquire)
     }
 
-    /// Somebody was erased, or may have been while nobody told us.
+    /// Starts a new epoch: a person was erased, or may have been while nobody listened.
     pub fn advance(&self) {
-        self.0.count.fetch_add(1, Ordering::AcqRel);
+        self.0.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Whether this process hears of erasures, so that the count is all that matters.
+    /// Whether the listener follows, so that the epoch alone decides.
     pub fn is_followed(&self) -> bool {
-        let heard = self.0.heard.load(Ordering::Acquire);
-        heard > 0 && self.now().saturating_sub(heard) < CUT_OFF.as_millis() as u64
+        let confirmed = self.0.confirmed.load(Ordering::Acquire);
+        let age = self.now().saturating_sub(confirmed);
+        confirmed > 0 && age < CUT_OFF_TIMEOUT.as_millis() as u64
     }
 
-    /// Whatever was committed before the newest thing that was heard has been noted.
+    /// Confirms that the epoch covers every erasure committed before the newest notification.
     pub fn confirm_followed(&self) {
-        self.0.heard.store(self.now().max(1), Ordering::Release);
+        self.0.confirmed.store(self.now().max(1), Ordering::Release);
     }
 
+    /// Milliseconds since the epoch was created.
     fn now(&self) -> u64 {
-        self.0.began.elapsed().as_millis() as u64
+        self.0.created.elapsed().as_millis() as u64
     }
 }

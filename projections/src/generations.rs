@@ -1,10 +1,8 @@
-//! Generations of the read models: the one that is live, the one that is being built beside it, and
-//! the one that was live before.
+//! Generations of the read models: the live one, the one that is being built, and the retired one.
 //!
-//! The live generation has its tables in the database's usual schema, so that nobody who reads them
-//! has to know that there are others. The others have theirs in a schema each. Making another
-//! generation live moves tables between schemas: every prepared statement, in every process, then
-//! finds the new ones by their old names (ADR 0016).
+//! The live generation has its tables in the database's usual schema, so readers need not know the others.
+//! Each other generation has a schema of its own. A switch moves tables between schemas: every prepared
+//! statement, in every process, then finds the new tables by their old names (ADR 0016).
 
 pub(crate) mod tables;
 
@@ -12,22 +10,23 @@ use std::fmt;
 use std::time::Duration;
 
 use domain::fold;
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{PgPool, Row};
+use infra::database::from_int;
+use sqlx::PgPool;
+use sqlx::postgres::PgConnection;
 
-/// What a generation is for. There is at most one of each.
+/// The state of a generation. At most one generation has each state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// It is being built, or waits to become live.
     Building,
     /// It is read, and projectors fold into it.
     Live,
-    /// It was live before, and can be again.
+    /// It was live before, and can become live again.
     Retired,
 }
 
 impl State {
-    /// As it stands in the table.
+    /// The code in `generations.state`.
     pub fn code(self) -> &'static str {
         match self {
             Self::Building => "building",
@@ -43,25 +42,25 @@ impl fmt::Display for State {
     }
 }
 
-/// A generation.
+/// A generation of the read models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generation {
     /// Counted from 1.
     pub number: i64,
-    /// What it is for.
+    /// Its state.
     pub state: State,
     /// The version of the fold that made it: [`fold::VERSION`].
     pub fold_version: u32,
-    /// How many migrations its tables have seen; `None` for the live one, which sees them all.
+    /// The number of migrations that its tables have; `None` for the live one, which has all.
     pub(crate) migrations: Option<i64>,
-    /// Records folded into it, when it was last noted.
+    /// Records folded into it, as last stored.
     pub folded: i64,
-    /// Records that it had to fold to be where the live one was.
+    /// Records to fold to reach the live one.
     pub target: i64,
 }
 
 impl Generation {
-    /// Where its tables are, unless it is live.
+    /// The schema of its tables, unless it is live.
     pub(crate) fn schema(&self) -> String {
         schema_of(self.number)
     }
@@ -76,57 +75,54 @@ pub(crate) async fn in_state(
     connection: &mut PgConnection,
     state: State,
 ) -> Result<Option<Generation>, sqlx::Error> {
-    let row = sqlx::query(
+    let row = sqlx::query!(
         "select number, fold_version, migrations, folded, target from generations where state = $1",
+        state.code(),
     )
-    .bind(state.code())
     .fetch_optional(connection)
     .await?;
-    row.map(|row| generation(state, &row)).transpose()
-}
-
-fn generation(state: State, row: &PgRow) -> Result<Generation, sqlx::Error> {
-    let fold_version: i32 = row.try_get("fold_version")?;
-    Ok(Generation {
-        number: row.try_get("number")?,
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Generation {
+        number: row.number,
         state,
-        fold_version: u32::try_from(fold_version).map_err(|e| sqlx::Error::Decode(e.into()))?,
-        migrations: row.try_get("migrations")?,
-        folded: row.try_get("folded")?,
-        target: row.try_get("target")?,
-    })
+        fold_version: from_int(row.fold_version)?,
+        migrations: row.migrations,
+        folded: row.folded,
+        target: row.target,
+    }))
 }
 
 /// The live generation.
 ///
 /// # Errors
-/// If the database cannot be asked, or there is none.
+/// If the query fails, or if there is none.
 pub async fn live(pool: &PgPool) -> Result<Generation, sqlx::Error> {
     let found = in_state(&mut *pool.acquire().await?, State::Live).await?;
     found.ok_or(sqlx::Error::RowNotFound)
 }
 
-/// Whether an earlier version of the fold has made what is live.
+/// Whether an earlier version of the fold made the live generation.
 pub(crate) async fn is_outdated(pool: &PgPool) -> Result<bool, sqlx::Error> {
     Ok(live(pool).await?.fold_version < fold::VERSION)
 }
 
-/// How many migrations there are.
+/// The number of applied migrations. The table belongs to sqlx and is in no migration, so the statement
+/// cannot be checked at compile time.
 pub(crate) async fn migrations(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("select count(*) from _sqlx_migrations").fetch_one(connection).await
 }
 
 /// How often the gauges are set.
-const OBSERVED: Duration = Duration::from_secs(2);
+const GAUGE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Shows in this process's metrics, for ever, which generation is live and how far a rebuild has
-/// come, whoever carries it out.
+/// Sets the metrics of this process for the live generation and for the progress of a rebuild in any
+/// process. Runs until the task is dropped.
 pub async fn observe(pool: PgPool) {
     loop {
         if let Err(error) = set_gauges(&pool).await {
-            tracing::debug!(%error, "the generations cannot be observed");
+            tracing::debug!(%error, "the metrics of generations were not updated");
         }
-        tokio::time::sleep(OBSERVED).await;
+        tokio::time::sleep(GAUGE_INTERVAL).await;
     }
 }
 

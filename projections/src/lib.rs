@@ -1,21 +1,22 @@
 //! Projections: the log folded into read models.
 //!
-//! This room holds the projector loop, its checkpoints, the read models (their writes and their
-//! queries), the ranking, rebuilds and checksums.
+//! This crate has the projector loop, its checkpoints, the read models (writes and queries), the ranking
+//! boards, rebuilds and checksums. No other crate writes a read-model table.
 //!
-//! Never in here: a rule (those are `domain`'s), an append to the log, HTTP. Nobody else writes a
-//! read-model table.
+//! Not here: rules (see `domain`), appends to the log, HTTP.
 
 pub mod boards;
-mod by_keys;
 pub mod checksum;
+mod commit_notification;
 mod erasure_epoch;
 pub mod generations;
 pub mod notifications;
+mod planner_settings;
 pub mod projector;
 pub mod queries;
 mod query_batcher;
 mod query_error;
+mod ranking_head;
 pub mod rankings;
 pub mod read_models;
 pub mod rebuild;

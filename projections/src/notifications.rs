@@ -1,65 +1,22 @@
-//! How one process learns what a projector in another has committed: `NOTIFY anb_projection`.
+//! The listener through which a process learns of commits in other processes: `LISTEN anb_projection`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::Position;
+use infra::database::from_bigint;
 use ports::verdicts::{VerdictDesk, VerdictLookup};
-use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnection, PgListener};
+use sqlx::postgres::PgListener;
 use tokio::sync::watch;
 
-use crate::ErasureEpoch;
+use crate::commit_notification::{CHANNEL, CommitNotification};
+use crate::erasure_epoch::ErasureEpoch;
 
-pub(crate) const CHANNEL: &str = "anb_projection";
-const RECONNECT: Duration = Duration::from_millis(500);
-/// A connection may be dead without a word. After so long without a notification we look for
-/// ourselves whether there was nothing to be told.
-const QUIET: Duration = Duration::from_secs(2);
-
-/// What a committed batch tells the others.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommitNotification {
-    /// The ranking's new revision, if it changed.
-    #[serde(rename = "generation")] // its name on the wire
-    pub ranking_revision: Option<u64>,
-    /// The checkpoints that moved, and where they stand now.
-    pub checkpoints: Vec<Position>,
-    /// Whether accounts were erased.
-    #[serde(default)]
-    pub erased: bool,
-}
-
-impl CommitNotification {
-    /// What is known once `news` has come, too.
-    fn learn(&mut self, news: Self) {
-        self.ranking_revision = news.ranking_revision.or(self.ranking_revision);
-        for new in news.checkpoints {
-            self.checkpoints.retain(|old| old.partition != new.partition);
-            self.checkpoints.push(new);
-        }
-        self.checkpoints.sort_unstable();
-    }
-
-    /// Tells everybody once the transaction has committed.
-    pub(crate) async fn notify(
-        &self,
-        connection: &mut PgConnection,
-        channel: &str,
-    ) -> Result<(), sqlx::Error> {
-        sqlx::query("select pg_notify($1, $2)")
-            .bind(channel)
-            .bind(self.payload()?)
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
-
-    pub(crate) fn payload(&self) -> Result<String, sqlx::Error> {
-        serde_json::to_string(self).map_err(|error| sqlx::Error::Encode(error.into()))
-    }
-}
+/// How long to wait before a lost connection is opened again.
+const RECONNECT_DELAY: Duration = Duration::from_millis(500);
+/// A lost connection may stay silent. After this time without a notification the listener compares
+/// its state with the database.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Listens for ever: moves the desk's checkpoints and the ranking's revision as projectors, here
 /// or elsewhere, commit, and notes erasure_epoch. After a lost connection it reads where things stand, and
@@ -75,9 +32,9 @@ pub async fn follow(
         let listened =
             listen(&pool, lookup.as_ref(), &desk, &ranking_revision, &erasure_epoch).await;
         if let Err(error) = listened {
-            tracing::warn!(%error, "cannot follow the projection, trying again");
+            tracing::warn!(%error, "cannot listen for commits, trying again");
         }
-        tokio::time::sleep(RECONNECT).await;
+        tokio::time::sleep(RECONNECT_DELAY).await;
     }
 }
 
@@ -89,66 +46,64 @@ async fn listen(
     erasure_epoch: &ErasureEpoch,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut listener = PgListener::connect_with(pool).await?;
-    // A new connection that it makes by itself would listen on as if nothing had been missed.
+    // Without this the listener would reconnect silently and miss notifications.
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
-    // Whatever was committed before we listened would otherwise go unnoticed.
+    // Covers erasures that were committed before this connection listened.
     erasure_epoch.advance();
-    let mut known = standing(pool, lookup).await?;
-    // Not raised: after a crash the database may have gone back, and then somebody must look.
+    let mut known = current_state(pool, lookup).await?;
+    // Set even if it is lower: after a crash the database may have gone back to an older revision, and
+    // the follower must read it.
     ranking_revision.send_replace(known.ranking_revision.unwrap_or_default());
-    pass_on(&known, desk, ranking_revision);
+    apply(&known, desk, ranking_revision);
     loop {
         erasure_epoch.confirm_followed();
-        let Ok(notification) = tokio::time::timeout(QUIET, listener.try_recv()).await else {
-            let now = standing(pool, lookup).await?;
+        let Ok(notification) = tokio::time::timeout(SILENCE_TIMEOUT, listener.try_recv()).await
+        else {
+            let now = current_state(pool, lookup).await?;
             if now != known {
                 return Err("the projection has moved, and no notification came".into());
             }
             continue;
         };
         let Some(notification) = notification? else { return Ok(()) };
-        let progress: CommitNotification = serde_json::from_str(notification.payload())?;
-        // Before anybody is told a verdict, so that whoever asks next sees what it did.
-        if progress.erased {
+        let commit: CommitNotification = serde_json::from_str(notification.payload())?;
+        // Before the verdict is delivered: the next request of the same client must see the erasure.
+        if commit.erased {
             erasure_epoch.advance();
         }
-        pass_on(&progress, desk, ranking_revision);
-        known.learn(progress);
+        apply(&commit, desk, ranking_revision);
+        known.merge(commit);
     }
 }
 
-/// Where the projection stands now.
-async fn standing(
+/// The current state of the projection, as a notification.
+async fn current_state(
     pool: &PgPool,
     lookup: &dyn VerdictLookup,
 ) -> Result<CommitNotification, Box<dyn std::error::Error + Send + Sync>> {
     let mut checkpoints = lookup.checkpoints().await?;
-    // A new partition is claimed without a word: nothing of it is folded, so nobody waits for it.
+    // Claiming a new partition sends no notification. Nothing of it is folded, so no client waits for it.
     checkpoints.retain(|checkpoint| checkpoint.offset > 0);
-    let ranking_revision: i64 =
-        sqlx::query_scalar("select generation from ranking_head").fetch_one(pool).await?;
+    let ranking_revision =
+        sqlx::query_scalar!("select generation from ranking_head").fetch_one(pool).await?;
     Ok(CommitNotification {
-        ranking_revision: Some(u64::try_from(ranking_revision)?),
+        ranking_revision: Some(from_bigint(ranking_revision)?),
         checkpoints,
         erased: false,
     })
 }
 
-fn pass_on(
-    progress: &CommitNotification,
-    desk: &VerdictDesk,
-    ranking_revision: &watch::Sender<u64>,
-) {
-    if let Some(new) = progress.ranking_revision {
+fn apply(commit: &CommitNotification, desk: &VerdictDesk, ranking_revision: &watch::Sender<u64>) {
+    if let Some(new) = commit.ranking_revision {
         raise(ranking_revision, new);
     }
-    for checkpoint in &progress.checkpoints {
+    for checkpoint in &commit.checkpoints {
         desk.advance(checkpoint.partition, checkpoint.offset);
     }
 }
 
-/// Notifications of different projectors may arrive late: the newest revision stands.
+/// Sets the revision unless it is older: notifications of different projectors may arrive late.
 pub fn raise(ranking_revision: &watch::Sender<u64>, new: u64) {
     ranking_revision.send_if_modified(|current| {
         let newer = new > *current;
@@ -161,15 +116,16 @@ pub fn raise(ranking_revision: &watch::Sender<u64>, new: u64) {
 mod tests {
     use super::*;
     use crate::read_models::PostgresReadModels;
+    use domain::Position;
 
     #[tokio::test]
-    async fn a_partition_of_which_nothing_is_folded_is_no_news() {
+    async fn a_claimed_partition_without_folded_records_is_left_out() {
         let pool = test_services::database().await;
         let lookup = PostgresReadModels::new(pool.clone());
-        let before = standing(&pool, &lookup).await.unwrap();
+        let before = current_state(&pool, &lookup).await.unwrap();
         let claimed = "insert into checkpoints (partition, next_offset) values (0, 0), (1, 7)";
         sqlx::query(claimed).execute(&pool).await.unwrap();
-        let after = standing(&pool, &lookup).await.unwrap();
+        let after = current_state(&pool, &lookup).await.unwrap();
         assert_eq!(before.checkpoints, []);
         assert_eq!(after.checkpoints, [Position { partition: 1, offset: 7 }]);
     }

@@ -1,21 +1,22 @@
-//! The answers that commands and the transcoder get from the read models.
+//! The ports of the read side, on Postgres: verdicts and facts for commands and the transcoder.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{AccountId, EmailKey, EventId, Position, Rejection, Verdict, VideoId, VideoStatus};
+use domain::{
+    AccountId, EmailKey, EventId, Position, Rejection, Timestamp, Verdict, VideoId, VideoStatus,
+};
+use infra::database::{from_bigint, from_int, to_bigint, to_int};
 use ports::LookupError;
 use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, UploadFacts, VideoFacts};
 use ports::verdicts::{AwaitedEvent, VerdictLookup};
-use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::query_batcher::{NO_ANSWER, QueryBatcher};
-use infra::database::{from_bigint, to_bigint, to_int};
 
-/// The read models in Postgres, for those who only ask.
+/// The read models in Postgres, for readers.
 #[derive(Clone)]
 pub struct PostgresReadModels {
     pool: PgPool,
@@ -23,14 +24,10 @@ pub struct PostgresReadModels {
 }
 
 impl PostgresReadModels {
-    /// Asks through `pool`.
+    /// Reads through `pool`.
     pub fn new(pool: PgPool) -> Self {
         Self { pool, videos: Arc::new(QueryBatcher::new("videos", LookupError::new(NO_ANSWER))) }
     }
-}
-
-fn unavailable(error: sqlx::Error) -> LookupError {
-    LookupError::new(error)
 }
 
 #[async_trait]
@@ -45,76 +42,148 @@ impl VerdictLookup for PostgresReadModels {
             .unzip();
         let (partitions, offsets): (Vec<i32>, Vec<i64>) =
             events.iter().map(|(at, _)| (to_int(at.partition), to_bigint(at.offset))).unzip();
-        // One statement, one snapshot: a rebuild cannot empty the rows between the question whether
-        // an event is folded and the question whether it was rejected.
-        let rows = sqlx::query(
-            "select e.event_id, r.reason, r.votes as rejected_votes, v.votes as total_votes
+        // One statement, one snapshot: otherwise a rebuild could empty the rows between the check that
+        // an event is folded and the check that it was rejected.
+        let rows = sqlx::query!(
+            r#"select e.event_id as "event_id!", r.reason as "reason?", r.votes as rejected_votes,
+                      v.votes as "total_votes?"
              from unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[])
                  as e (event_id, video_id, partition, place)
              join checkpoints c on c.partition = e.partition and c.next_offset > e.place
              left join rejections r on r.event_id = e.event_id
-             left join videos v on v.video_id = e.video_id",
+             left join videos v on v.video_id = e.video_id"#,
+            &ids,
+            &counted as &[Option<Uuid>],
+            &partitions,
+            &offsets,
         )
-        .bind(ids)
-        .bind(counted)
-        .bind(partitions)
-        .bind(offsets)
         .fetch_all(&self.pool)
         .await
-        .map_err(unavailable)?;
-        rows.iter().map(verdict).collect()
-    }
-
-    async fn checkpoints(&self) -> Result<Vec<Position>, LookupError> {
-        let rows: Vec<(i32, i64)> =
-            sqlx::query_as("select partition, next_offset from checkpoints order by partition")
-                .fetch_all(&self.pool)
-                .await
-                .map_err(unavailable)?;
+        .map_err(LookupError::new)?;
         rows.into_iter()
-            .map(|(partition, offset)| {
-                let partition = u32::try_from(partition)
-                    .map_err(|_| LookupError::new("a negative partition"))?;
-                Ok(Position { partition, offset: from_bigint(offset).map_err(unavailable)? })
+            .map(|row| {
+                let verdict =
+                    verdict_of(row.reason.as_deref(), row.rejected_votes, row.total_votes)?;
+                Ok((EventId(row.event_id), verdict))
             })
             .collect()
     }
+
+    async fn checkpoints(&self) -> Result<Vec<Position>, LookupError> {
+        let rows =
+            sqlx::query!("select partition, next_offset from checkpoints order by partition")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(LookupError::new)?;
+        let position = |(partition, next_offset)| {
+            Ok(Position { partition: from_int(partition)?, offset: from_bigint(next_offset)? })
+        };
+        let positions = rows.into_iter().map(|row| position((row.partition, row.next_offset)));
+        positions.collect::<Result<_, sqlx::Error>>().map_err(LookupError::new)
+    }
 }
 
-fn verdict(row: &PgRow) -> Result<(EventId, Verdict), LookupError> {
-    let event_id = EventId(row.try_get("event_id").map_err(unavailable)?);
-    let reason: Option<&str> = row.try_get("reason").map_err(unavailable)?;
-    let total: Option<i64> = row.try_get("total_votes").map_err(unavailable)?;
+fn verdict_of(
+    reason: Option<&str>,
+    rejected_votes: Option<i64>,
+    total_votes: Option<i64>,
+) -> Result<Verdict, LookupError> {
+    let count = |votes: Option<i64>| votes.map(from_bigint).transpose().map_err(LookupError::new);
     let Some(reason) = reason else {
-        let total_votes = total.map(from_bigint).transpose().map_err(unavailable)?;
-        return Ok((event_id, Verdict::Accepted { total_votes }));
+        return Ok(Verdict::Accepted { total_votes: count(total_votes)? });
     };
-    let votes: Option<i64> = row.try_get("rejected_votes").map_err(unavailable)?;
-    let rejection =
-        Rejection::from_code(reason, votes.map(from_bigint).transpose().map_err(unavailable)?)
-            .ok_or_else(|| LookupError::new(format!("unknown rejection `{reason}`")))?;
-    Ok((event_id, Verdict::Rejected(rejection)))
+    let rejection = Rejection::from_code(reason, count(rejected_votes)?)
+        .ok_or_else(|| LookupError::new(format!("unknown rejection `{reason}`")))?;
+    Ok(Verdict::Rejected(rejection))
 }
 
-macro_rules! account {
-    ($which:literal) => {
-        concat!(
-            "select account_id, city, country, registered_by, erased_by from accounts where ",
-            $which
+struct AccountRow {
+    account_id: Uuid,
+    city: String,
+    country: String,
+    registered_by: Uuid,
+    erased_by: Option<Uuid>,
+}
+
+/// Selects accounts. The condition must be a literal, so that the statement is checked.
+macro_rules! select_accounts {
+    ($condition:literal, $argument:expr) => {
+        sqlx::query_as!(
+            AccountRow,
+            "select account_id, city, country, registered_by, erased_by from accounts where "
+                + $condition,
+            $argument
         )
     };
 }
 
-macro_rules! video {
-    ($which:literal) => {
-        concat!(
+impl From<AccountRow> for AccountFacts {
+    fn from(row: AccountRow) -> Self {
+        Self {
+            id: AccountId(row.account_id),
+            city: row.city,
+            country: row.country,
+            registered_by: EventId(row.registered_by),
+            erased_by: row.erased_by.map(EventId),
+        }
+    }
+}
+
+struct VideoRow {
+    video_id: Uuid,
+    owner: Uuid,
+    title: String,
+    description: Option<String>,
+    original_key: String,
+    content_type: String,
+    sha256: String,
+    status: String,
+    votes: i64,
+    uploaded_by: Uuid,
+    uploaded_at: Timestamp,
+    ended_by: Option<Uuid>,
+    processed_key: Option<String>,
+    poster_key: Option<String>,
+}
+
+/// Selects videos. The condition must be a literal, so that the statement is checked.
+macro_rules! select_videos {
+    ($condition:literal, $argument:expr) => {
+        sqlx::query_as!(
+            VideoRow,
             "select video_id, owner, title, description, content_type, sha256, status, votes,
                     uploaded_by, uploaded_at, coalesce(deleted_by, ended_by) as ended_by,
                     original_key, processed_key, poster_key
-             from videos where ",
-            $which
+             from videos where "
+                + $condition,
+            $argument
         )
     };
+}
+
+impl VideoRow {
+    fn into_facts(self) -> Result<(VideoId, VideoFacts), LookupError> {
+        let status = VideoStatus::from_code(&self.status)
+            .ok_or_else(|| LookupError::new(format!("unknown status `{}`", self.status)))?;
+        let facts = VideoFacts {
+            owner: AccountId(self.owner),
+            upload: UploadFacts {
+                title: self.title,
+                description: self.description,
+                original_key: self.original_key,
+                content_type: self.content_type,
+                sha256: self.sha256,
+                uploaded_by: EventId(self.uploaded_by),
+                uploaded_at: self.uploaded_at,
+            },
+            status,
+            votes: from_bigint(self.votes).map_err(LookupError::new)?,
+            ended_by: self.ended_by.map(EventId),
+            processed_key: self.processed_key,
+            poster_key: self.poster_key,
+        };
+        Ok((VideoId(self.video_id), facts))
+    }
 }
 
 #[async_trait]
@@ -123,21 +192,15 @@ impl ReadModels for PostgresReadModels {
         &self,
         email: &EmailKey,
     ) -> Result<Option<AccountFacts>, LookupError> {
-        let row = sqlx::query(account!("email_key = $1 and erased_by is null"))
-            .bind(email.as_str())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(unavailable)?;
-        row.as_ref().map(account_facts).transpose()
+        let query = select_accounts!("email_key = $1 and erased_by is null", email.as_str());
+        let row = query.fetch_optional(&self.pool).await.map_err(LookupError::new)?;
+        Ok(row.map(AccountFacts::from))
     }
 
     async fn account(&self, account: AccountId) -> Result<Option<AccountFacts>, LookupError> {
-        let row = sqlx::query(account!("account_id = $1"))
-            .bind(account.0)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(unavailable)?;
-        row.as_ref().map(account_facts).transpose()
+        let query = select_accounts!("account_id = $1", account.0);
+        let row = query.fetch_optional(&self.pool).await.map_err(LookupError::new)?;
+        Ok(row.map(AccountFacts::from))
     }
 
     async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError> {
@@ -145,31 +208,28 @@ impl ReadModels for PostgresReadModels {
     }
 
     async fn videos_of(&self, owner: AccountId) -> Result<Vec<(VideoId, VideoFacts)>, LookupError> {
-        let rows = sqlx::query(video!("owner = $1"))
-            .bind(owner.0)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(unavailable)?;
-        rows.iter().map(video_facts).collect()
+        let query = select_videos!("owner = $1", owner.0);
+        let rows = query.fetch_all(&self.pool).await.map_err(LookupError::new)?;
+        rows.into_iter().map(VideoRow::into_facts).collect()
     }
 
     async fn abandoned_videos(&self, most: u32) -> Result<Vec<AbandonedVideo>, LookupError> {
-        let rows: Vec<(Uuid, Uuid, Uuid)> = sqlx::query_as(
-            "select v.video_id, v.owner, a.erased_by
+        let rows = sqlx::query!(
+            r#"select v.video_id, v.owner, a.erased_by as "erased_by!"
              from accounts a join videos v on v.owner = a.account_id
              where a.erased_by is not null and v.status in ('pending', 'processing', 'failed')
-             limit $1",
+             limit $1"#,
+            i64::from(most),
         )
-        .bind(i64::from(most))
         .fetch_all(&self.pool)
         .await
-        .map_err(unavailable)?;
-        let abandoned = |(video, owner, owner_erased_by)| AbandonedVideo {
-            video: VideoId(video),
-            owner: AccountId(owner),
-            owner_erased_by: EventId(owner_erased_by),
-        };
-        Ok(rows.into_iter().map(abandoned).collect())
+        .map_err(LookupError::new)?;
+        let abandoned = rows.into_iter().map(|row| AbandonedVideo {
+            video: VideoId(row.video_id),
+            owner: AccountId(row.owner),
+            owner_erased_by: EventId(row.erased_by),
+        });
+        Ok(abandoned.collect())
     }
 
     async fn orphaned_keys(
@@ -178,10 +238,10 @@ impl ReadModels for PostgresReadModels {
         ends: &[u64],
     ) -> Result<Vec<String>, LookupError> {
         let ends: Vec<i64> = ends.iter().copied().map(to_bigint).collect();
-        // One statement, one snapshot: a rebuild that begins meanwhile cannot come between the
-        // question whether the projection is complete and the answer.
-        sqlx::query_scalar(
-            "select key from unnest($1::text[]) as key
+        // One statement, one snapshot: a rebuild cannot start between the check that the projection is
+        // complete and the answer.
+        sqlx::query_scalar!(
+            r#"select key as "key!" from unnest($1::text[]) as key
              where not exists (
                  select from videos v where v.status <> 'deleted'
                  and (key in (v.original_key, v.processed_key, v.poster_key)
@@ -191,7 +251,7 @@ impl ReadModels for PostgresReadModels {
                      where a.account_id = v.owner and a.erased_by is not null
                  ))
              ) and not exists (
-                 -- Results are named after their video, and about to be spoken of.
+                 -- A worker stores results, named after their video, before it appends their event.
                  select from videos v where v.status in ('pending', 'processing')
                  and v.video_id = substring(
                      key from '/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[./]'
@@ -200,13 +260,13 @@ impl ReadModels for PostgresReadModels {
                  select from unnest($2::bigint[]) with ordinality as log (next, number)
                  left join checkpoints c on c.partition = log.number - 1
                  where coalesce(c.next_offset, 0) < log.next
-             )",
+             )"#,
+            keys,
+            &ends,
         )
-        .bind(keys)
-        .bind(ends)
         .fetch_all(&self.pool)
         .await
-        .map_err(unavailable)
+        .map_err(LookupError::new)
     }
 }
 
@@ -216,48 +276,8 @@ impl PostgresReadModels {
         videos: Vec<VideoId>,
     ) -> Result<HashMap<VideoId, VideoFacts>, LookupError> {
         let ids: Vec<Uuid> = videos.into_iter().map(|video| video.0).collect();
-        let rows = sqlx::query(video!("video_id = any($1)")).bind(ids).fetch_all(&self.pool);
-        rows.await.map_err(unavailable)?.iter().map(video_facts).collect()
+        let query = select_videos!("video_id = any($1)", &ids);
+        let rows = query.fetch_all(&self.pool).await.map_err(LookupError::new)?;
+        rows.into_iter().map(VideoRow::into_facts).collect()
     }
-}
-
-fn account_facts(row: &PgRow) -> Result<AccountFacts, LookupError> {
-    let read = || -> Result<AccountFacts, sqlx::Error> {
-        Ok(AccountFacts {
-            id: AccountId(row.try_get("account_id")?),
-            city: row.try_get("city")?,
-            country: row.try_get("country")?,
-            registered_by: EventId(row.try_get("registered_by")?),
-            erased_by: row.try_get::<Option<Uuid>, _>("erased_by")?.map(EventId),
-        })
-    };
-    read().map_err(unavailable)
-}
-
-fn video_facts(row: &PgRow) -> Result<(VideoId, VideoFacts), LookupError> {
-    let read = || -> Result<(VideoId, VideoFacts), sqlx::Error> {
-        let status: &str = row.try_get("status")?;
-        let status = VideoStatus::from_code(status)
-            .ok_or_else(|| sqlx::Error::Decode(format!("unknown status `{status}`").into()))?;
-        let votes: i64 = row.try_get("votes")?;
-        let facts = VideoFacts {
-            owner: AccountId(row.try_get("owner")?),
-            upload: UploadFacts {
-                title: row.try_get("title")?,
-                description: row.try_get("description")?,
-                original_key: row.try_get("original_key")?,
-                content_type: row.try_get("content_type")?,
-                sha256: row.try_get("sha256")?,
-                uploaded_by: EventId(row.try_get("uploaded_by")?),
-                uploaded_at: row.try_get("uploaded_at")?,
-            },
-            status,
-            votes: u64::try_from(votes).unwrap_or(0),
-            ended_by: row.try_get::<Option<Uuid>, _>("ended_by")?.map(EventId),
-            processed_key: row.try_get("processed_key")?,
-            poster_key: row.try_get("poster_key")?,
-        };
-        Ok((VideoId(row.try_get("video_id")?), facts))
-    };
-    read().map_err(unavailable)
 }

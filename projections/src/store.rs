@@ -1,24 +1,27 @@
-//! Where the projector keeps what it has folded: a port, so that the projector itself can be proved
-//! without a database.
+//! The store of the projector: a port, so that the projector can be tested without a database.
 
 pub mod postgres;
+
+use std::error::Error;
 
 use async_trait::async_trait;
 use domain::contest::WorkingSetKeys;
 use domain::{Changes, Contest, Position};
+use infra::cause::{Cause, cause};
+use infra::database::is_transient;
 use infra::event_log::Record;
 
-/// A store of read models and checkpoints, as one owner of some partitions sees it.
+/// A store of read models and checkpoints, as one owner of partitions uses it.
 #[async_trait]
 pub trait Store: Send {
-    /// Becomes the owner of as many of the partitions 0 to `partitions` (exclusive) as nobody else
-    /// owns, keeping those already owned. Returns the checkpoint of each owned partition.
+    /// Becomes the owner of the partitions 0 to `partitions` (exclusive) that have no other owner. Keeps
+    /// those already owned. Returns the checkpoint of each owned partition.
     async fn claim(&mut self, partitions: u32) -> Result<Vec<Position>, StoreError>;
 
-    /// A sign of life, due every second: an owner that gives none for long has lost its partitions.
+    /// A heartbeat, due every second. An owner without one for long loses its partitions.
     async fn keep_alive(&mut self) -> Result<(), StoreError>;
 
-    /// Loads every row that `keys` names, as far as it exists.
+    /// Loads the rows that `keys` names and that exist.
     async fn load(&mut self, keys: &WorkingSetKeys) -> Result<Contest, StoreError>;
 
     /// Writes a batch's rows and its checkpoints, all or nothing.
@@ -27,17 +30,17 @@ pub trait Store: Send {
 
 /// What one step of the projector commits.
 pub struct Batch<'a> {
-    /// How far it moves each checkpoint.
+    /// The moves of the checkpoints.
     pub advances: &'a [Advance],
     /// The rows after folding.
     pub contest: &'a Contest,
     /// Which of them changed.
     pub changes: &'a Changes,
-    /// Records that are no events.
+    /// Records that could not be decoded.
     pub dead_letters: &'a [DeadLetter],
 }
 
-/// The move of one checkpoint. It is refused unless the checkpoint still stands at `from`.
+/// The move of one checkpoint. The store refuses it unless the checkpoint is still at `from`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advance {
     /// The partition.
@@ -48,33 +51,51 @@ pub struct Advance {
     pub to: u64,
 }
 
-/// A record that could not be decoded, kept whole.
+/// A dead letter: a record that could not be decoded, with its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     /// The record.
     pub record: Record,
-    /// Why.
+    /// Why it could not be decoded.
     pub reason: String,
 }
 
 /// A batch that has been committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// The revision of the ranking that it made, if it changed the ranking.
+    /// The new revision of the ranking, if the batch changed it.
     pub ranking_revision: Option<u64>,
 }
 
-/// Why the store could not do it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why the store failed.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The checkpoint is not where this owner left it: somebody else owns the partition now, or
+    /// The checkpoint is not where this owner left it: another process owns the partition now, or
     /// another generation is live.
     #[error("partition {0} has another owner, or another generation is live")]
     LostOwnership(u32),
-    /// The store cannot be reached right now.
+    /// The store cannot be reached now.
     #[error("the read models are unavailable: {0}")]
-    Unavailable(String),
-    /// A row, or a statement, is not what this version expects. Trying again won't help.
+    Unavailable(#[source] Cause),
+    /// A row or a statement is not what this version expects. A retry does not help.
     #[error("the read models are broken: {0}")]
-    Broken(String),
+    Broken(#[source] Cause),
+}
+
+impl StoreError {
+    /// The store cannot be reached now, for this reason.
+    pub fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause(error))
+    }
+
+    /// A row or a statement is not what this version expects, for this reason.
+    pub fn broken(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Broken(cause(error))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if is_transient(&error) { Self::unavailable(error) } else { Self::broken(error) }
+    }
 }

@@ -5,6 +5,7 @@ mod projector {
     mod erasure;
     mod history;
     mod memory_log;
+    mod migration;
     mod operators;
     mod ownership;
     mod rankings;

@@ -1,12 +1,13 @@
-//! The tables of a generation: made, moved and dropped as a whole.
+//! The tables of a generation: created, moved and dropped together.
 
 use domain::fold;
+use infra::database::to_int;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
 use super::{Generation, State, in_state, migrations, schema_of};
 
-/// Every table that belongs to a generation. What is not listed here no rebuild ever touches.
+/// The tables of a generation. A rebuild touches no others.
 const TABLES: [&str; 11] = [
     "checkpoints",
     "accounts",
@@ -23,24 +24,27 @@ const TABLES: [&str; 11] = [
 /// A view belongs to the generation whose tables it reads. The version before reads `people`.
 const VIEWS: [&str; 2] = ["visible_persons", "people"];
 
-/// In milliseconds. Readers queue behind whoever waits for these locks, so nobody waits long; and not
-/// for a second, after which Postgres looks for deadlocks and may end a reader.
-const LOCKING: u32 = 400;
+/// How long a switch waits for its locks, in milliseconds. Readers queue behind a waiting switch. After a
+/// second Postgres looks for deadlocks, and may end a reader.
+const LOCK_TIMEOUT_MS: u32 = 400;
 
-/// Where the live generation is: the schema that everybody works in.
+/// The schema of the live generation.
 pub(crate) async fn home(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
-    sqlx::query_scalar("select quote_ident(current_schema())").fetch_one(connection).await
+    sqlx::query_scalar!(r#"select quote_ident(current_schema()) as "home!""#)
+        .fetch_one(connection)
+        .await
 }
 
-/// A new, empty generation of this version's fold, with tables like those that are live.
+/// Creates an empty generation of this version's fold, with tables like the live ones.
 pub(crate) async fn create(connection: &mut PgConnection) -> Result<Generation, sqlx::Error> {
     let mut tx = connection.begin().await?;
-    let number: i64 = sqlx::query_scalar(
+    let migrations = migrations(&mut tx).await?;
+    let number = sqlx::query_scalar!(
         "insert into generations (state, fold_version, migrations) values ('building', $1, $2)
          returning number",
+        to_int(fold::VERSION),
+        migrations,
     )
-    .bind(i32::try_from(fold::VERSION).unwrap_or(i32::MAX))
-    .bind(migrations(&mut tx).await?)
     .fetch_one(&mut *tx)
     .await?;
     let (schema, home) = (schema_of(number), home(&mut tx).await?);
@@ -66,7 +70,7 @@ pub(crate) async fn create(connection: &mut PgConnection) -> Result<Generation, 
     in_state(connection, State::Building).await?.ok_or(sqlx::Error::RowNotFound)
 }
 
-/// Drops the generation in this state, if there is one, and says which it was.
+/// Drops the generation in this state, if there is one. Returns its number.
 pub(crate) async fn discard(
     connection: &mut PgConnection,
     state: State,
@@ -74,15 +78,14 @@ pub(crate) async fn discard(
     let mut tx = connection.begin().await?;
     let Some(Generation { number, .. }) = in_state(&mut tx, state).await? else { return Ok(None) };
     run(&mut tx, format!("drop schema {} cascade", schema_of(number))).await?;
-    sqlx::query("delete from generations where number = $1 and state <> 'live'")
-        .bind(number)
+    sqlx::query!("delete from generations where number = $1 and state <> 'live'", number)
         .execute(&mut *tx)
         .await?;
     tx.commit().await?;
     Ok(Some(number))
 }
 
-/// Lets the planner know what the tables of a generation hold.
+/// Updates the planner's statistics of a generation's tables.
 pub(crate) async fn analyze(
     connection: &mut PgConnection,
     schema: &str,
@@ -90,8 +93,8 @@ pub(crate) async fn analyze(
     run(connection, format!("analyze {}", names_in(schema, TABLES))).await
 }
 
-/// Keeps autovacuum and migrations off both generations until the transaction ends. Readers and
-/// writers do not mind.
+/// Keeps autovacuum and migrations away from both generations until the transaction ends. Readers and
+/// writers are not blocked.
 pub(crate) async fn reserve(
     connection: &mut PgConnection,
     home: &str,
@@ -102,7 +105,8 @@ pub(crate) async fn reserve(
     run(connection, format!("lock table {names} in share update exclusive mode")).await
 }
 
-/// Puts the tables of `next` in the place of those of `live`, which keep aside from then on.
+/// Moves the tables of `live` to a schema of their own, and those of `next` to the schema of the live
+/// generation.
 pub(crate) async fn exchange(
     connection: &mut PgConnection,
     home: &str,
@@ -111,7 +115,7 @@ pub(crate) async fn exchange(
 ) -> Result<(), sqlx::Error> {
     let (aside, schema) = (live.schema(), next.schema());
     let all = || VIEWS.into_iter().chain(TABLES);
-    run(connection, format!("set local statement_timeout = {LOCKING}")).await?;
+    run(connection, format!("set local statement_timeout = {LOCK_TIMEOUT_MS}")).await?;
     let locked = names_in(home, all());
     run(connection, format!("lock table {locked} in access exclusive mode")).await?;
     run(connection, "set local statement_timeout = 0".to_owned()).await?;
@@ -128,7 +132,8 @@ fn names_in(schema: &str, names: impl IntoIterator<Item = &'static str>) -> Stri
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Names of tables are no parameters. Those here are ours, never a stranger's.
+/// Runs statements with names of tables and schemas, which cannot be parameters. All names are constants or
+/// numbers of ours, never input.
 async fn run(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
     Ok(())

@@ -1,20 +1,22 @@
-//! Folding up to a certain point, and not a record further.
+//! Folding up to given offsets, and no further.
 
 use infra::event_log::{LogReader, Record};
 
-use super::{Checkpoints, ProjectionError, Projector, TICK};
+use super::checkpoints::Checkpoints;
+use super::error::ProjectionError;
+use super::run_loop::{Projector, TICK};
 use crate::store::Store;
 
-/// A projector on its way to a point in the log.
+/// A projector that folds up to `ends`.
 pub(crate) struct Replay<'a, S> {
     projector: &'a mut Projector<S>,
     ends: &'a [u64],
-    /// Reads the partitions that are not there yet; `None` if all of them are.
+    /// Reads the partitions that are behind their end; `None` if none is.
     reader: Option<Box<dyn LogReader>>,
 }
 
 impl<S: Store> Projector<S> {
-    /// Sets out for `ends`, an offset for each partition, with the partitions that it can own.
+    /// Claims partitions and prepares to fold them up to `ends`, one offset per partition.
     pub(crate) async fn replay<'a>(
         &'a mut self,
         ends: &'a [u64],
@@ -26,10 +28,24 @@ impl<S: Store> Projector<S> {
         let reader = if behind.is_empty() { None } else { Some(self.log.read(&behind).await?) };
         Ok(Replay { projector: self, ends, reader })
     }
+
+    /// Folds everything up to the current end of the log, once. Returns the number of folded records.
+    ///
+    /// # Errors
+    /// [`ProjectionError`], also a transient one.
+    pub async fn catch_up(&mut self) -> Result<u64, ProjectionError> {
+        let ends = self.log.end_offsets().await?;
+        let mut replay = self.replay(&ends).await?;
+        let mut folded = 0;
+        while let Some(records) = replay.next().await? {
+            folded += records as u64;
+        }
+        Ok(folded)
+    }
 }
 
 impl<S: Store> Replay<'_, S> {
-    /// How many of the partitions it has.
+    /// How many partitions it owns.
     pub(crate) fn owned(&self) -> usize {
         self.projector.checkpoints.len()
     }
@@ -39,7 +55,7 @@ impl<S: Store> Replay<'_, S> {
         self.projector.checkpoints.lag(self.ends)
     }
 
-    /// Folds the next batch, and says how many records it had; `None` at the end.
+    /// Folds the next batch and returns its size; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<usize>, ProjectionError> {
         while self.left() > 0 {
             let Some(reader) = &mut self.reader else { return Ok(None) };
@@ -61,7 +77,7 @@ impl<S: Store> Replay<'_, S> {
         Ok(None)
     }
 
-    /// A partition that is there already gives what lies beyond while others are on their way.
+    /// A partition that has reached its end returns later records while others are behind.
     fn is_due(&self, record: &Record) -> bool {
         let end = self.ends.get(record.position.partition as usize);
         end.is_some_and(|end| record.position.offset < *end)

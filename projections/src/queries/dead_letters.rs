@@ -1,8 +1,9 @@
 //! Dead letters: records that no version can read.
 
 use domain::{Position, Timestamp};
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{PgPool, Row};
+use infra::database::{from_bigint, from_int};
+use sqlx::PgPool;
+use sqlx::postgres::PgConnection;
 
 use crate::query_error::QueryError;
 
@@ -22,13 +23,13 @@ pub struct DeadLetterSummary {
 /// # Errors
 /// [`QueryError`]
 pub async fn dead_letters(pool: &PgPool) -> Result<Vec<DeadLetterSummary>, QueryError> {
-    let rows = sqlx::query(
+    let rows = sqlx::query_as!(
+        DeadLetterRow,
         r#"select partition, "offset", at, reason from dead_letters order by partition, "offset""#,
     )
     .fetch_all(pool)
     .await?;
-    let letters: Result<_, sqlx::Error> = rows.iter().map(letter).collect();
-    Ok(letters?)
+    rows.into_iter().map(DeadLetterRow::into_summary).collect()
 }
 
 /// The newest dead letters, at most `limit`.
@@ -36,25 +37,28 @@ pub(super) async fn newest_dead_letters(
     connection: &mut PgConnection,
     limit: u32,
 ) -> Result<Vec<DeadLetterSummary>, QueryError> {
-    let rows = sqlx::query(
+    let rows = sqlx::query_as!(
+        DeadLetterRow,
         r#"select partition, "offset", at, reason from dead_letters
            order by at desc, partition, "offset" desc limit $1"#,
+        i64::from(limit),
     )
-    .bind(i64::from(limit))
     .fetch_all(connection)
     .await?;
-    let letters: Result<_, sqlx::Error> = rows.iter().map(letter).collect();
-    Ok(letters?)
+    rows.into_iter().map(DeadLetterRow::into_summary).collect()
 }
 
-fn letter(row: &PgRow) -> Result<DeadLetterSummary, sqlx::Error> {
-    let number = |error: std::num::TryFromIntError| sqlx::Error::Decode(error.into());
-    Ok(DeadLetterSummary {
-        position: Position {
-            partition: row.try_get::<i32, _>("partition")?.try_into().map_err(number)?,
-            offset: row.try_get::<i64, _>("offset")?.try_into().map_err(number)?,
-        },
-        at: row.try_get("at")?,
-        reason: row.try_get("reason")?,
-    })
+struct DeadLetterRow {
+    partition: i32,
+    offset: i64,
+    at: Timestamp,
+    reason: String,
+}
+
+impl DeadLetterRow {
+    fn into_summary(self) -> Result<DeadLetterSummary, QueryError> {
+        let Self { partition, offset, at, reason } = self;
+        let position = Position { partition: from_int(partition)?, offset: from_bigint(offset)? };
+        Ok(DeadLetterSummary { position, at, reason })
+    }
 }

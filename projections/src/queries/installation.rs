@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use domain::{Position, Timestamp};
+use infra::database::{from_bigint, from_int};
 use sqlx::postgres::PgConnection;
 
 use super::dead_letters::{DeadLetterSummary, newest_dead_letters};
 use super::handle::Queries;
 use crate::generations::{self, State};
 use crate::query_error::QueryError;
-use infra::database::{from_bigint, from_int};
 
 /// Dead letters that are listed.
 const LISTED_DEAD_LETTERS: u32 = 10;
@@ -64,11 +64,11 @@ impl Queries {
     /// [`QueryError`] if the database gives no answer.
     pub async fn installation(&self) -> Result<Installation, QueryError> {
         let mut tx = self.pool.begin().await?;
-        sqlx::query("set transaction isolation level repeatable read, read only")
+        sqlx::query!("set transaction isolation level repeatable read, read only")
             .execute(&mut *tx)
             .await?;
         // Operators reload this page, above all while the database is slow.
-        sqlx::query("set local statement_timeout = '2s'").execute(&mut *tx).await?;
+        sqlx::query!("set local statement_timeout = '2s'").execute(&mut *tx).await?;
         let live = generations::in_state(&mut tx, State::Live).await?;
         let live = live.ok_or_else(|| QueryError::broken("no generation is live"))?;
         let installation = Installation {
@@ -86,50 +86,61 @@ impl Queries {
 }
 
 async fn checkpoints(connection: &mut PgConnection) -> Result<Vec<Position>, QueryError> {
-    let sql = "select partition, next_offset from checkpoints order by partition";
-    let rows: Vec<(i32, i64)> = sqlx::query_as(sql).fetch_all(connection).await?;
-    let position = |(partition, offset): (i32, i64)| {
-        Ok(Position { partition: from_int(partition)?, offset: from_bigint(offset)? })
+    let rows = sqlx::query!("select partition, next_offset from checkpoints order by partition")
+        .fetch_all(connection)
+        .await?;
+    let position = |(partition, next_offset)| {
+        Ok(Position { partition: from_int(partition)?, offset: from_bigint(next_offset)? })
     };
-    rows.into_iter().map(position).collect()
+    rows.into_iter().map(|row| position((row.partition, row.next_offset))).collect()
 }
 
 async fn queue(connection: &mut PgConnection) -> Result<TranscodeQueue, QueryError> {
-    let (videos, in_work, oldest): (i64, i64, Option<f64>) = sqlx::query_as(
-        "select count(*), count(*) filter (where lease_until > now()),
-                extract(epoch from now() - min(queued_at))::float8
-         from transcode_jobs left join transcode_leases using (video_id)",
+    let row = sqlx::query!(
+        r#"select count(*) as "videos!", count(*) filter (where lease_until > now()) as "in_work!",
+                extract(epoch from now() - min(queued_at))::float8 as oldest
+         from transcode_jobs left join transcode_leases using (video_id)"#,
     )
     .fetch_one(connection)
     .await?;
     // The clock of the log may be ahead of the database's.
-    let oldest = oldest.map(|seconds| Duration::from_secs_f64(seconds.max(0.0)));
-    Ok(TranscodeQueue { videos: from_bigint(videos)?, in_work: from_bigint(in_work)?, oldest })
+    let oldest = row.oldest.map(|seconds| Duration::from_secs_f64(seconds.max(0.0)));
+    Ok(TranscodeQueue {
+        videos: from_bigint(row.videos)?,
+        in_work: from_bigint(row.in_work)?,
+        oldest,
+    })
 }
 
 async fn count_of_dead_letters(connection: &mut PgConnection) -> Result<u64, QueryError> {
-    let count =
-        sqlx::query_scalar("select count(*) from dead_letters").fetch_one(connection).await?;
+    let count = sqlx::query_scalar!(r#"select count(*) as "count!" from dead_letters"#)
+        .fetch_one(connection)
+        .await?;
     Ok(from_bigint(count)?)
 }
 
 async fn rebuild(connection: &mut PgConnection) -> Result<Option<Rebuild>, QueryError> {
-    let row: Option<(i64, i64, i64, Timestamp)> = sqlx::query_as(
+    let row = sqlx::query!(
         "select number, folded, target, begun_at from generations where state = 'building'",
     )
     .fetch_optional(connection)
     .await?;
-    let Some((generation, folded, target, begun_at)) = row else { return Ok(None) };
-    let (folded, target) = (from_bigint(folded)?, from_bigint(target)?);
-    Ok(Some(Rebuild { generation, folded, target, begun_at }))
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Rebuild {
+        generation: row.number,
+        folded: from_bigint(row.folded)?,
+        target: from_bigint(row.target)?,
+        begun_at: row.begun_at,
+    }))
 }
 
 async fn rejections(connection: &mut PgConnection) -> Result<Vec<(String, u64)>, QueryError> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(
-        "select reason, count(*) from rejections where rejected_at > now() - interval '1 day'
-         group by reason order by count(*) desc, reason",
+    let rows = sqlx::query!(
+        r#"select reason, count(*) as "count!" from rejections
+         where rejected_at > now() - interval '1 day'
+         group by reason order by count(*) desc, reason"#,
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(|(reason, count)| Ok((reason, from_bigint(count)?))).collect()
+    rows.into_iter().map(|row| Ok((row.reason, from_bigint(row.count)?))).collect()
 }

@@ -10,8 +10,7 @@ use domain::AccountId;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use metrics::Counter;
 use moka::sync::Cache;
-use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::display_name::display_name;
@@ -91,19 +90,31 @@ async fn query(
     pool: &PgPool,
     artists: Vec<Uuid>,
 ) -> Result<Vec<(AccountId, Arc<str>)>, QueryError> {
-    let rows = sqlx::query(
-        "select account_id, first_name, last_name from visible_persons where account_id = any($1)",
+    let rows = sqlx::query_as!(
+        PersonRow,
+        r#"select account_id as "account_id!", first_name, last_name from visible_persons
+         where account_id = any($1)"#,
+        &artists,
     )
-    .bind(artists)
     .fetch_all(pool)
     .await?;
-    rows.iter().map(|row| named(row).map(|(artist, name)| (artist, name.into()))).collect()
+    let named = |(artist, name): (AccountId, String)| (artist, name.into());
+    Ok(rows.into_iter().map(|row| named(row.into_named())).collect())
 }
 
-/// The account and the name in a row of `visible_persons`.
-pub(super) fn named(row: &PgRow) -> Result<(AccountId, String), QueryError> {
-    let name = display_name(row.try_get("first_name")?, row.try_get("last_name")?);
-    Ok((AccountId(row.try_get("account_id")?), name))
+/// A row of `visible_persons`.
+#[derive(sqlx::FromRow)]
+pub(super) struct PersonRow {
+    account_id: Uuid,
+    first_name: Option<String>,
+    last_name: Option<String>,
+}
+
+impl PersonRow {
+    /// The account and the name as pages show it.
+    pub(super) fn into_named(self) -> (AccountId, String) {
+        (AccountId(self.account_id), display_name(self.first_name, self.last_name))
+    }
 }
 
 #[cfg(test)]

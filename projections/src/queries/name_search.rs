@@ -2,7 +2,7 @@
 
 use super::board_pages::RankedArtist;
 use super::handle::Queries;
-use super::name_cache::named;
+use super::name_cache::PersonRow;
 use crate::boards::Board;
 use crate::query_error::QueryError;
 
@@ -21,7 +21,7 @@ impl Queries {
         name: &str,
         limit: u32,
     ) -> Result<Vec<RankedArtist>, QueryError> {
-        let rows = sqlx::query(
+        let rows: Vec<PersonRow> = sqlx::query_as(
             r"select account_id, first_name, last_name from visible_persons
               where name_key(first_name || ' ' || last_name) like name_key($1) || '%'
                  or name_key(last_name) like name_key($1) || '%'
@@ -33,10 +33,12 @@ impl Queries {
         .persistent(false)
         .fetch_all(&self.pool)
         .await?;
-        let persons: Vec<_> = rows.iter().map(named).collect::<Result<_, _>>()?;
         let (_, mut found) = self.read_boards(|boards| {
-            let ranked = |(id, name)| Some(RankedArtist { ranked: boards.find(board, id)?, name });
-            persons.into_iter().filter_map(ranked).collect::<Vec<_>>()
+            let ranked = |row: PersonRow| {
+                let (id, name) = row.into_named();
+                Some(RankedArtist { ranked: boards.find(board, id)?, name })
+            };
+            rows.into_iter().filter_map(ranked).collect::<Vec<_>>()
         })?;
         found.sort_unstable_by_key(|artist| artist.ranked.position);
         found.truncate(limit as usize);

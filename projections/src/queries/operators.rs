@@ -20,27 +20,27 @@ pub struct Operator {
     pub since: Timestamp,
 }
 
-type Row = (uuid::Uuid, Option<String>, Option<String>, Option<String>, Timestamp);
-
 /// All operators, the longest-serving first.
 ///
 /// # Errors
 /// [`QueryError`] if the database gives no answer.
 pub async fn operators(pool: &PgPool) -> Result<Vec<Operator>, QueryError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select account_id, first_name, last_name, email, granted_at
-         from operator_terms join accounts using (account_id) left join visible_persons using (account_id)
-         where ended_by is null and erased_by is null order by granted_at, account_id",
+    let rows = sqlx::query!(
+        r#"select account_id, first_name as "first_name?", last_name as "last_name?",
+                  email as "email?", granted_at
+         from operator_terms join accounts using (account_id)
+         left join visible_persons using (account_id)
+         where ended_by is null and erased_by is null order by granted_at, account_id"#,
     )
     .fetch_all(pool)
     .await?;
-    let operator = |(account, first, last, email, since)| Operator {
-        account: AccountId(account),
-        name: display_name(first, last),
-        email,
-        since,
-    };
-    Ok(rows.into_iter().map(operator).collect())
+    let operators = rows.into_iter().map(|row| Operator {
+        account: AccountId(row.account_id),
+        name: display_name(row.first_name, row.last_name),
+        email: row.email,
+        since: row.granted_at,
+    });
+    Ok(operators.collect())
 }
 
 impl Queries {
@@ -50,15 +50,15 @@ impl Queries {
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
     pub async fn is_operator(&self, account: AccountId) -> Result<bool, QueryError> {
-        let is = sqlx::query_scalar(
-            "select exists (
+        let is_operator = sqlx::query_scalar!(
+            r#"select exists (
                  select from operator_terms join accounts using (account_id)
                  where account_id = $1 and ended_by is null and erased_by is null
-             )",
+             ) as "is_operator!""#,
+            account.0,
         )
-        .bind(account.0)
         .fetch_one(&self.pool)
         .await?;
-        Ok(is)
+        Ok(is_operator)
     }
 }

@@ -26,8 +26,12 @@ impl Queries {
         accounts: Vec<AccountId>,
     ) -> Result<HashMap<AccountId, ()>, QueryError> {
         let ids: Vec<Uuid> = accounts.into_iter().map(|account| account.0).collect();
-        let sql = "select account_id from visible_persons where account_id = any($1)";
-        let found: Vec<Uuid> = sqlx::query_scalar(sql).bind(ids).fetch_all(&self.pool).await?;
+        let found = sqlx::query_scalar!(
+            r#"select account_id as "id!" from visible_persons where account_id = any($1)"#,
+            &ids,
+        )
+        .fetch_all(&self.pool)
+        .await?;
         Ok(found.into_iter().map(|id| (AccountId(id), ())).collect())
     }
 }

@@ -2,14 +2,13 @@
 
 use domain::event::FailureReason;
 use domain::{AccountId, Timestamp, VideoId, VideoStatus};
-use sqlx::Row;
-use sqlx::postgres::PgRow;
+use infra::database::from_bigint;
+use uuid::Uuid;
 
 use super::display_name::display_name;
 use super::handle::Queries;
 use crate::boards::Board;
 use crate::query_error::QueryError;
-use infra::database::from_bigint;
 
 /// A video as its owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,35 +103,90 @@ pub struct PublicVideos {
     pub limit: u32,
 }
 
-macro_rules! own {
-    ($which:literal) => {
-        concat!(
+struct OwnVideoRow {
+    video_id: Uuid,
+    owner: Uuid,
+    title: String,
+    description: Option<String>,
+    status: String,
+    progress: Option<i16>,
+    uploaded_at: Timestamp,
+    ended_at: Option<Timestamp>,
+    failure_reason: Option<String>,
+    original_key: String,
+    processed_key: Option<String>,
+    poster_key: Option<String>,
+    hls_key: Option<String>,
+    votes: i64,
+}
+
+/// Selects videos as their owner sees them. The rest must be a literal, so that the statement is checked.
+macro_rules! select_own {
+    ($rest:literal, $argument:expr) => {
+        sqlx::query_as!(
+            OwnVideoRow,
             "select video_id, owner, title, description, status, uploaded_at, ended_at,
                     failure_reason, original_key, processed_key, poster_key, hls_key, votes,
                     case when status = 'processing' and lease_until > now() then progress end
                         as progress
              from videos left join transcode_leases using (video_id)
-             where status <> 'deleted' and ",
-            $which
+             where status <> 'deleted' and "
+                + $rest,
+            $argument
         )
     };
 }
 
-macro_rules! published {
-    ($order:literal) => {
-        concat!(
-            "select v.video_id, v.title, p.first_name, p.last_name, a.city, a.country,
-                    v.processed_key, v.poster_key, v.hls_key, v.votes, v.uploaded_at
+struct PublicVideoRow {
+    video_id: Uuid,
+    title: String,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    city: String,
+    country: String,
+    processed_key: String,
+    poster_key: Option<String>,
+    hls_key: Option<String>,
+    votes: i64,
+    uploaded_at: Timestamp,
+}
+
+/// Selects published videos. The parts must be literals, so that the statement is checked.
+macro_rules! select_published {
+    ($condition:literal, $order:literal, $limit:literal; $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            PublicVideoRow,
+            r#"select v.video_id, v.title, p.first_name as "first_name?", p.last_name as "last_name?",
+                    a.city, a.country, v.processed_key as "processed_key!", v.poster_key, v.hls_key,
+                    v.votes, v.uploaded_at
              from videos v
              join accounts a on a.account_id = v.owner
              left join visible_persons p on p.account_id = v.owner
-             where v.status = 'processed'
-               and ($3::text is null or a.city_key = $3)
+             where v.status = 'processed' and "#
+                + $condition
+                + $order
+                + $limit,
+            $($argument),+
+        )
+    };
+}
+
+/// Published videos of the places `$3` and `$4`, in this order.
+macro_rules! select_page {
+    ($order:literal, $queries:expr, $wanted:expr) => {
+        select_published!(
+            "($3::text is null or a.city_key = $3)
                and ($4::text is null or a.country_key = $4)
              order by ",
             $order,
-            " limit $1 offset $2"
+            " limit $1 offset $2";
+            i64::from($wanted.limit),
+            offset($wanted.skip),
+            $wanted.of.city(),
+            $wanted.of.country(),
         )
+        .fetch_all(&$queries.pool)
+        .await?
     };
 }
 
@@ -142,21 +196,18 @@ impl Queries {
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
     pub async fn videos_of(&self, owner: AccountId) -> Result<Vec<OwnVideo>, QueryError> {
-        let rows = sqlx::query(own!("owner = $1 order by uploaded_at desc, video_id desc"))
-            .bind(owner.0)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(own_video).collect()
+        let query = select_own!("owner = $1 order by uploaded_at desc, video_id desc", owner.0);
+        let rows = query.fetch_all(&self.pool).await?;
+        rows.into_iter().map(OwnVideoRow::into_video).collect()
     }
 
-    /// One video, whoever owns it; `None` if there never was one, or it is deleted.
+    /// A video of any owner; `None` if there never was one, or it is deleted.
     ///
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
     pub async fn video(&self, video: VideoId) -> Result<Option<OwnVideo>, QueryError> {
-        let row =
-            sqlx::query(own!("video_id = $1")).bind(video.0).fetch_optional(&self.pool).await?;
-        row.as_ref().map(own_video).transpose()
+        let query = select_own!("video_id = $1", video.0);
+        query.fetch_optional(&self.pool).await?.map(OwnVideoRow::into_video).transpose()
     }
 
     /// Where the list of a published video's adaptive stream lies; `None` if there is none.
@@ -164,10 +215,10 @@ impl Queries {
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
     pub async fn hls_key(&self, video: VideoId) -> Result<Option<String>, QueryError> {
-        let key: Option<Option<String>> = sqlx::query_scalar(
+        let key = sqlx::query_scalar!(
             "select hls_key from videos where video_id = $1 and status = 'processed'",
+            video.0,
         )
-        .bind(video.0)
         .fetch_optional(&self.pool)
         .await?;
         Ok(key.flatten())
@@ -178,27 +229,20 @@ impl Queries {
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
     pub async fn public_video(&self, video: VideoId) -> Result<Option<PublicVideo>, QueryError> {
-        let row = sqlx::query(
-            "select v.video_id, v.title, p.first_name, p.last_name, a.city, a.country,
-                    v.processed_key, v.poster_key, v.hls_key, v.votes, v.uploaded_at
-             from videos v
-             join accounts a on a.account_id = v.owner
-             left join visible_persons p on p.account_id = v.owner
-             where v.status = 'processed' and v.video_id = $1",
-        )
-        .bind(video.0)
-        .fetch_optional(&self.pool)
-        .await?;
-        row.as_ref().map(public_video).transpose()
+        let query = select_published!("v.video_id = $1", "", ""; video.0);
+        query.fetch_optional(&self.pool).await?.map(PublicVideoRow::into_video).transpose()
     }
 
-    /// Whether somebody's vote for a video counts.
+    /// Whether a vote of `voter` for `video` was counted.
     ///
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
     pub async fn has_voted(&self, voter: AccountId, video: VideoId) -> Result<bool, QueryError> {
-        let sql = "select exists (select from votes where video_id = $1 and voter = $2)";
-        let voted = sqlx::query_scalar(sql).bind(video.0).bind(voter.0);
+        let voted = sqlx::query_scalar!(
+            r#"select exists (select from votes where video_id = $1 and voter = $2) as "voted!""#,
+            video.0,
+            voter.0,
+        );
         Ok(voted.fetch_one(&self.pool).await?)
     }
 
@@ -213,74 +257,67 @@ impl Queries {
         use Direction::{Ascending, Descending};
         use OrderBy::{UploadedAt, Votes};
         // The orders of the partial indexes on published videos, forwards or backwards.
-        let query = match (wanted.order_by, wanted.direction) {
-            (UploadedAt, Descending) => sqlx::query(published!("v.uploaded_at desc, v.video_id")),
-            (UploadedAt, Ascending) => sqlx::query(published!("v.uploaded_at, v.video_id desc")),
+        let rows = match (wanted.order_by, wanted.direction) {
+            (UploadedAt, Descending) => {
+                select_page!("v.uploaded_at desc, v.video_id", self, wanted)
+            }
+            (UploadedAt, Ascending) => select_page!("v.uploaded_at, v.video_id desc", self, wanted),
             (Votes, Descending) => {
-                sqlx::query(published!("v.votes desc, v.uploaded_at desc, v.video_id"))
+                select_page!("v.votes desc, v.uploaded_at desc, v.video_id", self, wanted)
             }
             (Votes, Ascending) => {
-                sqlx::query(published!("v.votes, v.uploaded_at desc, v.video_id"))
+                select_page!("v.votes, v.uploaded_at desc, v.video_id", self, wanted)
             }
         };
-        let rows = query
-            .bind(i64::from(wanted.limit))
-            .bind(offset(wanted.skip))
-            .bind(wanted.of.city())
-            .bind(wanted.of.country())
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(public_video).collect()
+        rows.into_iter().map(PublicVideoRow::into_video).collect()
     }
 }
 
-fn own_video(row: &PgRow) -> Result<OwnVideo, QueryError> {
-    let status: &str = row.try_get("status")?;
-    let status = VideoStatus::from_code(status)
-        .ok_or_else(|| QueryError::broken(format!("unknown status `{status}`")))?;
-    let ended_at: Option<Timestamp> = row.try_get("ended_at")?;
-    let failure: Option<&str> = row.try_get("failure_reason")?;
-    Ok(OwnVideo {
-        id: VideoId(row.try_get("video_id")?),
-        owner: AccountId(row.try_get("owner")?),
-        title: row.try_get("title")?,
-        description: row.try_get("description")?,
-        status,
-        progress: percent(row.try_get("progress")?),
-        uploaded_at: row.try_get("uploaded_at")?,
-        processed_at: ended_at.filter(|_| status == VideoStatus::Processed),
-        // A reason that only a newer version knows is still a failure.
-        failure: failure
-            .map(|code| FailureReason::from_code(code).unwrap_or(FailureReason::Internal)),
-        original_key: row.try_get("original_key")?,
-        processed_key: row.try_get("processed_key")?,
-        poster_key: row.try_get("poster_key")?,
-        hls_key: row.try_get("hls_key")?,
-        votes: from_bigint(row.try_get("votes")?)?,
-    })
+impl OwnVideoRow {
+    fn into_video(self) -> Result<OwnVideo, QueryError> {
+        let status = VideoStatus::from_code(&self.status)
+            .ok_or_else(|| QueryError::broken(format!("unknown status `{}`", self.status)))?;
+        Ok(OwnVideo {
+            id: VideoId(self.video_id),
+            owner: AccountId(self.owner),
+            title: self.title,
+            description: self.description,
+            status,
+            progress: self.progress.and_then(|percent| u8::try_from(percent).ok()),
+            uploaded_at: self.uploaded_at,
+            processed_at: self.ended_at.filter(|_| status == VideoStatus::Processed),
+            // A reason that only a newer version knows is still a failure.
+            failure: self
+                .failure_reason
+                .map(|code| FailureReason::from_code(&code).unwrap_or(FailureReason::Internal)),
+            original_key: self.original_key,
+            processed_key: self.processed_key,
+            poster_key: self.poster_key,
+            hls_key: self.hls_key,
+            votes: from_bigint(self.votes)?,
+        })
+    }
+}
+
+impl PublicVideoRow {
+    fn into_video(self) -> Result<PublicVideo, QueryError> {
+        Ok(PublicVideo {
+            id: VideoId(self.video_id),
+            title: self.title,
+            artist_name: display_name(self.first_name, self.last_name),
+            city: self.city,
+            country: self.country,
+            processed_key: self.processed_key,
+            poster_key: self.poster_key,
+            hls_key: self.hls_key,
+            votes: from_bigint(self.votes)?,
+            uploaded_at: self.uploaded_at,
+        })
+    }
 }
 
 /// For `offset`. No table has rows beyond this, and the sum with any page size fits a `bigint`.
 fn offset(number: u64) -> i64 {
     const MAX_OFFSET: i64 = 1 << 60;
     i64::try_from(number).unwrap_or(MAX_OFFSET).min(MAX_OFFSET)
-}
-
-fn percent(stored: Option<i16>) -> Option<u8> {
-    stored.and_then(|percent| u8::try_from(percent).ok())
-}
-
-fn public_video(row: &PgRow) -> Result<PublicVideo, QueryError> {
-    Ok(PublicVideo {
-        id: VideoId(row.try_get("video_id")?),
-        title: row.try_get("title")?,
-        artist_name: display_name(row.try_get("first_name")?, row.try_get("last_name")?),
-        city: row.try_get("city")?,
-        country: row.try_get("country")?,
-        processed_key: row.try_get("processed_key")?,
-        poster_key: row.try_get("poster_key")?,
-        hls_key: row.try_get("hls_key")?,
-        votes: from_bigint(row.try_get("votes")?)?,
-        uploaded_at: row.try_get("uploaded_at")?,
-    })
 }

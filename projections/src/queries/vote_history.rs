@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use chrono::DateTime;
 use domain::{AccountId, Timestamp};
+use infra::database::from_bigint;
 use uuid::Uuid;
 
 use super::handle::Queries;
 use crate::query_error::QueryError;
-use infra::database::from_bigint;
 
 /// Steps of equal length in a history.
 const STEPS: usize = 48;
@@ -46,34 +46,37 @@ impl Queries {
     ) -> Result<Option<VoteHistory>, QueryError> {
         let ids: Vec<Uuid> = artists.iter().map(|artist| artist.0).collect();
         let mut tx = self.pool.begin().await?;
-        sqlx::query("set local statement_timeout = '1s'").execute(&mut *tx).await?;
-        let (since, now): (Option<Timestamp>, Timestamp) = sqlx::query_as(
-            "select min(ended_at), now() from videos where owner = any($1) and status = 'processed'",
+        sqlx::query!("set local statement_timeout = '1s'").execute(&mut *tx).await?;
+        let span = sqlx::query!(
+            r#"select min(ended_at) as since, now() as "now!" from videos
+             where owner = any($1) and status = 'processed'"#,
+            &ids,
         )
-        .bind(&ids)
         .fetch_one(&mut *tx)
         .await?;
-        let Some(since) = since else { return Ok(None) };
+        let Some(since) = span.since else { return Ok(None) };
         // The log's clock may be ahead of the database's.
-        let until = now.max(since + chrono::TimeDelta::seconds(1));
-        let rows: Vec<(Uuid, i32, i64)> = sqlx::query_as(
-            "select v.owner, width_bucket(extract(epoch from b.cast_at)::float8, $2, $3, $4), count(*)
+        let until = span.now.max(since + chrono::TimeDelta::seconds(1));
+        let rows = sqlx::query!(
+            r#"select v.owner,
+                      width_bucket(extract(epoch from b.cast_at)::float8, $2, $3, $4) as "step!",
+                      count(*) as "count!"
              from videos v join votes b using (video_id)
              where v.owner = any($1) and v.status = 'processed'
-             group by 1, 2",
+             group by 1, 2"#,
+            &ids,
+            seconds(since),
+            seconds(until),
+            STEPS as i32,
         )
-        .bind(&ids)
-        .bind(seconds(since))
-        .bind(seconds(until))
-        .bind(STEPS as i32)
         .fetch_all(&mut *tx)
         .await?;
         tx.commit().await?;
         let mut steps: HashMap<Uuid, [u64; STEPS]> = HashMap::new();
-        for (artist, step, count) in rows {
+        for row in rows {
             // The two clocks differ: a vote outside the range counts in the first or last step.
-            let step = usize::try_from(step - 1).unwrap_or(0).min(STEPS - 1);
-            steps.entry(artist).or_insert([0; STEPS])[step] += from_bigint(count)?;
+            let step = usize::try_from(row.step - 1).unwrap_or(0).min(STEPS - 1);
+            steps.entry(row.owner).or_insert([0; STEPS])[step] += from_bigint(row.count)?;
         }
         let timeline = |artist: &AccountId| VoteTimeline {
             artist: *artist,

@@ -9,49 +9,48 @@ use tokio::sync::watch;
 
 use super::current::Rankings;
 use super::ranking_rows::{self, RevisionId, Since, Whole};
-use crate::by_keys;
+use crate::planner_settings;
 use crate::query_error::QueryError;
 
-/// The boards move on at most so often: pages are made anew each time. A vote that comes alone shows
-/// at once.
-const PACE: Duration = Duration::from_millis(40);
-/// How long to wait after a fault that passes.
-const RETRY: Duration = Duration::from_millis(250);
-/// An answer that takes longer will not come: the network has forgotten the connection.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The shortest time between two versions of the boards: each version invalidates the pages. A vote after
+/// a pause shows at once.
+const MIN_VERSION_INTERVAL: Duration = Duration::from_millis(40);
+/// How long to wait after a failed query.
+const RETRY_DELAY: Duration = Duration::from_millis(250);
+/// Bounds a query for changes. A dropped network connection gives no error, and would stop the boards.
+const CHANGES_QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Reads each new revision of the ranking into the boards of this process.
 pub struct BoardsFollower {
     pool: PgPool,
-    /// Asked many times a second what has changed: of its own, so that no pool looks each time whether it
-    /// still works.
+    /// Queried many times a second, so it is not a pooled one: the pool would test it each time.
     connection: Option<PgConnection>,
     rankings: Arc<Rankings>,
-    /// What the boards hold; `None` if they must be read anew.
+    /// The revision of the boards; `None` if the whole ranking must be read.
     revision_id: Option<RevisionId>,
 }
 
 impl BoardsFollower {
-    /// A follower that has not read anything yet.
+    /// A follower that has read nothing yet.
     pub fn new(pool: PgPool, rankings: Arc<Rankings>) -> Self {
         Self { pool, connection: None, rankings, revision_id: None }
     }
 
-    /// Follows for ever: `ranking_revision` says when there is something new.
+    /// Follows until the task is dropped. `ranking_revision` announces new revisions.
     pub async fn run(mut self, mut ranking_revision: watch::Receiver<u64>) {
         loop {
-            // Seen before it is read: what comes meanwhile counts as new.
+            // Before the query: a revision that arrives meanwhile must count as new.
             ranking_revision.mark_unchanged();
             let started = Instant::now();
             if let Err(error) = self.catch_up().await {
-                tracing::warn!(%error, "cannot follow the ranking, trying again");
-                tokio::time::sleep(RETRY).await;
+                tracing::warn!(%error, "cannot read the changes of the ranking, trying again");
+                tokio::time::sleep(RETRY_DELAY).await;
                 continue;
             }
-            // Whatever it takes, it takes no more than half of the time.
-            tokio::time::sleep(PACE.max(started.elapsed())).await;
+            // A slow query is repeated after its own duration, so queries take at most half of the time.
+            tokio::time::sleep(MIN_VERSION_INTERVAL.max(started.elapsed())).await;
             if ranking_revision.changed().await.is_err() {
-                // Nobody is left who could say that there is something new.
+                // No sender is left, so no new revision can arrive.
                 return std::future::pending().await;
             }
         }
@@ -60,7 +59,7 @@ impl BoardsFollower {
     /// Brings the boards to the newest revision.
     ///
     /// # Errors
-    /// [`QueryError`] if the database gives no answer; the boards stay as they are.
+    /// [`QueryError`] if the database gives no answer. The boards stay as they are.
     pub async fn catch_up(&mut self) -> Result<(), QueryError> {
         if let Some(revision_id) = self.revision_id
             && let Some(since) = self.since(revision_id).await?
@@ -79,29 +78,35 @@ impl BoardsFollower {
     async fn since(&mut self, revision_id: RevisionId) -> Result<Option<Since>, QueryError> {
         let was_open = self.connection.is_some();
         match self.try_since(revision_id).await {
-            // The server may have gone and come back since: only a new connection can tell.
+            // The server may have restarted: retry on a new connection.
             Err(QueryError::Unavailable(_)) if was_open => self.try_since(revision_id).await,
             since => since,
         }
     }
 
-    /// A connection is used again only if it has answered.
+    /// Keeps the connection only if it answered.
     async fn try_since(&mut self, revision_id: RevisionId) -> Result<Option<Since>, QueryError> {
         let open = self.connection.take();
-        let asking = async {
+        let query = async {
             let mut connection = match open {
                 Some(connection) => connection,
                 None => {
                     let options = self.pool.connect_options().as_ref().clone();
-                    PgConnection::connect_with(&options.options(by_keys::SESSION)).await?
+                    PgConnection::connect_with(&options.options(planner_settings::KEY_LOOKUPS))
+                        .await?
                 }
             };
             let since = ranking_rows::since(&mut connection, revision_id).await?;
             Ok::<_, QueryError>((connection, since))
         };
-        let late =
-            |_| QueryError::unavailable(format!("no answer within {} s", PATIENCE.as_secs()));
-        let (connection, since) = tokio::time::timeout(PATIENCE, asking).await.map_err(late)??;
+        let timed_out = |_| {
+            QueryError::unavailable(format!(
+                "no answer within {} s",
+                CHANGES_QUERY_TIMEOUT.as_secs()
+            ))
+        };
+        let (connection, since) =
+            tokio::time::timeout(CHANGES_QUERY_TIMEOUT, query).await.map_err(timed_out)??;
         self.connection = Some(connection);
         Ok(since)
     }
@@ -110,7 +115,7 @@ impl BoardsFollower {
         let started = Instant::now();
         let Whole { ranking_revision, revision_id, artists } =
             ranking_rows::whole(&self.pool).await?;
-        // Sorting a million takes a while.
+        // Sorting a million artists takes a while.
         let sorting = tokio::task::spawn_blocking(move || artists.build(ranking_revision));
         let boards = sorting.await.map_err(QueryError::broken)?;
         let (artists, bytes) = (boards.artists(), boards.heap_bytes());

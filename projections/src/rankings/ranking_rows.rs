@@ -1,33 +1,35 @@
-//! The ranking's rows: all of them, or those that have changed.
+//! Reads of the ranking table: the whole ranking, or the changes since a revision.
+//!
+//! The columns are called `generation` and `mark`, as older versions read them.
 
 use domain::ranking::Standing;
 use domain::{AccountId, Timestamp};
 use futures_util::TryStreamExt;
+use infra::database::{from_bigint, to_bigint};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use crate::boards::{BoardsBuilder, Change};
 use crate::query_error::QueryError;
-use infra::database::{from_bigint, to_bigint};
 
-/// A revision as it was read. The same number with another mark is another revision: the database
-/// has gone back, and forward again.
+/// A revision of the ranking: its number, and an id of its own. After a crash the same number may come
+/// back with another id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RevisionId {
     pub(super) ranking_revision: u64,
     id: Uuid,
 }
 
-/// Everything, as of one revision.
+/// The whole ranking as of one revision.
 pub(super) struct Whole {
     pub(super) ranking_revision: u64,
-    /// `None` if the revision has left no trail.
+    /// `None` if the trail does not have the revision.
     pub(super) revision_id: Option<RevisionId>,
     pub(super) artists: BoardsBuilder,
 }
 
-/// What has changed since a revision.
+/// The changes since a revision.
 pub(super) struct Since {
     pub(super) revision_id: RevisionId,
     pub(super) changes: Vec<Change>,
@@ -41,7 +43,7 @@ pub(super) async fn whole(pool: &PgPool) -> Result<Whole, QueryError> {
          left join ranking_changes c on c.generation = head.generation
          left join ranking r on r.votes is not null",
     )
-    // Planned each time: a plan from when the tables were empty would be a bad one for ever.
+    // Not prepared, and so not a checked macro: a plan made while the tables were empty would stay bad.
     .persistent(false)
     .fetch(pool);
     let mut whole: Option<Whole> = None;
@@ -73,54 +75,54 @@ fn ranked(row: &PgRow) -> Result<Option<(Standing, &str, &str)>, QueryError> {
     Ok(Some((standing, row.try_get(5)?, row.try_get(6)?)))
 }
 
-/// Reads what has changed since `revision_id`; `None` if the trail does not reach back so far, or leads
-/// elsewhere: after a rebuild, a crash, or a projector that leaves none.
+/// Reads what changed since `revision_id`. `None` if the trail does not reach back so far, or belongs to
+/// another history: after a rebuild, a crash, or a projector that leaves no trail.
 ///
-/// Votes make this one of the most frequent statements, so it is planned once:
-/// [`crate::by_keys`] is for that.
+/// Every vote causes this statement, so its plan is made once; see [`crate::planner_settings`].
 pub(super) async fn since(
     connection: &mut PgConnection,
     revision_id: RevisionId,
 ) -> Result<Option<Since>, QueryError> {
-    let rows = sqlx::query(SINCE)
-        .bind(to_bigint(revision_id.ranking_revision))
-        .bind(revision_id.id)
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query!(
+        r#"with trail as materialized (
+            select generation, mark, artists from ranking_changes where generation >= $1
+        ), head as materialized (
+            select h.generation,
+                   (select t.mark from trail t
+                    where t.generation = h.generation
+                      and h.generation - $1 + 1 = (select count(*) from trail)
+                      and exists (select from trail f where f.generation = $1 and f.mark = $2)) as mark
+            from ranking_head h
+        ), touched as materialized (
+            select distinct unnest(artists) as artist_id from trail where generation > $1
+        )
+        select head.generation as "ranking_revision!", head.mark, touched.artist_id,
+               r.votes as "votes?", r.reached_at as "reached_at?", r.city as "city?",
+               r.country as "country?"
+        from head
+        left join touched on true
+        left join ranking r on r.artist_id = touched.artist_id"#,
+        to_bigint(revision_id.ranking_revision),
+        revision_id.id,
+    )
+    .fetch_all(connection)
+    .await?;
     let Some(first) = rows.first() else {
         return Err(QueryError::broken("ranking_head is empty"));
     };
-    let Some(id) = first.try_get(1)? else { return Ok(None) };
-    let revision_id = RevisionId { ranking_revision: from_bigint(first.try_get(0)?)?, id };
-    let changes = rows.iter().filter_map(|row| change(row).transpose());
-    Ok(Some(Since { revision_id, changes: changes.collect::<Result<_, _>>()? }))
-}
-
-const SINCE: &str = "
-    with trail as materialized (
-        select generation, mark, artists from ranking_changes where generation >= $1
-    ), head as materialized (
-        select h.generation,
-               (select t.mark from trail t
-                where t.generation = h.generation
-                  and h.generation - $1 + 1 = (select count(*) from trail)
-                  and exists (select from trail f where f.generation = $1 and f.mark = $2)) as mark
-        from ranking_head h
-    ), touched as materialized (
-        select distinct unnest(artists) as artist_id from trail where generation > $1
-    )
-    select head.generation, head.mark, touched.artist_id, r.votes, r.reached_at, r.city, r.country
-    from head
-    left join touched on true
-    left join ranking r on r.artist_id = touched.artist_id";
-
-/// `None` for the lone row that says that nothing has changed.
-fn change(row: &PgRow) -> Result<Option<Change>, QueryError> {
-    let Some(artist) = row.try_get::<Option<Uuid>, _>(2)? else { return Ok(None) };
-    Ok(Some(match ranked(row)? {
-        Some((standing, city, country)) => {
-            Change::Ranks { standing, city: city.to_owned(), country: country.to_owned() }
-        }
-        None => Change::Leaves(AccountId(artist)),
-    }))
+    let Some(id) = first.mark else { return Ok(None) };
+    let ranking_revision = from_bigint(first.ranking_revision)?;
+    let mut changes = Vec::new();
+    for row in rows {
+        // A single row without an artist says that nothing changed.
+        let Some(artist) = row.artist_id.map(AccountId) else { continue };
+        changes.push(match (row.votes, row.reached_at, row.city, row.country) {
+            (Some(votes), Some(reached_at), Some(city), Some(country)) => {
+                let standing = Standing { artist, votes: from_bigint(votes)?, reached_at };
+                Change::Ranks { standing, city, country }
+            }
+            _ => Change::Leaves(artist),
+        });
+    }
+    Ok(Some(Since { revision_id: RevisionId { ranking_revision, id }, changes }))
 }

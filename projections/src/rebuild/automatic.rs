@@ -1,4 +1,4 @@
-//! The rebuild that nobody has to ask for.
+//! The rebuild that starts by itself after an upgrade of the fold.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,30 +7,32 @@ use domain::fold;
 use infra::event_log::EventLog;
 use sqlx::PgPool;
 
-use super::{RebuildError, RebuildOptions, rebuild};
+use super::error::RebuildError;
+use super::options::RebuildOptions;
+use super::procedure::rebuild;
 use crate::generations;
 
-/// How often to look. Another version may be started, or the one who rebuilds may have ended.
-const LOOK: Duration = Duration::from_secs(10);
+/// How often to check whether a rebuild is due. The process that rebuilds may have ended.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Rebuilds whenever an earlier version of the fold has made what is live, for ever. Of several
-/// processes one does it.
-pub async fn keep_current(pool: PgPool, log: Arc<dyn EventLog>) {
+/// Rebuilds whenever an earlier version of the fold made the live generation. Runs until the task is
+/// dropped; of several processes, one rebuilds.
+pub async fn rebuild_when_outdated(pool: PgPool, log: Arc<dyn EventLog>) {
     loop {
-        match renew(&pool, &log).await {
+        match rebuild_if_outdated(&pool, &log).await {
             Ok(()) => {}
             Err(RebuildError::Running(_)) => tracing::debug!("another process rebuilds"),
             Err(error) => tracing::warn!(%error, "the read models were not rebuilt, trying again"),
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(CHECK_INTERVAL).await;
     }
 }
 
-async fn renew(pool: &PgPool, log: &Arc<dyn EventLog>) -> Result<(), RebuildError> {
+async fn rebuild_if_outdated(pool: &PgPool, log: &Arc<dyn EventLog>) -> Result<(), RebuildError> {
     if !generations::is_outdated(pool).await? {
         return Ok(());
     }
-    tracing::info!(fold = fold::VERSION, "an earlier fold made the read models: rebuilding");
+    tracing::info!(fold = fold::VERSION, "rebuilding: an earlier fold made the read models");
     let rebuilt = rebuild(pool, Arc::clone(log), RebuildOptions::default()).await?;
     for difference in &rebuilt.differences {
         tracing::info!("changed by this version of the fold: {difference}");

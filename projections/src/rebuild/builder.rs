@@ -1,4 +1,4 @@
-//! Who builds a generation, compares it, and makes it live.
+//! The builder: builds a generation, compares it with the live one, and makes it live.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,16 +8,17 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, PgPool, Postgres, Transaction};
 
 use super::catch_up::CatchUpProjector;
-use super::control::{Control, change_places};
-use super::{RebuildError, RebuildOptions};
+use super::control::{Control, switch};
+use super::error::RebuildError;
+use super::options::RebuildOptions;
 use crate::checksum::{self, Checksums, Difference};
 use crate::generations::{Generation, tables};
 
-/// What may be left to be folded while the live projector is held up: a tenth of a second's work.
-const NEAR: u64 = 2_048;
-/// How long to try to get hold of tables that are in use.
-const PATIENCE: Duration = Duration::from_secs(60);
-const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// Records that may be left when the live projector is paused: work for a tenth of a second.
+const MAX_PAUSED_RECORDS: u64 = 2_048;
+/// How long to retry while the tables are in use.
+const SWITCH_TIMEOUT: Duration = Duration::from_secs(60);
+const SWITCH_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 pub(super) struct Builder {
     options: Arc<PgConnectOptions>,
@@ -47,18 +48,21 @@ impl Builder {
         self.catch_up_projector.folded
     }
 
-    /// Follows the live generation until it is near.
+    /// Folds until the next generation is close to the live one.
     pub(super) async fn catch_up(&mut self) -> Result<(), RebuildError> {
         loop {
             let live = self.catch_up_projector.live_position(self.control.connection()).await?;
-            if self.catch_up_projector.fold_to(&live, Some(&mut self.control)).await? <= NEAR {
+            if self.catch_up_projector.fold_to(&live, Some(&mut self.control)).await?
+                <= MAX_PAUSED_RECORDS
+            {
                 return Ok(());
             }
         }
     }
 
-    /// A transaction in which the live generation stands still, and the next one stands where it does.
-    async fn meet(&mut self) -> Result<Transaction<'_, Postgres>, RebuildError> {
+    /// Pauses the live generation and folds the next one up to the same positions. Both stay there until
+    /// the returned transaction ends.
+    async fn synchronize(&mut self) -> Result<Transaction<'_, Postgres>, RebuildError> {
         self.catch_up().await?;
         let mut paused = self.control.pause(&self.home, &self.next).await?;
         let live = self.catch_up_projector.live_position(&mut paused).await?;
@@ -66,11 +70,11 @@ impl Builder {
         Ok(paused)
     }
 
-    /// Compares the two at a moment at which both are at the same point. Only that moment is waited
-    /// for: while rows are counted and hashed, both go on.
+    /// Compares the two generations at the same positions. Both are paused only until the snapshot is
+    /// taken; rows are hashed in the snapshot while folding goes on.
     pub(super) async fn compare(&mut self) -> Result<(Checksums, Vec<Difference>), RebuildError> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
-        let paused = self.meet().await?;
+        let paused = self.synchronize().await?;
         let mut snapshot = connection.begin().await?;
         checksum::begin_snapshot(&mut snapshot).await?;
         paused.rollback().await?;
@@ -84,15 +88,15 @@ impl Builder {
         Ok((next, differences))
     }
 
-    /// Makes the next generation live. Returns the number of the one that was.
+    /// Makes the next generation live. Returns the number of the retired one.
     pub(super) async fn make_live(&mut self) -> Result<i64, RebuildError> {
         tables::analyze(self.control.connection(), &self.next.schema()).await?;
         let started = Instant::now();
         loop {
             match self.try_to_make_live().await {
-                Err(RebuildError::Busy(why)) if started.elapsed() < PATIENCE => {
-                    tracing::debug!(why, "the read models are in use, trying again");
-                    tokio::time::sleep(TRY_AGAIN).await;
+                Err(RebuildError::Busy(error)) if started.elapsed() < SWITCH_TIMEOUT => {
+                    tracing::debug!(%error, "the read models are in use, trying again");
+                    tokio::time::sleep(SWITCH_RETRY_DELAY).await;
                 }
                 done => return done,
             }
@@ -101,8 +105,8 @@ impl Builder {
 
     async fn try_to_make_live(&mut self) -> Result<i64, RebuildError> {
         let (home, next) = (self.home.clone(), self.next);
-        let mut paused = self.meet().await?;
-        let retired = change_places(&mut paused, &home, &next).await?;
+        let mut paused = self.synchronize().await?;
+        let retired = switch(&mut paused, &home, &next).await?;
         paused.commit().await?;
         Ok(retired)
     }

@@ -1,23 +1,25 @@
-//! The one connection that a rebuild decides on: it holds the lock that keeps others from rebuilding,
-//! and generations change places on it. Losing it loses both together.
+//! The control connection of a rebuild. It holds the lock against other rebuilds, and generations are
+//! switched on it: if it is lost, both are lost together.
 
 use std::time::{Duration, Instant};
 
 use domain::fold;
+use infra::database::to_bigint;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, PgPool, Postgres, Transaction};
 
-use super::RebuildError;
+use super::error::RebuildError;
+use super::options::RebuildProgress;
 use crate::generations::{self, Generation, State, in_state, tables};
-use crate::store::postgres::{follow_on, ranking_generation};
+use crate::ranking_head;
 
-/// The advisory lock of whoever rebuilds: "anbr".
+/// The key of the advisory lock of the process that rebuilds: "anbr".
 const LOCK: i32 = 0x616e_6272;
-/// A rebuild that was killed has its lock until Postgres notices.
-const PATIENCE: Duration = Duration::from_secs(2);
-const ASK_AGAIN: Duration = Duration::from_millis(200);
-/// Postgres notices within about ten seconds that a machine is gone.
-const SESSION: [(&str, &str); 4] = [
+/// How long to wait for the lock. Postgres needs some time to release the lock of a killed process.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+const LOCK_RETRY_DELAY: Duration = Duration::from_millis(200);
+/// With these settings Postgres notices a dead machine within about ten seconds.
+const SESSION_SETTINGS: [(&str, &str); 4] = [
     ("idle_in_transaction_session_timeout", "2500"),
     ("tcp_keepalives_idle", "5"),
     ("tcp_keepalives_interval", "2"),
@@ -29,18 +31,18 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Becomes the one who rebuilds.
+    /// Takes the lock against other rebuilds.
     pub(super) async fn take(pool: &PgPool) -> Result<Self, RebuildError> {
-        let options = (*pool.connect_options()).clone().options(SESSION);
+        let options = (*pool.connect_options()).clone().options(SESSION_SETTINGS);
         let mut connection = PgConnection::connect_with(&options).await?;
         let started = Instant::now();
         while !lock(&mut connection).await? {
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > LOCK_TIMEOUT {
                 let running = in_state(&mut connection, State::Building).await?;
                 let progress = running.map(|it| (it.number, it.folded, it.target));
                 return Err(RebuildError::Running(progress));
             }
-            tokio::time::sleep(ASK_AGAIN).await;
+            tokio::time::sleep(LOCK_RETRY_DELAY).await;
         }
         Ok(Self { connection })
     }
@@ -54,7 +56,7 @@ impl Control {
         Ok(live.ok_or(sqlx::Error::RowNotFound)?)
     }
 
-    /// The generation in this state, if this version's fold and schema can go on with it.
+    /// The generation in this state, if this version's fold and schema can continue it.
     pub(super) async fn usable(
         &mut self,
         state: State,
@@ -64,31 +66,31 @@ impl Control {
         Ok(found.filter(|it| it.fold_version == fold::VERSION && it.migrations == Some(migrations)))
     }
 
-    /// A generation that was live before is built on.
+    /// Makes the retired generation the one that is being built.
     pub(super) async fn revive(&mut self, retired: Generation) -> Result<Generation, RebuildError> {
-        sqlx::query("update generations set state = 'building' where number = $1")
-            .bind(retired.number)
+        sqlx::query!("update generations set state = 'building' where number = $1", retired.number)
             .execute(&mut self.connection)
             .await?;
         Ok(Generation { state: State::Building, ..retired })
     }
 
-    pub(super) async fn note(
+    /// Stores the progress, for other processes to show.
+    pub(super) async fn store_progress(
         &mut self,
-        number: i64,
-        folded: u64,
-        target: u64,
+        progress: RebuildProgress,
     ) -> Result<(), RebuildError> {
-        sqlx::query("update generations set folded = $2, target = $3 where number = $1")
-            .bind(number)
-            .bind(i64::try_from(folded).unwrap_or(i64::MAX))
-            .bind(i64::try_from(target).unwrap_or(i64::MAX))
-            .execute(&mut self.connection)
-            .await?;
+        sqlx::query!(
+            "update generations set folded = $2, target = $3 where number = $1",
+            progress.generation,
+            to_bigint(progress.folded),
+            to_bigint(progress.target),
+        )
+        .execute(&mut self.connection)
+        .await?;
         Ok(())
     }
 
-    /// Lets no projector fold into the live generation until the transaction ends.
+    /// Keeps projectors from folding into the live generation until the transaction ends.
     pub(super) async fn pause(
         &mut self,
         home: &str,
@@ -102,36 +104,38 @@ impl Control {
 }
 
 async fn lock(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select pg_try_advisory_lock($1, 0)").bind(LOCK).fetch_one(connection).await
+    sqlx::query_scalar!(r#"select pg_try_advisory_lock($1, 0) as "locked!""#, LOCK)
+        .fetch_one(connection)
+        .await
 }
 
-/// Lets two generations change places, and tells everybody. The transaction is one in which the live
-/// one is paused, and both are at the same point.
-pub(super) async fn change_places(
+/// Switches the live and the next generation, and notifies all processes. In this transaction the live
+/// generation must be paused, and both must be at the same positions.
+pub(super) async fn switch(
     tx: &mut PgConnection,
     home: &str,
     next: &Generation,
 ) -> Result<i64, RebuildError> {
     let live = in_state(tx, State::Live).await?.ok_or(sqlx::Error::RowNotFound)?;
-    // Asked under the lock: a migration that comes now waits, and finds the new tables.
+    // Read under the lock: a later migration waits, and then finds the new tables.
     let migrations = generations::migrations(tx).await?;
     if next.migrations != Some(migrations) {
         return Err(RebuildError::SchemaChanged);
     }
-    let until_now = ranking_generation(tx).await?;
+    let last_live = ranking_head::lock(tx).await?;
     tables::exchange(tx, home, &live, next).await?;
-    follow_on(tx, until_now).await?;
+    ranking_head::continue_after(tx, last_live).await?;
     for (number, state, migrations) in
         [(live.number, State::Retired, Some(migrations)), (next.number, State::Live, None)]
     {
-        sqlx::query(
+        sqlx::query!(
             "update generations set state = $2, migrations = $3,
                  live_since = case when $2 = 'live' then now() else live_since end
              where number = $1",
+            number,
+            state.code(),
+            migrations,
         )
-        .bind(number)
-        .bind(state.code())
-        .bind(migrations)
         .execute(&mut *tx)
         .await?;
     }

@@ -1,28 +1,29 @@
-//! Why there is no new generation.
+//! Why a rebuild failed.
 
 use domain::fold;
+use infra::cause::{Cause, cause};
 use infra::event_log::ReadError;
 
 use crate::checksum::Difference;
 use crate::projector::ProjectionError;
-use crate::store::postgres::from_sqlx;
+use crate::store::StoreError;
 
-/// Why a rebuild did not happen, or did not finish.
+/// Why a rebuild did not start or finish.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RebuildError {
-    /// There can be only one.
+    /// Another process rebuilds: the number of its generation, folded records, records to fold.
     #[error("another rebuild is running{}", progress(.0))]
     Running(Option<(i64, i64, i64)>),
-    /// What was built is not what is live.
+    /// The next generation differs from the live one.
     #[error("the next generation differs from the live one in {}", tables(.0))]
     Different(Vec<Difference>),
-    /// A newer version's read models are not for this one to replace.
+    /// A newer version of the fold made the live generation.
     #[error(
         "version {live} of the fold made the live generation, this is version {}",
         fold::VERSION
     )]
     NewerFold {
-        /// The version that made what is live.
+        /// The version that made it.
         live: u32,
     },
     /// There is no generation to switch back to.
@@ -32,11 +33,11 @@ pub enum RebuildError {
     )]
     NothingRetired,
     /// A migration has changed the live generation alone.
-    #[error("the schema has changed meanwhile: the next rebuild begins anew")]
+    #[error("the schema has changed meanwhile: the next rebuild starts from the beginning")]
     SchemaChanged,
-    /// Tables cannot change places while somebody holds on to them.
-    #[error("the read models are in use by somebody who does not let go: {0}")]
-    Busy(String),
+    /// The tables cannot be switched while a session locks them.
+    #[error("another session keeps the read models locked: {0}")]
+    Busy(#[source] Cause),
     /// The log or the read models failed.
     #[error(transparent)]
     Projection(#[from] ProjectionError),
@@ -57,11 +58,11 @@ fn tables(differences: &[Difference]) -> String {
 
 impl From<sqlx::Error> for RebuildError {
     fn from(error: sqlx::Error) -> Self {
-        // A lock or a statement that took too long, or a deadlock.
+        // Lock timeout, statement timeout, deadlock.
         let code = error.as_database_error().and_then(|error| error.code());
         match code.as_deref() {
-            Some("55P03" | "57014" | "40P01") => Self::Busy(error.to_string()),
-            _ => Self::Projection(from_sqlx(error).into()),
+            Some("55P03" | "57014" | "40P01") => Self::Busy(cause(error)),
+            _ => Self::Projection(StoreError::from(error).into()),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use projections::checksum::{Checksums, checksums};
 use projections::generations;
 use projections::rebuild::{
-    RebuildError, RebuildOptions, Rebuilt, discard, keep_current, rebuild, switch_back,
+    RebuildError, RebuildOptions, Rebuilt, discard, rebuild, rebuild_when_outdated, switch_back,
 };
 use projections::store::Store;
 use projections::store::postgres::PostgresStore;
@@ -275,7 +275,7 @@ async fn caught_up(pool: &PgPool, records: i64) {
 async fn another_version_of_the_fold_rebuilds_by_itself() {
     let (pool, log, live) = folded(14).await;
     made_by_version(&pool, 0).await;
-    let keeper = tokio::spawn(keep_current(pool.clone(), log));
+    let keeper = tokio::spawn(rebuild_when_outdated(pool.clone(), log));
     let renewed = async {
         while live_number(&pool).await == 1 {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -138,7 +138,7 @@ impl SimDatabase {
             self.dead_letters.entry(letter.record.position).or_insert(letter.reason.clone());
         }
         in_memory_rows::write(&mut self.rows, batch.contest, batch.changes)
-            .map_err(StoreError::Broken)
+            .map_err(StoreError::broken)
     }
 
     /// The standings of the artists that a batch changed, computed from all rows.

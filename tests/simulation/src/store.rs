@@ -48,7 +48,7 @@ impl SimStore {
 
     fn lost(&mut self) -> StoreError {
         self.disconnect();
-        StoreError::Unavailable("connection lost".to_owned())
+        StoreError::unavailable("connection lost")
     }
 
     /// One round trip, which may fail before the server has done anything.
@@ -105,7 +105,7 @@ impl SimStore {
         let standings = match snapshot {
             Some(mut rows) => {
                 in_memory_rows::write(&mut rows, batch.contest, batch.changes)
-                    .map_err(StoreError::Broken)?;
+                    .map_err(StoreError::broken)?;
                 SimDatabase::standings(&rows, batch.changes)
             }
             None => SimDatabase::standings(&database.rows, batch.changes),

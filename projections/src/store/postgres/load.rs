@@ -1,16 +1,19 @@
-//! The working set of a batch, one set-based query per table that the batch touches.
+//! The working set of a batch, one set-based query per table that the batch needs.
+//!
+//! Every query names its columns. The plan of `select *` fails once a migration adds a column while this
+//! version still runs: `cached plan must not change result type`.
 
 use domain::contest::WorkingSetKeys;
 use domain::{
-    Account, AccountId, Contest, EmailKey, ErasedAccount, EventId, OperatorGrant, Rejection,
-    VideoId, Vote,
+    Account, AccountId, Contest, EmailKey, ErasedAccount, EventId, Rejection, VideoId, Vote,
 };
-use sqlx::Row;
+use infra::database::from_bigint;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::recent::RecentVideos;
-use super::rows;
+use super::recent_videos::RecentVideos;
+use super::rows::{OperatorGrantRow, broken};
+use super::video_row::VideoRow;
 
 pub(super) async fn working_set(
     connection: &mut PgConnection,
@@ -33,34 +36,32 @@ async fn accounts(
     if keys.accounts.is_empty() {
         return Ok(());
     }
-    let emails: Vec<&str> = keys.accounts.iter().map(EmailKey::as_str).collect();
+    let emails: Vec<String> = keys.accounts.iter().map(|email| email.as_str().to_owned()).collect();
     let ids: Vec<Uuid> = keys.erased.iter().map(|(_, account)| account.0).collect();
-    let rows = sqlx::query(
+    let rows = sqlx::query!(
         "select email_key, account_id, city, country, registered_at, registered_by,
                 erased_at, erased_by
          from accounts where (email_key = any($1) and erased_by is null) or account_id = any($2)",
+        &emails,
+        &ids,
     )
-    .bind(emails)
-    .bind(ids)
     .fetch_all(connection)
     .await?;
     for row in rows {
-        let email =
-            EmailKey::parse(row.try_get("email_key")?).ok_or_else(|| rows::broken("email_key"))?;
+        let email = EmailKey::parse(&row.email_key).ok_or_else(|| broken("email_key"))?;
         let account = Account {
-            id: AccountId(row.try_get("account_id")?),
-            city: row.try_get("city")?,
-            country: row.try_get("country")?,
-            registered_at: row.try_get("registered_at")?,
-            registered_by: EventId(row.try_get("registered_by")?),
+            id: AccountId(row.account_id),
+            city: row.city,
+            country: row.country,
+            registered_at: row.registered_at,
+            registered_by: EventId(row.registered_by),
         };
-        let erased_by: Option<Uuid> = row.try_get("erased_by")?;
-        match erased_by.map(EventId) {
+        match row.erased_at.zip(row.erased_by.map(EventId)) {
             None => {
                 contest.accounts.insert(email, account);
             }
-            Some(by) => {
-                let erased = ErasedAccount { at: row.try_get("erased_at")?, by, account };
+            Some((at, by)) => {
+                let erased = ErasedAccount { at, by, account };
                 contest.erased.insert((email, erased.account.id), erased);
             }
         }
@@ -68,7 +69,7 @@ async fn accounts(
     Ok(())
 }
 
-/// All operator grants of some accounts: a few, since people make them by hand.
+/// All operator grants of the accounts. Operators grant the role by hand, so these are few.
 async fn operator_grants(
     connection: &mut PgConnection,
     keys: &WorkingSetKeys,
@@ -78,23 +79,15 @@ async fn operator_grants(
         return Ok(());
     }
     let accounts: Vec<Uuid> = keys.operator_grants.iter().map(|account| account.0).collect();
-    let rows = sqlx::query(
+    let rows = sqlx::query_as!(
+        OperatorGrantRow,
         "select granted_by, account_id, granted_at, ended_at, ended_by
          from operator_terms where account_id = any($1)",
+        &accounts,
     )
-    .bind(accounts)
     .fetch_all(connection)
     .await?;
-    for row in &rows {
-        let ended_by: Option<Uuid> = row.try_get("ended_by")?;
-        let end = match ended_by.map(EventId) {
-            Some(by) => Some((row.try_get("ended_at")?, by)),
-            None => None,
-        };
-        let account = AccountId(row.try_get("account_id")?);
-        let grant = OperatorGrant { account, since: row.try_get("granted_at")?, end };
-        contest.operator_grants.insert(EventId(row.try_get("granted_by")?), grant);
-    }
+    contest.operator_grants.extend(rows.into_iter().map(OperatorGrantRow::into_grant));
     Ok(())
 }
 
@@ -116,20 +109,26 @@ async fn videos(
     if ids.is_empty() {
         return Ok(());
     }
-    let rows = sqlx::query("select * from videos where video_id = any($1)")
-        .bind(ids)
-        .fetch_all(connection)
-        .await?;
-    for row in &rows {
-        let (id, video) = rows::video(row)?;
+    let rows = sqlx::query_as!(
+        VideoRow,
+        "select video_id, owner, title, description, original_key, content_type, bytes, sha256,
+                uploaded_at, uploaded_by, attempts, votes, last_vote_at, status, ended_at, ended_by,
+                deleted_at, deleted_by, failure_reason, processed_key, poster_key, duration_ms,
+                width, height, processed_bytes, hls_key
+         from videos where video_id = any($1)",
+        &ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in rows {
+        let (id, video) = row.into_video()?;
         recent.remember(id, &video);
         contest.videos.insert(id, video);
     }
     Ok(())
 }
 
-/// Votes that were cast already, and events that were rejected already; in one query, because every
-/// batch asks for both.
+/// Counted votes and rejected events. One query for both, because every batch needs both.
 async fn verdicts(
     connection: &mut PgConnection,
     keys: &WorkingSetKeys,
@@ -137,32 +136,32 @@ async fn verdicts(
 ) -> Result<(), sqlx::Error> {
     let (videos, voters): (Vec<Uuid>, Vec<Uuid>) =
         keys.votes.iter().map(|(video, voter)| (video.0, voter.0)).unzip();
-    let rows = sqlx::query(
-        "select v.event_id, v.cast_at as at, v.video_id, v.voter, null as reason, null as votes
+    let events: Vec<Uuid> = keys.events.iter().map(|event| event.0).collect();
+    let rows = sqlx::query!(
+        r#"select v.event_id as "event_id!", v.cast_at as "at!", v.video_id, v.voter,
+                null as reason, null::bigint as votes
          from unnest($1::uuid[], $2::uuid[]) as ballot (video_id, voter)
          join votes v using (video_id, voter)
          union all
          select event_id, rejected_at, null, null, reason, votes
-         from rejections where event_id = any($3)",
+         from rejections where event_id = any($3)"#,
+        &videos,
+        &voters,
+        &events,
     )
-    .bind(videos)
-    .bind(voters)
-    .bind(keys.events.iter().map(|event| event.0).collect::<Vec<_>>())
     .fetch_all(connection)
     .await?;
     for row in rows {
-        let event_id = EventId(row.try_get("event_id")?);
-        let at = row.try_get("at")?;
-        let Some(reason) = row.try_get("reason")? else {
-            let ballot = (VideoId(row.try_get("video_id")?), AccountId(row.try_get("voter")?));
-            contest.votes.insert(ballot, Vote { event_id, at });
+        let event_id = EventId(row.event_id);
+        let Some(reason) = row.reason else {
+            let video = VideoId(row.video_id.ok_or_else(|| broken("video_id"))?);
+            let voter = AccountId(row.voter.ok_or_else(|| broken("voter"))?);
+            contest.votes.insert((video, voter), Vote { event_id, at: row.at });
             continue;
         };
-        let votes: Option<i64> = row.try_get("votes")?;
-        let votes = votes.and_then(|votes| u64::try_from(votes).ok());
-        let rejection =
-            Rejection::from_code(reason, votes).ok_or_else(|| rows::broken("reason"))?;
-        contest.rejections.insert(event_id, (rejection, at));
+        let votes = row.votes.map(from_bigint).transpose()?;
+        let rejection = Rejection::from_code(&reason, votes).ok_or_else(|| broken("reason"))?;
+        contest.rejections.insert(event_id, (rejection, row.at));
     }
     Ok(())
 }

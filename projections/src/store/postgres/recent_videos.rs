@@ -1,7 +1,7 @@
-//! Videos as this owner has last read or written them.
+//! A cache of videos as this owner last read or wrote them.
 //!
-//! Nobody else writes the videos of an owned partition, so what is remembered is what the table
-//! holds, as long as every commit succeeds. After a failure the store forgets everything.
+//! No other process writes the videos of an owned partition, so the cache equals the table while every
+//! commit succeeds. After a failure the store clears it.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use domain::{Video, VideoId};
 use crate::store::Batch;
 
 /// About 10 MiB.
-const MOST: usize = 20_000;
+const MAX_VIDEOS: usize = 20_000;
 
 #[derive(Default)]
 pub(super) struct RecentVideos(HashMap<VideoId, Video>);
@@ -21,14 +21,14 @@ impl RecentVideos {
     }
 
     pub(super) fn remember(&mut self, id: VideoId, video: &Video) {
-        if self.0.len() >= MOST {
-            // Rare, and the next batches read again what they need.
+        if self.0.len() >= MAX_VIDEOS {
+            // Rare; later batches load again what they need.
             self.0.clear();
         }
         self.0.insert(id, video.clone());
     }
 
-    /// Takes over what a batch has committed.
+    /// Adds what a batch has committed.
     pub(super) fn committed(&mut self, batch: &Batch<'_>) {
         for id in &batch.changes.videos {
             let Some(video) = batch.contest.videos.get(id) else { continue };
@@ -42,7 +42,7 @@ impl RecentVideos {
         }
     }
 
-    pub(super) fn forget(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 }

@@ -1,5 +1,4 @@
-//! The worker's side of the child process: starts it, waits, ends it when it is time, and makes an
-//! outcome of whatever became of it.
+//! The worker's side of the child process: starts it, limits its time, and reads its messages.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -14,67 +13,73 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-use crate::report::{Failure, Finished, Line};
+use crate::child_protocol::ChildMessage;
+use crate::failure::Failure;
+use crate::finished_video::FinishedVideo;
 
-/// A hundred lines of progress and a report are a few thousand bytes; a child that says more is out
-/// of its mind.
-const MAX_OUTPUT: u64 = 16 * 1024;
-/// So much of what a dying child says goes into the log.
-const MAX_DETAIL: usize = 500;
+/// Bytes that are read of each of the child's pipes. All regular messages take a few thousand.
+const MAX_OUTPUT_BYTES: u64 = 16 * 1024;
+/// Characters of a child's text that go into the log.
+const MAX_DETAIL_CHARS: usize = 500;
 
-/// How a child is started.
+/// The command line of the child.
 #[derive(Clone, Debug)]
 pub struct ChildCommand {
     /// The program: this binary.
     pub program: PathBuf,
     /// Its arguments: `transcode-one`.
     pub arguments: Vec<OsString>,
-    /// It is killed after so long.
+    /// The child is killed after this time.
     pub time_limit: Duration,
 }
 
 impl ChildCommand {
-    /// Has a child process `original`, with `folder` as its current folder, and waits for it; says
-    /// how far it is, in percent, through `progress`.
+    /// Runs a child on `original` with `folder` as its current folder, and waits for its end. Sends
+    /// the progress in percent through `progress`.
     ///
-    /// Dropping the future kills the child and everything that it may have started.
+    /// Dropping the future kills the child and its process group.
     ///
     /// # Errors
-    /// A [`Failure`], if there is no finished video in the folder.
+    /// A [`Failure`] if there is no finished video in the folder.
     pub async fn run(
         &self,
         original: File,
         folder: &Path,
         progress: &watch::Sender<u8>,
-    ) -> Result<Finished, Failure> {
+    ) -> Result<FinishedVideo, Failure> {
         let mut child = self.spawn(&[], Stdio::from(original), folder)?;
         self.outcome_of(&mut child, progress).await.and_then(|line| match line {
-            Line::Done(finished) if finished.is_plausible() => Ok(finished),
-            Line::Failed(failure) => Err(presentable(failure)),
-            other => Err(Failure::internal(&format!("the child says {other:?}"))),
+            ChildMessage::Done(finished) if finished.is_plausible() => Ok(finished),
+            ChildMessage::Failed { reason, detail } => Err(Failure::new(reason, one_line(&detail))),
+            other => Err(unexpected(&other)),
         })
     }
 
-    /// Asks a child which layers of the sandbox this machine cannot build.
+    /// Asks a child which sandbox layers this machine does not support.
     ///
     /// # Errors
-    /// A [`Failure`], if there is no answer.
+    /// A [`Failure`] if the child does not answer.
     pub async fn missing_sandbox_layers(&self, folder: &Path) -> Result<Vec<String>, Failure> {
         let mut child = self.spawn(&["--check"], Stdio::null(), folder)?;
         match self.outcome_of(&mut child, &watch::Sender::new(0)).await? {
-            Line::MissingSandboxLayers(missing) => Ok(missing),
-            other => Err(Failure::internal(&format!("the child says {other:?}"))),
+            ChildMessage::MissingSandboxLayers(missing) => Ok(missing),
+            other => Err(unexpected(&other)),
         }
     }
 
-    fn spawn(&self, more: &[&str], input: Stdio, folder: &Path) -> Result<Child, Failure> {
+    fn spawn(
+        &self,
+        extra_arguments: &[&str],
+        input: Stdio,
+        folder: &Path,
+    ) -> Result<Child, Failure> {
         Command::new(&self.program)
             .args(&self.arguments)
-            .args(more)
+            .args(extra_arguments)
             .current_dir(folder)
-            // Keys and passwords are none of its business.
+            // The environment holds keys and passwords.
             .env_clear()
-            // Else each thread reserves 64 MiB of the limited address space.
+            // By default glibc reserves 64 MiB of the limited address space per thread.
             .env("MALLOC_ARENA_MAX", "2")
             .stdin(input)
             .stdout(Stdio::piped())
@@ -82,33 +87,37 @@ impl ChildCommand {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| Failure::of_disk(&error))
+            .map_err(Failure::of_disk)
     }
 
     async fn outcome_of(
         &self,
         child: &mut Child,
         progress: &watch::Sender<u8>,
-    ) -> Result<Line, Failure> {
+    ) -> Result<ChildMessage, Failure> {
         let _group = ProcessGroup::of(child);
-        let (output, complaint) = (child.stdout.take(), child.stderr.take());
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let ended = async {
-            let (word, complaint) = tokio::join!(listen(output, progress), all_of(complaint));
-            (child.wait().await, word, complaint)
+            let (last, stderr) = tokio::join!(last_message(stdout, progress), read_all(stderr));
+            (child.wait().await, last, stderr)
         };
         match tokio::time::timeout(self.time_limit, ended).await {
-            Ok((Ok(_), Some(word), _)) => Ok(word),
-            Ok((Ok(status), None, complaint)) => Err(wordless(status, &complaint)),
-            Ok((Err(error), ..)) => Err(Failure::internal(&error)),
+            Ok((Ok(_), Some(last), _)) => Ok(last),
+            Ok((Ok(status), None, stderr)) => Err(without_message(status, &stderr)),
+            Ok((Err(error), ..)) => Err(Failure::caused_by(
+                FailureReason::Internal,
+                "the child's end is unknown",
+                error,
+            )),
             Err(_) => {
-                let limit = format!("no end within {} s", self.time_limit.as_secs_f32());
+                let limit = format!("the child ran for {} s", self.time_limit.as_secs_f32());
                 Err(Failure::new(FailureReason::TimedOut, limit))
             }
         }
     }
 }
 
-/// The child and whatever it starts; killed when this is dropped.
+/// The child's process group; dropping this kills it.
 struct ProcessGroup(Option<Pid>);
 
 impl ProcessGroup {
@@ -120,57 +129,61 @@ impl ProcessGroup {
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // No such group: all of it has ended already, which is what we want.
+            // The only expected error is that the group has already ended.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }
 
-/// Passes progress on until the child has said its last word.
-async fn listen(
+/// Forwards progress until the pipe closes. Returns the last message that is no progress.
+async fn last_message(
     pipe: Option<impl AsyncRead + Unpin>,
     progress: &watch::Sender<u8>,
-) -> Option<Line> {
-    let mut lines = BufReader::new(pipe?.take(MAX_OUTPUT)).lines();
-    let mut word = None;
-    // A pipe that breaks has said what it could, and what is no line of ours says nothing.
+) -> Option<ChildMessage> {
+    let mut lines = BufReader::new(pipe?.take(MAX_OUTPUT_BYTES)).lines();
+    let mut last = None;
+    // A read error ends the messages like the end of the pipe.
     while let Ok(Some(line)) = lines.next_line().await {
         match serde_json::from_str(&line) {
-            Ok(Line::Progress(percent)) => {
+            Ok(ChildMessage::Progress(percent)) => {
                 progress.send_replace(percent.min(100));
             }
-            Ok(last) => word = Some(last),
+            Ok(message) => last = Some(message),
+            // Not a message: a library may print to the same pipe.
             Err(_) => {}
         }
     }
-    word
+    last
 }
 
-async fn all_of(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+async fn read_all(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(pipe) = pipe {
-        // A pipe that breaks has said what it could.
-        let _ = pipe.take(MAX_OUTPUT).read_to_end(&mut bytes).await;
+        // After a read error the bytes so far are returned.
+        let _ = pipe.take(MAX_OUTPUT_BYTES).read_to_end(&mut bytes).await;
     }
     bytes
 }
 
-/// A child that has ended without a word: how it died must do.
-fn wordless(status: ExitStatus, complaint: &[u8]) -> Failure {
+fn unexpected(message: &ChildMessage) -> Failure {
+    Failure::internal(format!("unexpected message of the child: {message:?}"))
+}
+
+/// The child ended without a last message: its exit status decides the reason.
+fn without_message(status: ExitStatus, stderr: &[u8]) -> Failure {
     let reason = match status.signal().map(Signal::from_named_raw) {
-        // Nobody else kills it: the kernel does, when memory runs out.
+        // Only the kernel's out-of-memory killer sends SIGKILL here.
         Some(Some(Signal::KILL | Signal::XFSZ)) => FailureReason::OutOfResources,
         Some(Some(Signal::XCPU)) => FailureReason::TimedOut,
         _ => FailureReason::Internal,
     };
-    let complaint = String::from_utf8_lossy(complaint);
-    let detail = format!("the child ended without a report ({status}): {}", complaint.trim());
-    presentable(Failure::new(reason, detail))
+    let stderr = String::from_utf8_lossy(stderr);
+    let detail = format!("the child ended without a result ({status}): {}", stderr.trim());
+    Failure::new(reason, one_line(&detail))
 }
 
-/// Words that a stranger may have put into the child's mouth go into the log as one short line.
-fn presentable(failure: Failure) -> Failure {
+/// An untrusted file may control the child's text: it enters the log as one short line.
+fn one_line(text: &str) -> String {
     let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
-    let detail = failure.detail.chars().take(MAX_DETAIL).map(plain).collect();
-    Failure { detail, ..failure }
+    text.chars().take(MAX_DETAIL_CHARS).map(plain).collect()
 }

@@ -1,7 +1,7 @@
-//! The child's side: one video, then the end.
+//! The child's side: processes one video and ends.
 //!
-//! The original is standard input, an open file. The current folder is the job's, and takes the
-//! results. Standard output takes a [`Line`] each time that there is news.
+//! Standard input is the original, an open file. The current folder is the job's and takes the
+//! results. Standard output takes one [`ChildMessage`] per line.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -11,69 +11,70 @@ use std::path::Path;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::child_protocol::ChildMessage;
+use crate::failure::Failure;
+use crate::finished_video::FinishedVideo;
 use crate::pipeline::{self, Outputs};
-use crate::report::{Failure, Finished, Line};
 use crate::sandbox;
 
-/// How far behind everything else on the machine the work stands: `nice(2)`.
+/// The child's niceness, see `nice(2)`: requests have priority over encoding.
 const NICENESS: i32 = 10;
 
-/// What the process is there for.
+/// What the child is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChildTask {
-    /// Say which layers of the sandbox are missing, and end.
+    /// Report the missing sandbox layers and end.
     Check,
-    /// Process the video, whatever is missing.
+    /// Process the video, also with missing layers.
     Process(Outputs),
-    /// Process the video, but only with all layers around.
+    /// Process the video only inside a complete sandbox.
     ProcessConfined(Outputs),
 }
 
-/// Enters the sandbox, does its task, and reports. The process must have one thread only, and must
-/// end afterwards.
+/// Enters the sandbox, does its task and prints the result. The process must have exactly one thread,
+/// and must end afterwards.
 ///
 /// # Errors
-/// If nothing can be printed; then nobody is there to read it.
+/// If standard output is closed.
 pub fn run(task: ChildTask) -> io::Result<()> {
-    // Somebody waits for every answer, nobody for a film. If the kernel refuses, it is as before.
+    // Without the lower priority the task works as well, so an error does not matter.
     let _ = rustix::process::nice(NICENESS);
     let missing = sandbox::enter();
-    say(&match task {
-        ChildTask::Check => Line::MissingSandboxLayers(missing),
-        ChildTask::ProcessConfined(_) if !missing.is_empty() => Line::Failed(Failure::internal(
-            &format!("the sandbox is not whole: {}", missing.join("; ")),
-        )),
+    print(&match task {
+        ChildTask::Check => ChildMessage::MissingSandboxLayers(missing),
+        ChildTask::ProcessConfined(_) if !missing.is_empty() => {
+            Failure::internal(format!("the sandbox is incomplete: {}", missing.join("; "))).into()
+        }
         ChildTask::Process(outputs) | ChildTask::ProcessConfined(outputs) => process(outputs),
     })
 }
 
-fn process(outputs: Outputs) -> Line {
-    // A panic is a defect of ours, and an outcome like any other.
+fn process(outputs: Outputs) -> ChildMessage {
+    // A panic is a defect in the pipeline: it is reported like other failures.
     let result = panic::catch_unwind(AssertUnwindSafe(|| transcode(outputs)))
-        .unwrap_or_else(|_| Err(Failure::internal(&"the pipeline panicked")));
+        .unwrap_or_else(|_| Err(Failure::internal("the pipeline panicked")));
     match result {
-        Ok(finished) => Line::Done(Finished { cpu_ms: cpu_ms(), ..finished }),
-        Err(failure) => Line::Failed(failure),
+        Ok(finished) => ChildMessage::Done(FinishedVideo { cpu_ms: cpu_ms(), ..finished }),
+        Err(failure) => failure.into(),
     }
 }
 
-fn transcode(outputs: Outputs) -> Result<Finished, Failure> {
-    let original = io::stdin().as_fd().try_clone_to_owned();
-    let original = File::from(original.map_err(|error| Failure::of_disk(&error))?);
+fn transcode(outputs: Outputs) -> Result<FinishedVideo, Failure> {
+    let original = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(Failure::of_disk)?);
     pipeline::transcode(original, Path::new("."), outputs, |percent| {
-        // Who does not want to know is told in the end all the same.
-        let _ = say(&Line::Progress(percent));
+        // A lost progress message does no harm: the last message carries the result.
+        let _ = print(&ChildMessage::Progress(percent));
     })
 }
 
-fn say(line: &Line) -> io::Result<()> {
-    let line = serde_json::to_string(line)?;
+fn print(message: &ChildMessage) -> io::Result<()> {
+    let line = serde_json::to_string(message)?;
     let mut output = io::stdout().lock();
     writeln!(output, "{line}")?;
     output.flush()
 }
 
-/// What this process has used so far.
+/// Processor time of this process so far, in milliseconds.
 fn cpu_ms() -> u64 {
     let used = clock_gettime(ClockId::ProcessCPUTime);
     u64::try_from(used.tv_sec * 1000 + used.tv_nsec / 1_000_000).unwrap_or(0)

@@ -1,4 +1,4 @@
-//! Short clips that nobody had to film: what `anb demo` uploads.
+//! Generated clips that `anb demo` uploads. They are made here because this crate links FFmpeg.
 
 use std::path::Path;
 
@@ -8,15 +8,15 @@ use ffmpeg_next::format::context::Output;
 use ffmpeg_next::format::{self, Pixel, Sample, sample::Type};
 use ffmpeg_next::{ChannelLayout, Dictionary, Error, Frame, Packet, Rational, encoder, frame};
 
-use crate::pipeline::or_not_yet;
+use crate::pipeline::codec::has_output;
 
-/// Why there is no clip.
+/// Why a clip was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoClipError {
-    /// FFmpeg cannot make it.
-    #[error("FFmpeg: {0}")]
+    /// FFmpeg failed.
+    #[error("FFmpeg failed")]
     Ffmpeg(#[from] Error),
-    /// There is no place for it.
+    /// A file operation failed.
     #[error(transparent)]
     Disk(#[from] std::io::Error),
 }
@@ -26,7 +26,7 @@ const FRAME_RATE: i32 = 25;
 const SAMPLE_RATE: i32 = 44_100;
 const SINK: &str = "out";
 
-/// An MP4 of two seconds, with picture and sound; each `number` looks and sounds another way.
+/// An MP4 of two seconds with picture and sound. The `number` sets colour and pitch.
 ///
 /// # Errors
 /// [`DemoClipError`]
@@ -51,7 +51,7 @@ fn write(path: &Path, number: u32) -> Result<(), Error> {
     let filters = format!(
         "testsrc2=size=640x360:rate={FRAME_RATE}:duration={SECONDS},hue=h={hue},format=yuv420p"
     );
-    let mut frames = Frames::of("buffersink", &filters)?;
+    let mut frames = GeneratedFrames::of("buffersink", &filters)?;
     let mut frame = frame::Video::empty();
     while frames.next(&mut frame)? {
         picture.send_frame(&frame)?;
@@ -65,7 +65,7 @@ fn write(path: &Path, number: u32) -> Result<(), Error> {
         "sine=frequency={pitch}:sample_rate={SAMPLE_RATE}:duration={SECONDS},\
          aformat=sample_fmts=fltp:channel_layouts=mono"
     );
-    let mut frames = Frames::of("abuffersink", &filters)?;
+    let mut frames = GeneratedFrames::of("abuffersink", &filters)?;
     frames.set_size(sound.frame_size())?;
     let mut frame = frame::Audio::empty();
     while frames.next(&mut frame)? {
@@ -103,10 +103,10 @@ fn sound_encoder() -> Result<encoder::audio::Encoder, Error> {
     encoder.open_as_with(codec, Dictionary::new())
 }
 
-/// Frames that filters make of nothing.
-struct Frames(Graph);
+/// Frames of a filter graph without input.
+struct GeneratedFrames(Graph);
 
-impl Frames {
+impl GeneratedFrames {
     fn of(sink: &str, filters: &str) -> Result<Self, Error> {
         let mut graph = Graph::new();
         graph.add(&filter::find(sink).ok_or(Error::FilterNotFound)?, SINK, "")?;
@@ -121,7 +121,7 @@ impl Frames {
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<bool, Error> {
-        or_not_yet(self.0.get(SINK).ok_or(Error::Bug)?.sink().frame(frame))
+        has_output(self.0.get(SINK).ok_or(Error::Bug)?.sink().frame(frame))
     }
 }
 
@@ -132,7 +132,7 @@ fn drain(
     mut receive: impl FnMut(&mut Packet) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut packet = Packet::empty();
-    while or_not_yet(receive(&mut packet))? {
+    while has_output(receive(&mut packet))? {
         packet.set_stream(stream);
         packet.rescale_ts(time_base, output.stream(stream).ok_or(Error::Bug)?.time_base());
         packet.write_interleaved(output)?;
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clip_is_a_film_of_two_seconds_and_no_two_are_alike() {
+    fn a_clip_lasts_two_seconds_and_each_number_differs() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("clip.mp4");
         let bytes = render(3).unwrap();

@@ -1,20 +1,22 @@
-//! The transcoder: makes of every uploaded original a video that every browser plays.
+//! The transcoder: turns each uploaded original into a video that every browser plays.
 //!
-//! A row in `transcode_jobs` is a job. A [`worker`] claims it and takes a lease on it ([`queue`]),
-//! fetches the original, and has a child process ([`child`], [`child_main`]) do the dangerous part:
-//! the media pipeline ([`pipeline`]) on a stranger's file, inside a sandbox ([`sandbox`]). What came of
-//! it is appended to the log; the fold decides.
+//! A row of `transcode_jobs` is a job. A [`worker`] claims it and holds a lease on it ([`queue`]). It
+//! fetches the original and starts a child process ([`child`], [`child_main`]). The child enters the
+//! [`sandbox`] and runs the media [`pipeline`] on the untrusted file. The worker stores the result and
+//! appends the outcome to the log. The fold decides what the outcome means.
 //!
-//! Never in here: HTTP, a rule that the fold should decide, a write to a read-model table, a call of
-//! the `ffmpeg` command.
+//! Not here: HTTP, rules that the fold decides, writes to read-model tables, calls of the `ffmpeg`
+//! command.
 
 pub mod child;
 pub mod child_main;
+pub mod child_protocol;
 pub mod demo_clip;
+pub mod failure;
+pub mod finished_video;
 mod hls;
 pub mod pipeline;
 pub mod queue;
-pub mod report;
 pub mod sandbox;
 pub mod settings;
 pub mod worker;

@@ -1,74 +1,63 @@
-//! The pipeline: a stranger's file in, a video that every browser plays and a still picture out.
+//! The media pipeline: an untrusted file in; a video that every browser plays and a poster out.
 //!
-//! FFmpeg's libraries do the work in this process; the worker calls it only in a child process, from
-//! inside the sandbox. Nothing here panics on any input, and every failure has a reason.
+//! FFmpeg's libraries run in this process. The worker runs it in a child process inside the sandbox. No
+//! input makes this code panic, and every failure has a reason.
 
+mod adaptive_stream;
 mod clock;
+pub(crate) mod codec;
 mod colour;
-pub(crate) mod geometry;
-mod graph;
+mod filter_chain;
+mod geometry;
 mod mux;
+mod outputs;
 mod picture;
 mod poster;
 mod rendition;
 mod sniff;
 mod sound;
 mod source;
-mod stream;
 mod sys;
 mod watermark;
 
 use std::fs::{self, File};
 use std::path::Path;
 
-use ffmpeg_next::{Error, error};
+use self::clock::CLOCK_RATE;
+use self::mux::Mp4Layout;
+use self::picture::{EncodedPicture, PictureTranscoder};
+use self::sound::{EncodedSound, SoundTranscoder};
+use self::source::{OpenedSource, Source};
+use crate::failure::Failure;
+use crate::finished_video::{FinishedVideo, Variant};
 
-use crate::report::{Failure, Finished, Variant};
-use clock::TICKS;
-use mux::Layout;
-use picture::Picture;
-use sound::Sound;
-use source::{Opened, Source};
+pub use outputs::{Outputs, POSTER_FILE, VIDEO_FILE};
 
-/// The finished video's name in the folder of the job.
-pub const VIDEO_FILE: &str = "video.mp4";
-/// The still picture's name.
-pub const POSTER_FILE: &str = "poster.jpg";
-
-/// What is made of an original.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outputs {
-    /// One file, and the still picture.
-    File,
-    /// An adaptive stream as well: see docs/adr/0018-adaptive-stream.md.
-    FileAndStream,
-}
-
-/// Makes [`VIDEO_FILE`], [`POSTER_FILE`] and what else `outputs` says in `folder` from what is in
-/// `original`, and says now and then how much of it is done, in percent.
+/// Makes [`VIDEO_FILE`], [`POSTER_FILE`] and the other `outputs` in `folder` from `original`. Calls
+/// `progress` with a growing percentage below 100.
 ///
 /// # Errors
-/// A [`Failure`] that says whether the file is to blame.
+/// [`Failure`]
 pub fn transcode(
     original: File,
     folder: &Path,
     outputs: Outputs,
     mut progress: impl FnMut(u8),
-) -> Result<Finished, Failure> {
+) -> Result<FinishedVideo, Failure> {
     ffmpeg_next::init()?;
-    // What FFmpeg has to say about a stranger's file may quote it.
+    // FFmpeg's messages may quote the untrusted file.
     ffmpeg_next::log::set_level(ffmpeg_next::log::Level::Quiet);
-    let Opened { mut source, picture, sound, clock, length } = Source::open(original)?;
-    let mut said = 0;
-    let mut picture = Picture::new(picture, clock, outputs);
-    let mut sound = sound.map(|sound| Sound::new(sound, clock));
-    while !(picture.is_done() && sound.as_ref().is_none_or(Sound::is_done)) {
+    let OpenedSource { mut source, picture, sound, clock, duration } = Source::open(original)?;
+    let mut reported = 0;
+    let mut picture = PictureTranscoder::new(picture, clock, outputs);
+    let mut sound = sound.map(|sound| SoundTranscoder::new(sound, clock));
+    while !(picture.is_done() && sound.as_ref().is_none_or(SoundTranscoder::is_done)) {
         let Some(packet) = source.next_packet() else { break };
         if packet.stream() == picture.stream() {
             picture.take(&packet)?;
-            let percent = percent(picture.reached(), length);
-            if percent > said {
-                said = percent;
+            let percent = percent(picture.reached(), duration);
+            if percent > reported {
+                reported = percent;
                 progress(percent);
             }
         } else if let Some(sound) = sound.as_mut().filter(|sound| sound.stream() == packet.stream())
@@ -79,29 +68,29 @@ pub fn transcode(
     finish(picture, sound, outputs, folder)
 }
 
-/// Never 100: what is decoded has still to be written.
-fn percent(reached: i64, length: i64) -> u8 {
-    u8::try_from(reached.max(0) * 100 / length.max(1)).unwrap_or(99).min(99)
+/// At most 99: the decoded packets must still be written.
+fn percent(reached: i64, duration: i64) -> u8 {
+    u8::try_from(reached.max(0) * 100 / duration.max(1)).unwrap_or(99).min(99)
 }
 
 fn finish(
-    picture: Picture,
-    sound: Option<Sound>,
+    picture: PictureTranscoder,
+    sound: Option<SoundTranscoder>,
     outputs: Outputs,
     folder: &Path,
-) -> Result<Finished, Failure> {
+) -> Result<FinishedVideo, Failure> {
     let mut picture = picture.finish()?;
-    let mut sound = sound.map(Sound::finish).transpose()?.flatten();
-    let sound_ends = sound.as_ref().map_or(0, sound::Encoded::end);
+    let mut sound = sound.map(SoundTranscoder::finish).transpose()?.flatten();
+    let sound_ends = sound.as_ref().map_or(0, EncodedSound::end);
     let (picture_ends, size) = (picture.schedule.end(), picture.full.size);
     let poster = std::mem::take(&mut picture.poster).into_jpeg()?;
-    fs::write(folder.join(POSTER_FILE), poster).map_err(|error| Failure::of_disk(&error))?;
+    fs::write(folder.join(POSTER_FILE), poster).map_err(Failure::of_disk)?;
     let video = folder.join(VIDEO_FILE);
-    mux::time(&mut picture.full, &picture.schedule);
-    mux::write(&video, Layout::Whole, &mut picture.full, sound.as_mut())?;
-    let bytes = fs::metadata(&video).map_err(|error| Failure::of_disk(&error))?.len();
-    Ok(Finished {
-        duration_ms: u64::try_from(picture_ends.max(sound_ends) * 1000 / TICKS).unwrap_or(0),
+    mux::set_durations(&mut picture.full, &picture.schedule);
+    mux::write(&video, Mp4Layout::FastStart, &mut picture.full, sound.as_mut())?;
+    let bytes = fs::metadata(&video).map_err(Failure::of_disk)?.len();
+    Ok(FinishedVideo {
+        duration_ms: u64::try_from(picture_ends.max(sound_ends) * 1000 / CLOCK_RATE).unwrap_or(0),
         width: size.width,
         height: size.height,
         bytes,
@@ -114,27 +103,19 @@ fn finish(
     })
 }
 
-/// The adaptive stream, the largest rendition first. That one is the picture of the whole file: it is
-/// encoded once, and written twice.
+/// Writes the adaptive stream, largest rendition first. That one has the packets of the video file: it
+/// is encoded once and written twice.
 fn variants(
-    picture: picture::Encoded,
-    mut sound: Option<sound::Encoded>,
+    picture: EncodedPicture,
+    mut sound: Option<EncodedSound>,
     folder: &Path,
 ) -> Result<Vec<Variant>, Failure> {
-    let picture::Encoded { mut full, mut smaller, segments, schedule, .. } = picture;
-    smaller.iter_mut().for_each(|rendition| mux::time(rendition, &schedule));
+    let EncodedPicture { mut full, mut smaller, segments, schedule, .. } = picture;
+    smaller.iter_mut().for_each(|rendition| mux::set_durations(rendition, &schedule));
     let renditions = std::iter::once(&mut full).chain(&mut smaller);
     let written = renditions.map(|rendition| {
-        stream::write(folder, rendition, sound.as_mut(), segments.starts(), schedule.end())
+        let starts = segments.starts();
+        adaptive_stream::write(folder, rendition, sound.as_mut(), starts, schedule.end())
     });
     written.collect()
-}
-
-/// What FFmpeg answers when it wants more input first, or has no more output.
-pub(crate) fn or_not_yet(result: Result<(), Error>) -> Result<bool, Error> {
-    match result {
-        Ok(()) => Ok(true),
-        Err(Error::Eof | Error::Other { errno: error::EAGAIN }) => Ok(false),
-        Err(error) => Err(error),
-    }
 }

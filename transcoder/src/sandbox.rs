@@ -1,13 +1,14 @@
-//! The sandbox: what a process that decodes a stranger's file can no longer do.
+//! The sandbox of the process that decodes an untrusted file.
 //!
-//! It is a list of layers, each built on its own. Where a kernel lacks what a layer needs, the others
-//! still stand; which ones are missing is for the caller to judge. The process must have one thread
-//! only when it enters: later threads inherit the layers.
+//! It consists of independent layers. Where the kernel does not support one, the others still hold; the
+//! caller decides about missing ones. A process must have exactly one thread when it enters: later
+//! threads inherit the layers.
 
 mod files;
 mod limits;
 mod system_calls;
 
+use std::error::Error;
 use std::fmt::{self, Display};
 
 use rustix::process::{
@@ -15,28 +16,30 @@ use rustix::process::{
 };
 use rustix::thread::set_no_new_privs;
 
+use crate::failure::error_chain;
+
 pub use limits::Limits;
 
-/// A layer.
+/// A layer of the sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SandboxLayer {
     /// The process ends with its parent.
     EndWithParent,
-    /// No program gives it more rights than it has.
+    /// No program that it starts gains privileges.
     NoNewPrivileges,
-    /// Nobody reads its memory, and it leaves no core behind.
+    /// No other process reads its memory, and it writes no core dump.
     NoDebugger,
-    /// Processor time, memory, sizes and numbers of files.
+    /// Limits on processor time, memory, file sizes and open files.
     Limits,
-    /// Of all files only the three that it was started with, and its current folder; no network.
+    /// Access to the standard streams and the current folder only; no network.
     Files,
-    /// Of all system calls only those that the pipeline needs.
+    /// An allowlist of system calls.
     SystemCalls,
 }
 
 impl SandboxLayer {
-    /// All of them, in the order in which they are built: system calls last, because the others need
-    /// some that are denied then.
+    /// All layers in the order of entering. System calls come last, because the other layers need calls
+    /// that are not on the allowlist.
     pub const ALL: [Self; 6] = [
         Self::EndWithParent,
         Self::NoNewPrivileges,
@@ -46,23 +49,22 @@ impl SandboxLayer {
         Self::SystemCalls,
     ];
 
-    fn build(self, limits: &Limits) -> Built {
+    fn enter(self, limits: &Limits) -> Result<(), Box<dyn Error>> {
         match self {
-            // The kernel watches the thread that has started us, not its process. The worker starts
-            // children from threads of the runtime, which live as long as it does.
+            // The kernel watches the parent's thread, not its process. The worker starts children from
+            // runtime threads, which live as long as the worker.
             Self::EndWithParent => {
-                set_parent_process_death_signal(Some(Signal::KILL)).map_err(boxed)
+                set_parent_process_death_signal(Some(Signal::KILL))?;
             }
-            Self::NoNewPrivileges => set_no_new_privs(true).map_err(boxed),
-            Self::NoDebugger => set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(boxed),
-            Self::Limits => limits.impose().map_err(boxed),
-            Self::Files => files::confine().map_err(boxed),
-            Self::SystemCalls => system_calls::allow_only().map_err(boxed),
+            Self::NoNewPrivileges => set_no_new_privs(true)?,
+            Self::NoDebugger => set_dumpable_behavior(DumpableBehavior::NotDumpable)?,
+            Self::Limits => limits.impose()?,
+            Self::Files => files::confine()?,
+            Self::SystemCalls => system_calls::allow_only()?,
         }
+        Ok(())
     }
 }
-
-type Built = Result<(), Box<dyn Display>>;
 
 impl Display for SandboxLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,18 +79,16 @@ impl Display for SandboxLayer {
     }
 }
 
-/// Builds all layers around this process. Returns those that cannot be built here, and why.
+/// Enters all layers. Returns the layers that this machine does not support, with the error as text,
+/// because the child prints it.
 pub fn enter() -> Vec<String> {
-    build(&SandboxLayer::ALL, &Limits::default())
+    enter_layers(&SandboxLayer::ALL, &Limits::default())
 }
 
-/// Builds only these, in this order: how a test shows what each of them is good for.
-pub fn build(layers: &[SandboxLayer], limits: &Limits) -> Vec<String> {
-    let missing =
-        |layer: &SandboxLayer| layer.build(limits).err().map(|error| format!("{layer}: {error}"));
+/// Enters only these layers, in this order. Tests show with it what each layer blocks.
+pub fn enter_layers(layers: &[SandboxLayer], limits: &Limits) -> Vec<String> {
+    let missing = |layer: &SandboxLayer| {
+        layer.enter(limits).err().map(|error| format!("{layer}: {}", error_chain(error.as_ref())))
+    };
     layers.iter().filter_map(missing).collect()
-}
-
-fn boxed(error: impl Display + 'static) -> Box<dyn Display> {
-    Box::new(error)
 }

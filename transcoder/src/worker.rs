@@ -1,158 +1,46 @@
-//! The worker: claims a job, has it processed, and tells the log what came of it.
+//! The worker: claims a job, runs an attempt, and appends the outcome to the log.
 //!
-//! Whatever is interrupted, and where, a video comes to exactly one end: the ids of reports derive
-//! from the video and the attempt, results lie under keys that derive from the video, and the fold
-//! takes the first end that the log holds. A worker that is overtaken does no harm.
+//! A video has exactly one end, also if a worker crashes, freezes or loses its lease:
+//! - the ids of reports derive from the video and the attempt,
+//! - the keys of results derive from the video,
+//! - the fold takes the first end in the log.
 
 mod attempt;
+mod conclusion;
+mod context;
+mod outcome;
 mod reports;
+mod results;
 mod scratch;
 
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::event::FailureReason;
-use infra::event_log::AppendError;
-use infra::object_storage::ObjectStorage;
-use ports::read_models::ReadModels;
-use ports::verdicts::EventSubmitter;
-use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::child::ChildCommand;
-use crate::queue::{self, Job, Queue, QueueError, Wake};
-use crate::report::Failure;
+use self::context::WorkerContext;
+use crate::failure::{Failure, error_chain};
+use crate::queue::{self, Job, JobNotifier, JobQueue};
 
-/// After trouble with the database or the log.
-const PAUSE: Duration = Duration::from_secs(5);
-/// Between two looks at what needs upkeep.
-const UPKEEP: Duration = Duration::from_secs(15);
-/// Every so many of those, the leases are tidied up.
-const TIDY_EVERY: u64 = 240;
+pub use context::{TranscoderDependencies, WorkerSettings};
+pub use outcome::{StepError, StepOutcome};
 
-/// Everything that a worker needs of the world.
-#[derive(Clone)]
-pub struct TranscoderDependencies {
-    /// The database of the queue.
-    pub pool: PgPool,
-    /// Where originals are and results go.
-    pub storage: Arc<dyn ObjectStorage>,
-    /// Append, wait, verdict.
-    pub submitter: EventSubmitter,
-    /// Whether a video was deleted meanwhile.
-    pub read_models: Arc<dyn ReadModels>,
-    /// How the child is started.
-    pub child: ChildCommand,
-    /// A folder for files in progress.
-    pub scratch: PathBuf,
-}
-
-/// How a worker behaves.
-#[derive(Clone, Debug)]
-pub struct WorkerSettings {
-    /// Jobs at the same time.
-    pub slots: NonZeroUsize,
-    /// A worker that gives no sign of life for so long has lost its job.
-    pub lease: Duration,
-    /// Between two signs of life.
-    pub heartbeat: Duration,
-    /// Between two looks for jobs that nobody has announced, such as those of dead workers.
-    pub poll: Duration,
-    /// How often a job is tried that fails through our fault.
-    pub attempts: u32,
-    /// The pause after the first attempt; ten times as long after each further one. After an outage
-    /// it grows more slowly.
-    pub back_off: Duration,
-    /// How often a job is put back because something is away, before its video is given up.
-    pub outages: u32,
-    /// How long to wait for the verdict on a report.
-    pub verdict_timeout: Duration,
-    /// How long to go on trying to append a report.
-    pub report_timeout: Duration,
-}
-
-impl Default for WorkerSettings {
-    fn default() -> Self {
-        Self {
-            slots: NonZeroUsize::MIN,
-            lease: Duration::from_secs(30),
-            heartbeat: Duration::from_secs(2),
-            poll: Duration::from_secs(5),
-            attempts: 3,
-            back_off: Duration::from_secs(30),
-            // With pauses of five minutes: a day.
-            outages: 288,
-            verdict_timeout: Duration::from_secs(5),
-            report_timeout: Duration::from_secs(60),
-        }
-    }
-}
-
-/// What one step came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StepOutcome {
-    /// There is no job that may be taken.
-    Idle,
-    /// The video is published.
-    Processed,
-    /// The video will never be published.
-    Failed(FailureReason),
-    /// The attempt failed through our fault; there will be another.
-    Retry(FailureReason),
-    /// Something is away that the job needs; it waits, and nothing counts.
-    Outage(FailureReason),
-    /// The video was deleted meanwhile, or had come to another end: what was made is removed.
-    Unwanted,
-    /// The report is in the log; the projection has not come to it yet.
-    Reported,
-    /// Another worker has the job now.
-    LeaseLost,
-    /// We are stopping: the job is free again.
-    HandedBack,
-}
-
-impl StepOutcome {
-    fn labels(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Idle => ("idle", ""),
-            Self::Processed => ("processed", ""),
-            Self::Failed(reason) => ("failed", reason.code()),
-            Self::Retry(reason) => ("retry", reason.code()),
-            Self::Outage(reason) => ("outage", reason.code()),
-            Self::Unwanted => ("unwanted", ""),
-            Self::Reported => ("reported", ""),
-            Self::LeaseLost => ("lease_lost", ""),
-            Self::HandedBack => ("handed_back", ""),
-        }
-    }
-}
-
-/// Why a step could not be taken. The job, if there was one, is not lost: its lease runs out.
-#[derive(Debug, thiserror::Error)]
-pub enum StepError {
-    /// The queue cannot be used.
-    #[error(transparent)]
-    Queue(#[from] QueueError),
-    /// The log takes no report.
-    #[error(transparent)]
-    Log(#[from] AppendError),
-}
+/// Delay after a step error, and before a slot that panicked restarts.
+const ERROR_DELAY: Duration = Duration::from_secs(5);
+/// Time between two measurements of the queue's depth.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(15);
+/// Stale leases are deleted once per this many upkeep rounds: once an hour.
+const STALE_LEASE_ROUNDS: u64 = 240;
 
 /// A worker with one or more slots.
 #[derive(Clone)]
-pub struct Worker {
-    dependencies: TranscoderDependencies,
-    settings: WorkerSettings,
-    queue: Queue,
-}
+pub struct Worker(WorkerContext);
 
 impl Worker {
-    /// Puts a worker together, and makes its folder for files in progress.
+    /// A worker; makes its folder for files in progress.
     ///
     /// # Errors
     /// If that folder cannot be made.
@@ -161,120 +49,134 @@ impl Worker {
         settings: WorkerSettings,
     ) -> std::io::Result<Self> {
         scratch::open(&dependencies.scratch)?;
-        let queue = Queue::new(dependencies.pool.clone(), settings.lease);
-        Ok(Self { dependencies, settings, queue })
+        let queue = JobQueue::new(dependencies.pool.clone(), settings.lease_duration);
+        Ok(Self(WorkerContext { dependencies, settings, queue }))
     }
 
-    /// Works until `stop`; jobs under way are handed back then.
+    /// Works until `stop`, then releases the jobs in progress.
     pub async fn run(self, stop: CancellationToken) {
-        let wake = Wake::new(());
-        let mut helpers = JoinSet::new();
-        helpers.spawn(queue::listen(self.queue.clone(), wake.clone()));
-        helpers.spawn(upkeep(self.queue.clone()));
+        let notifier = JobNotifier::new(());
+        let mut background = JoinSet::new();
+        background.spawn(queue::listen(self.0.dependencies.pool.clone(), notifier.clone()));
+        background.spawn(upkeep(self.0.queue.clone()));
         let mut slots = JoinSet::new();
-        for _ in 0..self.settings.slots.get() {
-            slots.spawn(self.clone().slot(wake.clone(), stop.clone()));
+        for _ in 0..self.0.settings.slots.get() {
+            slots.spawn(self.clone().run_slot(notifier.clone(), stop.clone()));
         }
         while let Some(ended) = slots.join_next().await {
             if let Err(error) = ended {
-                tracing::error!(%error, "a worker's slot has ended badly; another takes its place");
-                tokio::time::sleep(PAUSE).await;
-                slots.spawn(self.clone().slot(wake.clone(), stop.clone()));
+                tracing::error!(%error, "a worker slot panicked, restarting it");
+                tokio::time::sleep(ERROR_DELAY).await;
+                slots.spawn(self.clone().run_slot(notifier.clone(), stop.clone()));
             }
         }
     }
 
-    async fn slot(self, wake: Wake, stop: CancellationToken) {
+    async fn run_slot(self, notifier: JobNotifier, stop: CancellationToken) {
         let id = Uuid::new_v4();
-        let mut woken = wake.subscribe();
+        let mut new_job = notifier.subscribe();
         while !stop.is_cancelled() {
-            woken.mark_unchanged();
-            let pause = match self.step(id, &stop).await {
-                Ok(StepOutcome::Idle) => self.settings.poll,
+            new_job.mark_unchanged();
+            let delay = match self.step(id, &stop).await {
+                Ok(StepOutcome::Idle) => self.0.settings.poll_interval,
                 Ok(_) => continue,
                 Err(error) => {
-                    tracing::warn!(%error, "the transcoder pauses");
-                    woken.mark_unchanged();
-                    PAUSE
+                    let error = error_chain(&error);
+                    tracing::warn!(error, "a transcoder step failed, retrying");
+                    new_job.mark_unchanged();
+                    ERROR_DELAY
                 }
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                _ = woken.changed() => {}
-                () = tokio::time::sleep(pause) => {}
+                _ = new_job.changed() => {}
+                () = tokio::time::sleep(delay) => {}
             }
         }
     }
 
-    /// Takes one job, as worker `id`, and brings it as far as it gets; or finds that there is none.
+    /// Claims one job as worker `id` and runs one attempt of it. [`StepOutcome::Idle`] without a job.
     ///
     /// # Errors
     /// [`StepError`] if the queue or the log is unavailable.
     pub async fn step(&self, id: Uuid, stop: &CancellationToken) -> Result<StepOutcome, StepError> {
-        let Some(job) = self.queue.claim(id).await? else { return Ok(StepOutcome::Idle) };
+        let Some(job) = self.0.queue.claim(id).await? else { return Ok(StepOutcome::Idle) };
         metrics::histogram!("anb_transcode_wait_seconds").record(job.waited.as_secs_f64());
         let started = Instant::now();
         let outcome = self.work(&job, stop).await?;
-        metrics::histogram!("anb_transcode_seconds").record(started.elapsed().as_secs_f64());
+        let elapsed = started.elapsed();
+        metrics::histogram!("anb_transcode_seconds").record(elapsed.as_secs_f64());
         let (label, reason) = outcome.labels();
         metrics::counter!("anb_transcode_jobs_total", "outcome" => label, "reason" => reason)
             .increment(1);
-        tracing::info!(video = %job.video, attempt = job.attempt, outcome = label, reason, "job");
+        tracing::info!(
+            video_id = %job.video,
+            attempt = job.attempt,
+            outcome = label,
+            reason,
+            elapsed_ms = elapsed.as_millis(),
+            "a job step ended"
+        );
         Ok(outcome)
     }
 
     async fn work(&self, job: &Job, stop: &CancellationToken) -> Result<StepOutcome, StepError> {
         let progress = watch::Sender::new(0);
-        let lost = self.queue.keep(job, self.settings.heartbeat, progress.subscribe());
-        let mut lost = std::pin::pin!(lost);
-        let result = if job.attempt > self.settings.attempts {
-            Err(Failure::new(FailureReason::WorkerLost, "no attempt has come to an end"))
-        } else {
-            let attempted = tokio::select! {
-                biased;
-                () = &mut lost => return Ok(self.lose(job).await),
-                () = stop.cancelled() => {
-                    self.queue.hand_back(job).await?;
-                    return Ok(StepOutcome::HandedBack);
-                }
-                attempted = self.attempt(job, &progress) => attempted,
-            };
-            match attempted {
-                Ok(result) => result,
-                Err(error) => {
-                    self.queue.hand_back(job).await?;
-                    return Err(error.into());
-                }
-            }
-        };
-        tokio::select! {
+        let heartbeat = self.0.settings.heartbeat_interval;
+        let outcome = tokio::select! {
             biased;
-            () = &mut lost => Ok(self.lose(job).await),
-            outcome = self.conclude(job, result, stop) => outcome,
+            () = self.0.queue.renew_until_lost(job, heartbeat, progress.subscribe()) => {
+                // The next worker finishes the job. Only a deletion meanwhile leaves objects that no
+                // one else removes.
+                if conclusion::was_deleted(&self.0, job).await {
+                    self.0.results(job).remove().await;
+                }
+                return Ok(StepOutcome::LeaseLost);
+            }
+            outcome = self.attempt_and_conclude(job, &progress, stop) => outcome,
+        };
+        // Neither a stop nor an outage of the log is the video's fault: the attempt does not count.
+        if matches!(outcome, Ok(StepOutcome::HandedBack) | Err(StepError::Log(_))) {
+            self.0.queue.release(job).await?;
         }
+        outcome
     }
 
-    /// Another worker has the job, and will bring it to its end; unless its owner has done so, and our
-    /// results came too late to go with the others.
-    async fn lose(&self, job: &Job) -> StepOutcome {
-        if self.was_deleted(job).await {
-            self.remove_results(job.video).await;
+    async fn attempt_and_conclude(
+        &self,
+        job: &Job,
+        progress: &watch::Sender<u8>,
+        stop: &CancellationToken,
+    ) -> Result<StepOutcome, StepError> {
+        let result = if job.attempt > self.0.settings.max_attempts {
+            Err(Failure::new(FailureReason::WorkerLost, "every attempt lost its worker"))
+        } else {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(StepOutcome::HandedBack),
+                attempted = attempt::run(&self.0, job, progress) => attempted?,
+            }
+        };
+        match result {
+            Ok(processed) => conclusion::processed(&self.0, job, processed, stop).await,
+            Err(failure) => conclusion::failed(&self.0, job, failure, stop).await,
         }
-        StepOutcome::LeaseLost
     }
 }
 
-async fn upkeep(queue: Queue) {
+async fn upkeep(queue: JobQueue) {
     for round in 0_u64.. {
         match queue.depth().await {
             Ok(depth) => metrics::gauge!("anb_transcode_queue_depth").set(depth as f64),
-            Err(error) => tracing::debug!(%error, "the queue's depth is unknown"),
+            Err(error) => {
+                tracing::debug!(error = error_chain(&error), "the queue depth is unknown");
+            }
         }
-        if round.is_multiple_of(TIDY_EVERY)
-            && let Err(error) = queue.tidy().await
+        if round.is_multiple_of(STALE_LEASE_ROUNDS)
+            && let Err(error) = queue.delete_stale_leases().await
         {
-            tracing::warn!(%error, "leases cannot be tidied up");
+            tracing::warn!(error = error_chain(&error), "stale leases were not deleted");
         }
-        tokio::time::sleep(UPKEEP).await;
+        tokio::time::sleep(UPKEEP_INTERVAL).await;
     }
 }

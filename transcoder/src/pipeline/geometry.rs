@@ -1,11 +1,9 @@
-//! How the picture is turned and how large it becomes.
+//! Orientation and size of the picture.
 
-/// The finished video has at most so many lines.
-pub(crate) const MAX_LINES: u32 = 720;
-/// Wider than any picture of a camera at 720 lines; H.264 levels that players know end near here.
-pub(crate) const MAX_WIDTH: u32 = 4096;
-/// Pixels that are more oblong than this are a mistake in the file.
-const MAX_STRETCH: f64 = 10.0;
+use crate::finished_video::{MAX_LINES, MAX_WIDTH};
+
+/// A pixel aspect beyond this is an error in the file.
+const MAX_PIXEL_ASPECT: f64 = 10.0;
 
 /// A size in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,15 +13,14 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// The same picture with so many lines.
+    /// This shape with another number of lines.
     pub(crate) fn scaled_to(self, lines: u32) -> Self {
         let width = f64::from(self.width) * f64::from(lines) / f64::from(self.height);
         Self { width: nearest_even(width).max(2), height: lines }
     }
 }
 
-/// How a stored picture must be turned so that a person sees it upright: the quarter turns and
-/// mirrorings of a square.
+/// How a stored picture must be turned to be upright: the eight symmetries of a square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Orientation {
     Upright,
@@ -42,8 +39,8 @@ pub(crate) enum Orientation {
 
 impl Orientation {
     /// From a display matrix (ISO/IEC 14496-12, 6.2.2) in native byte order: a point (x, y) of the
-    /// stored picture is shown at (ax + cy, bx + dy). Any other angle counts as its nearest quarter
-    /// turn; `None` if these bytes are no matrix.
+    /// stored picture is shown at (ax + cy, bx + dy). Other angles count as the nearest quarter turn.
+    /// `None`: these bytes are no matrix.
     pub(crate) fn from_display_matrix(bytes: &[u8]) -> Option<Self> {
         let (numbers, _) = bytes.as_chunks::<4>();
         let number = |index: usize| Some(i64::from(i32::from_ne_bytes(*numbers.get(index)?)));
@@ -80,13 +77,13 @@ impl Orientation {
     }
 }
 
-/// The size of the finished video: as many lines as the upright picture has, 720 at most, square
-/// pixels, the same aspect, both numbers even.
+/// The size of the finished video: the lines of the upright picture, at most [`MAX_LINES`]; square
+/// pixels, the same aspect ratio, both numbers even.
 ///
 /// `pixel_aspect` is the width of a stored pixel divided by its height.
 pub(crate) fn finished_size(stored: Size, pixel_aspect: f64, orientation: Orientation) -> Size {
-    let sane =
-        pixel_aspect.is_finite() && (1.0 / MAX_STRETCH..=MAX_STRETCH).contains(&pixel_aspect);
+    let sane = pixel_aspect.is_finite()
+        && (1.0 / MAX_PIXEL_ASPECT..=MAX_PIXEL_ASPECT).contains(&pixel_aspect);
     let pixel_aspect = if sane { pixel_aspect } else { 1.0 };
     let (columns, lines, stretch) = if orientation.swaps_axes() {
         (stored.height, stored.width, 1.0 / pixel_aspect)
@@ -101,7 +98,7 @@ pub(crate) fn finished_size(stored: Size, pixel_aspect: f64, orientation: Orient
 }
 
 fn nearest_even(number: f64) -> u32 {
-    // As a cast saturates, no number is too large.
+    // A cast saturates: no number is too large.
     ((number / 2.0).round() as u32).saturating_mul(2)
 }
 
@@ -118,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn scaled_down_to_720_lines_and_never_up() {
+    fn a_picture_is_scaled_down_to_720_lines_and_never_up() {
         assert_eq!(upright(1920, 1080), size(1280, 720));
         assert_eq!(upright(3840, 2160), size(1280, 720));
         assert_eq!(upright(1280, 720), size(1280, 720));
@@ -127,21 +124,21 @@ mod tests {
     }
 
     #[test]
-    fn a_smaller_one_has_the_same_shape() {
+    fn a_smaller_rendition_keeps_the_aspect_ratio() {
         assert_eq!(size(1280, 720).scaled_to(480), size(854, 480));
         assert_eq!(size(406, 720).scaled_to(360), size(204, 360));
         assert_eq!(size(2, 720).scaled_to(360), size(2, 360));
     }
 
     #[test]
-    fn both_numbers_are_even() {
+    fn width_and_height_are_even() {
         assert_eq!(upright(639, 359), size(638, 358));
         assert_eq!(upright(1, 1), size(2, 2));
         assert_eq!(upright(1919, 1079), size(1280, 720));
     }
 
     #[test]
-    fn pixels_become_square() {
+    fn non_square_pixels_become_square() {
         let pal = |aspect| finished_size(size(720, 576), aspect, Orientation::Upright);
         assert_eq!(pal(64.0 / 45.0), size(1024, 576));
         assert_eq!(pal(16.0 / 15.0), size(768, 576));
@@ -151,20 +148,20 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_turn_swaps_width_and_height_and_the_shape_of_pixels() {
+    fn a_quarter_turn_swaps_width_and_height_and_the_pixel_aspect() {
         let turned = |aspect| finished_size(size(1920, 1080), aspect, Orientation::Right);
         assert_eq!(turned(1.0), size(406, 720));
         assert_eq!(turned(2.0), size(202, 720));
     }
 
     #[test]
-    fn a_very_wide_picture_loses_lines_rather_than_its_shape() {
+    fn a_very_wide_picture_loses_lines_and_keeps_its_aspect_ratio() {
         assert_eq!(upright(8192, 512), size(4096, 256));
         assert_eq!(upright(30_000, 2), size(4096, 2));
     }
 
     #[test]
-    fn display_matrices_are_read() {
+    fn a_display_matrix_gives_the_orientation() {
         const ONE: i32 = 1 << 16;
         let read = |a, b, c, d| {
             let matrix = [a, b, 0, c, d, 0, 0, 0, 1 << 30];

@@ -1,4 +1,4 @@
-//! Writing finished files: both tracks, nothing about where they came from.
+//! Writes MP4 files with both tracks and without metadata of the source.
 
 use std::path::Path;
 
@@ -8,19 +8,20 @@ use ffmpeg_next::{Dictionary, Error, Packet, Rational, format};
 
 use super::clock::{Schedule, TICK};
 use super::rendition::Rendition;
-use super::{Failure, sound, sys};
+use super::sound::EncodedSound;
+use super::sys;
+use crate::failure::Failure;
 
-/// How a file is laid out.
+/// The layout of an MP4 file.
 #[derive(Clone, Copy)]
-pub(super) enum Layout<'a> {
-    /// The index in front: it plays while it loads.
-    Whole,
-    /// In fragments that can be fetched one by one; each begins with the frame that is shown at one of
-    /// these times.
-    Fragments(&'a [i64]),
+pub(super) enum Mp4Layout<'a> {
+    /// The index comes first: a player starts while it downloads.
+    FastStart,
+    /// In fragments that a player can fetch one by one. Each starts with the frame at one of these times.
+    Fragmented(&'a [i64]),
 }
 
-/// One track, ready to be written.
+/// One track and how much of it is written.
 struct Track<'a> {
     encoder: &'a Context,
     time_base: Rational,
@@ -28,13 +29,13 @@ struct Track<'a> {
     written: usize,
 }
 
-/// Writes a file. All packets are known by now: so a file exists only if everything went well, and a
-/// track only if there is something in it.
+/// Writes a file. All packets are complete by now: a file exists only after a success, and a track only
+/// if it has packets.
 pub(super) fn write(
     path: &Path,
-    layout: Layout<'_>,
+    layout: Mp4Layout<'_>,
     picture: &mut Rendition,
-    sound: Option<&mut sound::Encoded>,
+    sound: Option<&mut EncodedSound>,
 ) -> Result<(), Failure> {
     let mut tracks = vec![Track::new(picture.encoder.as_ref(), TICK, &mut picture.packets)];
     if let Some(sound) = sound {
@@ -50,20 +51,20 @@ pub(super) fn write(
     output.write_header_with(options)?;
     let mut cuts = layout.cuts().iter().peekable();
     while let Some(index) = earliest(&tracks) {
-        let is_cut = |start: &&i64| index == 0 && tracks[0].next_shown() == Some(**start);
+        let is_cut = |start: &&i64| index == 0 && tracks[0].next_pts() == Some(**start);
         if cuts.next_if(is_cut).is_some() {
             sys::end_fragment(&mut output)?;
         }
         write_next(&mut output, &mut tracks, index)?;
     }
-    if matches!(layout, Layout::Fragments(_)) {
+    if matches!(layout, Mp4Layout::Fragmented(_)) {
         sys::end_fragment(&mut output)?;
     }
     Ok(output.write_trailer()?)
 }
 
-/// The encoder does not know how long frames last; the schedule does.
-pub(super) fn time(picture: &mut Rendition, schedule: &Schedule) {
+/// Sets the duration of each packet: the encoder does not know it, the schedule does.
+pub(super) fn set_durations(picture: &mut Rendition, schedule: &Schedule) {
     for packet in &mut picture.packets {
         if let Some(time) = packet.pts() {
             packet.set_duration(schedule.duration_at(time));
@@ -71,20 +72,20 @@ pub(super) fn time(picture: &mut Rendition, schedule: &Schedule) {
     }
 }
 
-impl<'a> Layout<'a> {
+impl<'a> Mp4Layout<'a> {
     fn flags(self) -> &'static str {
         match self {
-            Self::Whole => "+faststart",
-            // The header waits for the first packets, because it tells how far they are shifted.
-            Self::Fragments(_) => "+frag_custom+delay_moov+default_base_moof+skip_trailer",
+            Self::FastStart => "+faststart",
+            // `delay_moov`: the header contains the shift of the first packets.
+            Self::Fragmented(_) => "+frag_custom+delay_moov+default_base_moof+skip_trailer",
         }
     }
 
-    /// Where a new fragment begins: not at the first frame.
+    /// The times at which a further fragment starts.
     fn cuts(self) -> &'a [i64] {
         match self {
-            Self::Whole => &[],
-            Self::Fragments(starts) => starts.get(1..).unwrap_or_default(),
+            Self::FastStart => &[],
+            Self::Fragmented(starts) => starts.get(1..).unwrap_or_default(),
         }
     }
 }
@@ -94,22 +95,22 @@ impl<'a> Track<'a> {
         Self { encoder, time_base, packets, written: 0 }
     }
 
-    fn next_shown(&self) -> Option<i64> {
+    fn next_pts(&self) -> Option<i64> {
         self.packets.get(self.written)?.pts()
     }
 
-    /// When its next packet must be read, in seconds.
-    fn next_read(&self) -> Option<f64> {
+    /// The decoding time of the next packet, in seconds.
+    fn next_dts(&self) -> Option<f64> {
         let time = self.packets.get(self.written)?.dts().unwrap_or(0);
         Some(time as f64 * f64::from(self.time_base))
     }
 }
 
-/// The track whose next packet comes first in time.
+/// The track with the earliest next packet.
 fn earliest(tracks: &[Track<'_>]) -> Option<usize> {
     let times = tracks.iter().enumerate();
     times
-        .filter_map(|(index, track)| Some((index, track.next_read()?)))
+        .filter_map(|(index, track)| Some((index, track.next_dts()?)))
         .min_by(|(_, one), (_, other)| one.total_cmp(other))
         .map(|(index, _)| index)
 }
@@ -122,7 +123,7 @@ fn write_next(output: &mut Output, tracks: &mut [Track<'_>], index: usize) -> Re
     packet.set_stream(index);
     packet.rescale_ts(track.time_base, time_base);
     packet.write(output)?;
-    // It may go into another file, too.
+    // The packet may be written to a second file.
     packet.rescale_ts(time_base, track.time_base);
     Ok(())
 }

@@ -1,88 +1,81 @@
-//! The picture: decoded, turned upright, scaled, marked, encoded.
+//! The picture: decoded, turned upright, scaled, watermarked, encoded.
 
 use domain::event::FailureReason;
 use ffmpeg_next::format::Pixel;
-use ffmpeg_next::{Error, Packet, Rescale, error, frame};
+use ffmpeg_next::{Packet, Rescale, frame};
 
-use super::clock::{Clock, Moment, Schedule, Segments, TICK, TICKS};
-use super::colour::Light;
+use super::clock::{CLOCK_RATE, Clock, FrameTime, Schedule, Segments, TICK};
+use super::colour::TransferFunction;
+use super::filter_chain::{FilterChain, FilterChainSpec};
 use super::geometry::{Size, finished_size};
-use super::graph::{Chain, Parts};
+use super::outputs::Outputs;
 use super::poster::Poster;
-use super::rendition::{Look, Rendition};
+use super::rendition::{Rendition, SourceProperties};
 use super::source::PictureStream;
-use super::{Failure, Outputs, or_not_yet, sys, watermark};
+use super::{sys, watermark};
+use crate::failure::Failure;
 
-/// At most so many frames are decoded: 30 s at 600 a second.
+/// Largest number of frames that are decoded: 30 s at 600 frames a second.
 const MAX_FRAMES: u64 = 18_000;
 
-/// The picture on its way.
-pub(super) struct Picture {
+/// Transcodes the picture, packet by packet.
+pub(super) struct PictureTranscoder {
     stream: PictureStream,
     clock: Clock,
     outputs: Outputs,
     schedule: Schedule,
-    stage: Option<Stage>,
-    decoded: u64,
-    broken: u64,
+    encoding: Option<Encoding>,
     done: bool,
 }
 
-/// What there is once the first frame has said what frames are like.
-struct Stage {
-    chain: Chain,
-    /// What the chain was made for.
-    fed: Fed,
+/// Filters and encoders. The first frame decides their properties.
+struct Encoding {
+    chain: FilterChain,
+    /// The input format of the chain.
+    format: PictureFormat,
     full: Rendition,
     smaller: Vec<Rendition>,
     segments: Segments,
     poster: Poster,
 }
 
-/// What frames are like: a source may change it in the middle.
+/// The format of decoded frames. A source may change it in the middle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Fed {
+struct PictureFormat {
     size: Size,
-    format: Pixel,
-    light: Light,
-    /// Whether there were interlaced frames so far: some sources mix them with others.
+    pixel: Pixel,
+    transfer: TransferFunction,
+    /// Whether an earlier frame was interlaced: some sources mix interlaced and progressive frames.
     interlaced: bool,
 }
 
-/// The picture, encoded.
-pub(super) struct Encoded {
+/// The encoded picture.
+pub(super) struct EncodedPicture {
     pub(super) full: Rendition,
-    /// For an adaptive stream.
+    /// The smaller renditions of an adaptive stream.
     pub(super) smaller: Vec<Rendition>,
     pub(super) segments: Segments,
     pub(super) schedule: Schedule,
     pub(super) poster: Poster,
 }
 
-impl Picture {
+impl PictureTranscoder {
     pub(super) fn new(stream: PictureStream, clock: Clock, outputs: Outputs) -> Self {
-        Self {
-            stream,
-            clock,
-            outputs,
-            schedule: Schedule::default(),
-            stage: None,
-            decoded: 0,
-            broken: 0,
-            done: false,
-        }
+        let schedule = Schedule::default();
+        Self { stream, clock, outputs, schedule, encoding: None, done: false }
     }
 
+    /// The stream's index in the source.
     pub(super) fn stream(&self) -> usize {
         self.stream.index
     }
 
-    /// Whether everything before the cut has been seen.
+    /// Whether everything before the cut is decoded.
     pub(super) fn is_done(&self) -> bool {
         self.done
     }
 
-    /// Up to where frames have been taken, in ticks.
+    /// The time of the newest frame, in ticks.
     pub(super) fn reached(&self) -> i64 {
         self.schedule.last()
     }
@@ -91,111 +84,96 @@ impl Picture {
         if self.done {
             return Ok(());
         }
-        if self.stream.decoder.send_packet(packet).is_err() {
-            // A broken packet costs some frames; whether enough are left is decided at the end.
-            self.broken += 1;
-        }
+        self.stream.decoder.send(packet);
         self.decode()
     }
 
     /// Ends the picture.
-    pub(super) fn finish(mut self) -> Result<Encoded, Failure> {
-        if !self.done && self.stream.decoder.send_eof().is_ok() {
+    pub(super) fn finish(mut self) -> Result<EncodedPicture, Failure> {
+        if !self.done && self.stream.decoder.send_end() {
             self.decode()?;
         }
-        let few = self.broken > self.decoded;
-        let Some(mut stage) = self.stage.take().filter(|_| !few) else {
-            let counts = format!("{} frames decoded, {} broken", self.decoded, self.broken);
-            return Err(Failure::undecodable(counts));
-        };
-        stage.chain.finish()?;
-        stage.encode_filtered()?;
-        stage.renditions().try_for_each(Rendition::finish)?;
-        let Stage { full, smaller, segments, poster, .. } = stage;
-        Ok(Encoded { full, smaller, segments, schedule: self.schedule, poster })
+        self.stream.decoder.check()?;
+        let mut encoding = self.encoding.take().ok_or_else(|| self.stream.decoder.undecodable())?;
+        encoding.chain.send_end()?;
+        encoding.encode_filtered()?;
+        encoding.renditions().try_for_each(Rendition::finish)?;
+        let Encoding { full, smaller, segments, poster, .. } = encoding;
+        Ok(EncodedPicture { full, smaller, segments, schedule: self.schedule, poster })
     }
 
     fn decode(&mut self) -> Result<(), Failure> {
         let mut frame = frame::Video::empty();
-        while !self.done {
-            match or_not_yet(self.stream.decoder.receive_frame(&mut frame)) {
-                Ok(true) => self.show(&mut frame)?,
-                Ok(false) => return Ok(()),
-                Err(Error::Other { errno: error::ENOMEM }) => {
-                    return Err(Error::Other { errno: error::ENOMEM }.into());
-                }
-                Err(_) => {
-                    self.broken += 1;
-                    return Ok(());
-                }
-            }
+        while !self.done && self.stream.decoder.receive(&mut frame)? {
+            self.encode(&mut frame)?;
         }
         Ok(())
     }
 
-    fn show(&mut self, frame: &mut frame::Video) -> Result<(), Failure> {
-        self.decoded += 1;
-        if self.decoded > MAX_FRAMES {
-            return Err(Failure::new(FailureReason::TooManyFrames, "no end of frames"));
+    fn encode(&mut self, frame: &mut frame::Video) -> Result<(), Failure> {
+        if self.stream.decoder.decoded > MAX_FRAMES {
+            let detail = format!("more than {MAX_FRAMES} frames before the cut");
+            return Err(Failure::new(FailureReason::TooManyFrames, detail));
         }
-        sys::know_colours(frame);
+        sys::reset_unknown_colours(frame);
         let base = self.stream.time_base;
         let time = frame.timestamp().map(|time| self.clock.ticks(time, base));
-        let lasts = frame.packet().duration.max(0).rescale(base, TICK);
-        let time = match self.schedule.place(time, lasts) {
-            Moment::At(time) => time,
-            Moment::Skip => return Ok(()),
-            Moment::BehindTheCut => {
+        let duration = frame.packet().duration.max(0).rescale(base, TICK);
+        let time = match self.schedule.add(time, duration) {
+            FrameTime::ShowAt(time) => time,
+            FrameTime::Skip => return Ok(()),
+            FrameTime::AfterCut => {
                 self.done = true;
                 return Ok(());
             }
         };
         frame.set_pts(Some(time));
-        let before = self.stage.as_ref().is_some_and(|stage| stage.fed.interlaced);
-        let fed = Fed::of(frame, before);
-        let stage = match &mut self.stage {
-            Some(stage) if stage.fed == fed => stage,
-            Some(stage) => {
-                stage.chain.finish()?;
-                stage.encode_filtered()?;
-                stage.chain = chain(&self.stream, fed, stage.full.size)?;
-                stage.fed = fed;
-                stage
+        let interlaced = self.encoding.as_ref().is_some_and(|it| it.format.interlaced);
+        let format = PictureFormat::of(frame, interlaced);
+        let encoding = match &mut self.encoding {
+            Some(encoding) if encoding.format == format => encoding,
+            Some(encoding) => {
+                encoding.chain.send_end()?;
+                encoding.encode_filtered()?;
+                encoding.chain = filter_chain(&self.stream, format, encoding.full.size)?;
+                encoding.format = format;
+                encoding
             }
-            empty => empty.insert(Stage::open(&self.stream, fed, frame, self.outputs)?),
+            empty => empty.insert(Encoding::open(&self.stream, format, frame, self.outputs)?),
         };
-        stage.chain.feed(frame)?;
-        stage.encode_filtered()
+        encoding.chain.send(frame)?;
+        encoding.encode_filtered()
     }
 }
 
-impl Fed {
+impl PictureFormat {
     fn of(frame: &frame::Video, interlaced_before: bool) -> Self {
         Self {
             size: Size { width: frame.width(), height: frame.height() },
-            format: frame.format(),
-            light: Light::of(frame),
+            pixel: frame.format(),
+            transfer: TransferFunction::of(frame),
             interlaced: interlaced_before || frame.is_interlaced(),
         }
     }
 }
 
-impl Stage {
+impl Encoding {
     fn open(
         stream: &PictureStream,
-        fed: Fed,
+        format: PictureFormat,
         first: &frame::Video,
         outputs: Outputs,
     ) -> Result<Self, Failure> {
-        let size = finished_size(fed.size, stream.pixel_aspect, stream.orientation);
-        let look = Look { frame_rate: stream.frame_rate, first, light: fed.light };
+        let size = finished_size(format.size, stream.pixel_aspect, stream.orientation);
+        let properties =
+            SourceProperties { frame_rate: stream.frame_rate, first, transfer: format.transfer };
         Ok(Self {
-            chain: chain(stream, fed, size)?,
-            fed,
-            full: Rendition::full(size, look)?,
+            chain: filter_chain(stream, format, size)?,
+            format,
+            full: Rendition::full(size, properties)?,
             smaller: match outputs {
                 Outputs::File => Vec::new(),
-                Outputs::FileAndStream => Rendition::smaller(size, look)?,
+                Outputs::FileAndStream => Rendition::smaller(size, properties)?,
             },
             segments: Segments::default(),
             poster: Poster::default(),
@@ -206,14 +184,14 @@ impl Stage {
         std::iter::once(&mut self.full).chain(&mut self.smaller)
     }
 
-    /// Encodes what the filters have ready.
+    /// Encodes the frames that the filters have finished.
     fn encode_filtered(&mut self) -> Result<(), Failure> {
         let mut frame = frame::Video::empty();
         let base = self.chain.time_base()?;
-        while self.chain.drain(&mut frame)? {
+        while self.chain.receive(&mut frame)? {
             let time = frame.pts().unwrap_or(0).rescale(base, TICK);
             frame.set_pts(Some(time));
-            // Otherwise the encoder would repeat the source's choice of key frames.
+            // Without a kind the encoder would repeat the source's key frames.
             frame.set_kind(self.segments.kind_of_frame(time));
             self.poster.consider(&frame);
             self.renditions().try_for_each(|rendition| rendition.encode(&frame))?;
@@ -222,39 +200,44 @@ impl Stage {
     }
 }
 
-/// Turns, scales and marks. The size is given in numbers, so that whatever the filters think of
-/// pixels that are not square does not matter.
-fn chain(stream: &PictureStream, fed: Fed, size: Size) -> Result<Chain, Failure> {
+/// Turns, scales and watermarks. The size is given in numbers, so the filters' own handling of
+/// non-square pixels has no effect.
+fn filter_chain(
+    stream: &PictureStream,
+    format: PictureFormat,
+    size: Size,
+) -> Result<FilterChain, Failure> {
     let mark = watermark::frame();
-    let place = watermark::Place::in_picture(size);
+    let position = watermark::WatermarkPosition::in_picture(size);
     let mut filters = Vec::new();
-    if fed.interlaced {
+    if format.interlaced {
         filters.push("yadif=deint=interlaced".to_owned());
     }
     filters.extend(stream.orientation.filters().iter().map(|&filter| filter.to_owned()));
     filters.push(format!("scale={}:{}:flags=bicubic:out_range=tv", size.width, size.height));
-    filters.extend(fed.light.filters());
+    filters.extend(format.transfer.filters());
     filters.push("format=yuv420p,setsar=1".to_owned());
-    let Size { width, height } = place.size;
+    let Size { width, height } = position.size;
     let filters = format!(
         "[in]{}[main];[mark]scale={width}:{height}:flags=area[name];\
          [main][name]overlay=x={}:y={}:format=yuv420,format=yuv420p[out]",
         filters.join(","),
-        place.left,
-        place.top,
+        position.left,
+        position.top,
     );
-    let chain = Chain::new(Parts {
+    let chain = FilterChain::new(FilterChainSpec {
         source: "buffer",
-        frames: about(fed.size, fed.format),
+        frames: buffer_arguments(format.size, format.pixel),
         sink: "buffersink",
         filters,
-        mark: Some((&mark, about(watermark::SIZE, Pixel::YUVA420P))),
+        watermark: Some((&mark, buffer_arguments(watermark::SIZE, Pixel::YUVA420P))),
     });
     Ok(chain?)
 }
 
-fn about(size: Size, format: Pixel) -> String {
-    let format = format.descriptor().map_or("none", |format| format.name());
+/// The arguments of FFmpeg's `buffer` filter for frames of this format.
+fn buffer_arguments(size: Size, pixel: Pixel) -> String {
+    let pixel = pixel.descriptor().map_or("none", |descriptor| descriptor.name());
     let Size { width, height } = size;
-    format!("video_size={width}x{height}:pix_fmt={format}:time_base=1/{TICKS}:pixel_aspect=1/1")
+    format!("video_size={width}x{height}:pix_fmt={pixel}:time_base=1/{CLOCK_RATE}:pixel_aspect=1/1")
 }

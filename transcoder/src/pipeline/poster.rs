@@ -1,21 +1,21 @@
-//! The still picture: the most detailed of a few frames from the beginning, so that a clip that
-//! fades in from black does not get a black one.
+//! The poster: the frame with the most contrast of the first five seconds. Clips often fade in from
+//! black.
 
 use ffmpeg_next::codec::{Context, encoder};
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::software::scaling;
 use ffmpeg_next::{Error, Packet, Rational, frame};
 
-use super::Failure;
-use super::clock::TICKS;
+use super::clock::CLOCK_RATE;
+use crate::failure::Failure;
 
-/// A candidate every half second, ten of them.
-const STEP: i64 = TICKS / 2;
+/// Time between two candidates, in ticks.
+const CANDIDATE_INTERVAL: i64 = CLOCK_RATE / 2;
 const CANDIDATES: u32 = 10;
-/// The quantiser: 2 is the finest that makes sense, 31 the coarsest.
+/// JPEG quality from 2, the finest, to 31.
 const QUANTISER: i32 = 4;
 
-/// Looks for the best frame.
+/// Selects the poster among the finished frames.
 #[derive(Default)]
 pub(super) struct Poster {
     seen: u32,
@@ -24,17 +24,17 @@ pub(super) struct Poster {
 }
 
 impl Poster {
-    /// Looks at a frame that goes into the finished video.
+    /// Offers a frame of the finished video.
     pub(super) fn consider(&mut self, frame: &frame::Video) {
         let time = frame.pts().unwrap_or(0);
         if self.seen == CANDIDATES || time < self.next_at {
             return;
         }
         self.seen += 1;
-        self.next_at = time + STEP;
-        let detail = detail(frame);
-        if self.best.as_ref().is_none_or(|(best, _)| detail > *best) {
-            self.best = Some((detail, frame.clone()));
+        self.next_at = time + CANDIDATE_INTERVAL;
+        let contrast = contrast(frame);
+        if self.best.as_ref().is_none_or(|(best, _)| contrast > *best) {
+            self.best = Some((contrast, frame.clone()));
         }
     }
 
@@ -42,7 +42,7 @@ impl Poster {
     pub(super) fn into_jpeg(self) -> Result<Vec<u8>, Failure> {
         let (_, frame) = self.best.ok_or(Error::Bug)?;
         let (width, height) = (frame.width(), frame.height());
-        // JPEG uses the whole range of a byte.
+        // JPEG uses the full range of values.
         let mut full = frame::Video::empty();
         let flags = scaling::Flags::BICUBIC;
         scaling::Context::get(
@@ -74,8 +74,8 @@ impl Poster {
     }
 }
 
-/// The variance of the brightness above the watermark: 0 for a black, white or plain frame.
-fn detail(frame: &frame::Video) -> f64 {
+/// The variance of the luma above the watermark: 0 for a plain frame.
+fn contrast(frame: &frame::Video) -> f64 {
     let (width, stride) = (frame.width() as usize, frame.stride(0));
     let height = (frame.height() as usize * 4 / 5).max(1);
     let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
@@ -105,21 +105,24 @@ mod tests {
     }
 
     #[test]
-    fn the_frame_with_the_most_detail_wins() {
+    fn the_frame_with_the_most_contrast_becomes_the_poster() {
         let mut poster = Poster::default();
         poster.consider(&frame_at(0, |_| 16));
-        poster.consider(&frame_at(STEP, |index| (index % 64 * 3) as u8));
-        poster.consider(&frame_at(2 * STEP, |_| 235));
-        assert_eq!(poster.best.as_ref().map(|(_, frame)| frame.pts()), Some(Some(STEP)));
+        poster.consider(&frame_at(CANDIDATE_INTERVAL, |index| (index % 64 * 3) as u8));
+        poster.consider(&frame_at(2 * CANDIDATE_INTERVAL, |_| 235));
+        assert_eq!(
+            poster.best.as_ref().map(|(_, frame)| frame.pts()),
+            Some(Some(CANDIDATE_INTERVAL))
+        );
         let jpeg = poster.into_jpeg().unwrap();
         assert!(jpeg.starts_with(&[0xFF, 0xD8]) && jpeg.ends_with(&[0xFF, 0xD9]));
     }
 
     #[test]
-    fn only_some_frames_are_looked_at() {
+    fn the_number_of_candidates_is_limited() {
         let mut poster = Poster::default();
         for index in 0..1000 {
-            poster.consider(&frame_at(index * TICKS / 60, |_| 16));
+            poster.consider(&frame_at(index * CLOCK_RATE / 60, |_| 16));
         }
         assert_eq!(poster.seen, CANDIDATES);
     }

@@ -1,5 +1,4 @@
-//! What a stranger's file is, by its first bytes. What its name or its sender say it is counts for
-//! nothing; what the pipeline does not take is refused by name.
+//! The container format by the file's first bytes. File name and declared type have no effect.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -8,24 +7,25 @@ use std::io::{Read, Seek};
 use domain::container::ContainerFamily;
 use domain::event::FailureReason;
 
-use super::Failure;
+use crate::failure::Failure;
 
-/// The longest of the marks below, with room for white space before a text.
-const NEEDED: u64 = 64;
+/// Bytes that are read: the longest signature below, with room for white space before a text.
+const NEEDED_BYTES: u64 = 64;
 
 /// The family of the file's container.
 ///
 /// # Errors
-/// [`FailureReason::UnsupportedFormat`], with the name of what the file is instead.
+/// [`FailureReason::UnsupportedFormat`], with the name of the file's format.
 pub(super) fn family_of(file: &mut File) -> Result<ContainerFamily, Failure> {
     let mut first = Vec::new();
     file.by_ref()
-        .take(NEEDED)
+        .take(NEEDED_BYTES)
         .read_to_end(&mut first)
         .and_then(|_| file.rewind())
-        .map_err(|error| Failure::internal(&error))?;
+        .map_err(Failure::of_disk)?;
     ContainerFamily::sniff(&first).ok_or_else(|| {
-        Failure::new(FailureReason::UnsupportedFormat, format!("this is {}", stranger(&first)))
+        let detail = format!("this is {}", other_format(&first));
+        Failure::new(FailureReason::UnsupportedFormat, detail)
     })
 }
 
@@ -38,8 +38,8 @@ pub(super) fn demuxer(family: ContainerFamily) -> (&'static CStr, &'static str) 
     }
 }
 
-/// Files that make a careless program open others, or that are no films, and how they begin.
-const STRANGERS: [(&[u8], &str); 16] = [
+/// Signatures of formats that refer to other files or are no videos. A clear name helps the log's reader.
+const OTHER_FORMATS: [(&[u8], &str); 16] = [
     (b"#EXTM3U", "a playlist (HLS), which names other files"),
     (b"ffconcat", "a playlist (concat), which names other files"),
     (b"file ", "a playlist (concat), which names other files"),
@@ -58,13 +58,13 @@ const STRANGERS: [(&[u8], &str); 16] = [
     (b"RIFF", "sound or a still picture (RIFF)"),
 ];
 
-/// A name for what is no container of ours.
-fn stranger(first: &[u8]) -> &'static str {
+/// The name of a format that is no accepted container.
+fn other_format(first: &[u8]) -> &'static str {
     let text = first.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(first).trim_ascii_start();
     let begins =
         |mark: &[u8]| text.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));
-    let known = STRANGERS.iter().find(|(mark, _)| begins(mark));
-    known.map_or("no container that we know", |(_, name)| name)
+    let known = OTHER_FORMATS.iter().find(|(mark, _)| begins(mark));
+    known.map_or("no container format", |(_, name)| name)
 }
 
 #[cfg(test)]
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_refused_is_called_by_its_name() {
+    fn a_rejected_format_is_named() {
         for (bytes, word) in [
             (&b"#EXTM3U\n#EXT-X-VERSION:3\n"[..], "HLS"),
             (b"\xEF\xBB\xBF \n#extm3u\n", "HLS"),
@@ -87,7 +87,7 @@ mod tests {
             (b"RIFF....WEBPVP8 ", "RIFF"),
             (b"", "no container"),
         ] {
-            assert!(stranger(bytes).contains(word), "{}", bytes.escape_ascii());
+            assert!(other_format(bytes).contains(word), "{}", bytes.escape_ascii());
         }
     }
 }

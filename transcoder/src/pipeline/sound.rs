@@ -1,52 +1,53 @@
-//! The sound: decoded, brought into step with the picture, encoded.
+//! The sound: decoded, synchronised with the picture, encoded.
 
 use ffmpeg_next::codec::{self, Context, encoder};
 use ffmpeg_next::format::Sample;
 use ffmpeg_next::format::sample::Type;
 use ffmpeg_next::{ChannelLayout, Dictionary, Error, Packet, Rational, Rescale, frame};
 
-use super::clock::{CUT, Clock, TICK, TICKS};
-use super::graph::{Chain, Parts};
+use super::clock::{CLOCK_RATE, CUT, Clock, TICK};
+use super::codec::receive_packets;
+use super::filter_chain::{FilterChain, FilterChainSpec};
 use super::source::SoundStream;
-use super::{Failure, or_not_yet};
+use crate::failure::Failure;
 
+/// Bits per second.
 const BIT_RATE: usize = 128_000;
 
-/// The sound on its way.
-pub(super) struct Sound {
+/// Transcodes the sound, packet by packet.
+pub(super) struct SoundTranscoder {
     stream: SoundStream,
     clock: Clock,
-    stage: Option<Stage>,
+    encoding: Option<Encoding>,
     packets: Vec<Packet>,
-    /// Where the next frame is due that does not say when it is, in ticks.
-    due: i64,
-    decoded: u64,
-    broken: u64,
+    /// The time of the next frame if the frame itself has none, in ticks.
+    next_time: i64,
     done: bool,
 }
 
-struct Stage {
-    chain: Chain,
-    fed: Fed,
+struct Encoding {
+    chain: FilterChain,
+    /// The input format of the chain.
+    format: SoundFormat,
     encoder: encoder::audio::Encoder,
 }
 
-/// What frames are like: a source may change it in the middle.
+/// The format of decoded frames. A source may change it in the middle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Fed {
+struct SoundFormat {
     rate: u32,
-    format: Sample,
+    sample: Sample,
     channels: u16,
     layout: ChannelLayout,
 }
 
-/// The sound, encoded.
-pub(super) struct Encoded {
+/// The encoded sound.
+pub(super) struct EncodedSound {
     pub(super) encoder: encoder::audio::Encoder,
     pub(super) packets: Vec<Packet>,
 }
 
-impl Encoded {
+impl EncodedSound {
     /// When the sound ends, in ticks.
     pub(super) fn end(&self) -> i64 {
         let ends = self.packets.iter().filter_map(|packet| Some(packet.pts()? + packet.duration()));
@@ -54,25 +55,18 @@ impl Encoded {
     }
 }
 
-impl Sound {
+impl SoundTranscoder {
     pub(super) fn new(stream: SoundStream, clock: Clock) -> Self {
-        Self {
-            stream,
-            clock,
-            stage: None,
-            packets: Vec::new(),
-            due: 0,
-            decoded: 0,
-            broken: 0,
-            done: false,
-        }
+        let packets = Vec::new();
+        Self { stream, clock, encoding: None, packets, next_time: 0, done: false }
     }
 
+    /// The stream's index in the source.
     pub(super) fn stream(&self) -> usize {
         self.stream.index
     }
 
-    /// Whether everything before the cut has been heard.
+    /// Whether everything before the cut is decoded.
     pub(super) fn is_done(&self) -> bool {
         self.done
     }
@@ -81,74 +75,63 @@ impl Sound {
         if self.done {
             return Ok(());
         }
-        if self.stream.decoder.send_packet(packet).is_err() {
-            self.broken += 1;
-        }
+        self.stream.decoder.send(packet);
         self.decode()
     }
 
-    /// Ends the sound; `None` if there was nothing to be heard.
-    pub(super) fn finish(mut self) -> Result<Option<Encoded>, Failure> {
-        if !self.done && self.stream.decoder.send_eof().is_ok() {
+    /// Ends the sound. `None`: no frame was decoded.
+    pub(super) fn finish(mut self) -> Result<Option<EncodedSound>, Failure> {
+        if !self.done && self.stream.decoder.send_end() {
             self.decode()?;
         }
-        if self.broken > self.decoded {
-            let counts = format!("{} audio frames decoded, {} broken", self.decoded, self.broken);
-            return Err(Failure::undecodable(counts));
-        }
-        let Some(mut stage) = self.stage.take() else { return Ok(None) };
-        stage.chain.finish()?;
-        stage.encode_filtered(&mut self.packets)?;
-        stage.encoder.send_eof()?;
-        stage.collect(&mut self.packets)?;
-        Ok(Some(Encoded { encoder: stage.encoder, packets: self.packets }))
+        self.stream.decoder.check()?;
+        let Some(mut encoding) = self.encoding.take() else { return Ok(None) };
+        encoding.chain.send_end()?;
+        encoding.encode_filtered(&mut self.packets)?;
+        encoding.encoder.send_eof()?;
+        receive_packets(&mut encoding.encoder, &mut self.packets)?;
+        Ok(Some(EncodedSound { encoder: encoding.encoder, packets: self.packets }))
     }
 
     fn decode(&mut self) -> Result<(), Failure> {
         let mut frame = frame::Audio::empty();
-        while !self.done {
-            match or_not_yet(self.stream.decoder.receive_frame(&mut frame)) {
-                Ok(true) => self.hear(&mut frame)?,
-                Ok(false) => return Ok(()),
-                Err(_) => {
-                    self.broken += 1;
-                    return Ok(());
-                }
-            }
+        // `ENOMEM` counts as a broken frame here: the picture is published without it.
+        while !self.done && self.stream.decoder.receive(&mut frame).unwrap_or(false) {
+            self.encode(&mut frame)?;
         }
         Ok(())
     }
 
-    fn hear(&mut self, frame: &mut frame::Audio) -> Result<(), Failure> {
-        self.decoded += 1;
-        let Some(fed) = Fed::of(frame) else {
-            self.broken += 1;
+    fn encode(&mut self, frame: &mut frame::Audio) -> Result<(), Failure> {
+        let Some(format) = SoundFormat::of(frame) else {
+            self.stream.decoder.broken += 1;
             return Ok(());
         };
         let time = frame.timestamp().map(|time| self.clock.ticks(time, self.stream.time_base));
-        let time = time.unwrap_or(self.due);
+        let time = time.unwrap_or(self.next_time);
         if time >= CUT {
             self.done = true;
             return Ok(());
         }
-        let lasts = (frame.samples() as i64).rescale(Rational(1, fed.rate as i32), TICK);
-        self.due = time.saturating_add(lasts);
-        frame.set_pts(Some(time.rescale(TICK, Rational(1, fed.rate as i32))));
-        let stage = match &mut self.stage {
-            Some(stage) if stage.fed == fed => stage,
-            Some(stage) => {
-                stage.change(fed, time, &mut self.packets)?;
-                stage
+        let sample = Rational(1, format.rate as i32);
+        let duration = (frame.samples() as i64).rescale(sample, TICK);
+        self.next_time = time.saturating_add(duration);
+        frame.set_pts(Some(time.rescale(TICK, sample)));
+        let encoding = match &mut self.encoding {
+            Some(encoding) if encoding.format == format => encoding,
+            Some(encoding) => {
+                encoding.change_format(format, time, &mut self.packets)?;
+                encoding
             }
-            empty => empty.insert(Stage::open(fed)?),
+            empty => empty.insert(Encoding::open(format)?),
         };
-        self.done = !stage.chain.feed(frame)?;
-        stage.encode_filtered(&mut self.packets)
+        self.done = !encoding.chain.send(frame)?;
+        encoding.encode_filtered(&mut self.packets)
     }
 }
 
-impl Fed {
-    /// `None` if such a frame cannot be played.
+impl SoundFormat {
+    /// `None`: a frame that cannot be played.
     fn of(frame: &mut frame::Audio) -> Option<Self> {
         let (rate, channels) = (frame.rate(), frame.channels());
         if !(1000..=384_000).contains(&rate) || !(1..=64).contains(&channels) {
@@ -158,82 +141,82 @@ impl Fed {
         if frame.channel_layout().channels() != count {
             let usual = ChannelLayout::default(count);
             if usual.channels() != count {
-                return None; // Nobody knows where so many loudspeakers stand.
+                return None; // No standard layout has this number of channels.
             }
             frame.set_channel_layout(usual);
         }
-        Some(Self { rate, format: frame.format(), channels, layout: frame.channel_layout() })
+        Some(Self { rate, sample: frame.format(), channels, layout: frame.channel_layout() })
     }
 
     fn finished_layout(self) -> ChannelLayout {
         if self.channels == 1 { ChannelLayout::MONO } else { ChannelLayout::STEREO }
     }
 
-    /// The two rates that everything plays; those of the CD's family stay in it.
+    /// The two sample rates that every player supports. Multiples of 11,025 Hz become 44,100 Hz.
     fn finished_rate(self) -> u32 {
         if self.rate.is_multiple_of(11_025) { 44_100 } else { 48_000 }
     }
 }
 
-impl Stage {
-    fn open(fed: Fed) -> Result<Self, Failure> {
-        let encoder = open_encoder(fed.finished_rate(), fed.finished_layout())?;
-        let chain = chain(fed, &encoder, 0)?;
-        Ok(Self { chain, fed, encoder })
+impl Encoding {
+    fn open(format: SoundFormat) -> Result<Self, Failure> {
+        let encoder = open_encoder(format.finished_rate(), format.finished_layout())?;
+        let chain = filter_chain(format, &encoder, 0)?;
+        Ok(Self { chain, format, encoder })
     }
 
-    /// Goes on with frames of another kind from `time` on.
-    fn change(&mut self, fed: Fed, time: i64, packets: &mut Vec<Packet>) -> Result<(), Failure> {
-        self.chain.finish()?;
+    /// Replaces the filters from `time` on, in ticks.
+    fn change_format(
+        &mut self,
+        format: SoundFormat,
+        time: i64,
+        packets: &mut Vec<Packet>,
+    ) -> Result<(), Failure> {
+        self.chain.send_end()?;
         self.encode_filtered(packets)?;
-        self.chain = chain(fed, &self.encoder, time.max(0))?;
-        self.fed = fed;
+        self.chain = filter_chain(format, &self.encoder, time.max(0))?;
+        self.format = format;
         Ok(())
     }
 
+    /// Encodes the frames that the filters have finished.
     fn encode_filtered(&mut self, packets: &mut Vec<Packet>) -> Result<(), Failure> {
         let mut frame = frame::Audio::empty();
         let base = self.chain.time_base()?;
-        while self.chain.drain(&mut frame)? {
+        while self.chain.receive(&mut frame)? {
             let time = frame.pts().map(|time| time.rescale(base, self.encoder.time_base()));
             frame.set_pts(time);
             self.encoder.send_frame(&frame)?;
-            self.collect(packets)?;
+            receive_packets(&mut self.encoder, packets)?;
         }
         Ok(())
     }
-
-    fn collect(&mut self, packets: &mut Vec<Packet>) -> Result<(), Failure> {
-        loop {
-            let mut packet = Packet::empty();
-            if !or_not_yet(self.encoder.receive_packet(&mut packet))? {
-                return Ok(());
-            }
-            packets.push(packet);
-        }
-    }
 }
 
-/// Fills gaps, a late beginning too, with silence, and cuts overlaps, wherever sound and clock differ
-/// by more than 20 ms; so the sound can be played on without looking at its times. Then mixes down
-/// and cuts.
-fn chain(fed: Fed, encoder: &encoder::audio::Encoder, from: i64) -> Result<Chain, Failure> {
+/// Fills gaps and a late start with silence and cuts overlaps, wherever sound and clock differ by more
+/// than 20 ms. A player that ignores the times stays in sync. Then mixes down and cuts.
+fn filter_chain(
+    format: SoundFormat,
+    encoder: &encoder::audio::Encoder,
+    from: i64,
+) -> Result<FilterChain, Failure> {
     let rate = encoder.rate();
     let first = from.rescale(TICK, Rational(1, rate as i32));
     let filters = format!(
         "[in]aresample={rate}:async=1:min_hard_comp=0.02:first_pts={first},\
          aformat=sample_fmts=fltp:channel_layouts=0x{:x},atrim=end={}[out]",
         encoder.channel_layout().bits(),
-        CUT / TICKS,
+        CUT / CLOCK_RATE,
     );
     let frames = format!(
         "time_base=1/{0}:sample_rate={0}:sample_fmt={1}:channel_layout=0x{2:x}",
-        fed.rate,
-        fed.format.name(),
-        fed.layout.bits(),
+        format.rate,
+        format.sample.name(),
+        format.layout.bits(),
     );
-    let mut chain =
-        Chain::new(Parts { source: "abuffer", frames, sink: "abuffersink", filters, mark: None })?;
+    let (source, sink) = ("abuffer", "abuffersink");
+    let spec = FilterChainSpec { source, frames, sink, filters, watermark: None };
+    let mut chain = FilterChain::new(spec)?;
     chain.set_frame_size(encoder.frame_size())?;
     Ok(chain)
 }

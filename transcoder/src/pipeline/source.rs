@@ -1,5 +1,5 @@
-//! Opening what a stranger has uploaded: one of three demuxers, forced by the file's first bytes,
-//! decoders from a list, and limits before anything is decoded.
+//! Opens an untrusted file: one forced demuxer, decoders from an allowlist, and limits that are checked
+//! before decoding.
 
 use std::fs::File;
 
@@ -10,24 +10,25 @@ use ffmpeg_next::format::context::Input;
 use ffmpeg_next::format::stream::{Disposition, Stream};
 use ffmpeg_next::{Dictionary, Error, Packet, Rational, Rescale, error, media, rescale};
 
-use super::clock::{CUT, Clock, TICK, TICKS};
+use super::clock::{CLOCK_RATE, CUT, Clock, TICK};
+use super::codec::FrameDecoder;
 use super::geometry::Orientation;
-use super::sniff;
-use super::{Failure, sys};
+use super::{sniff, sys};
+use crate::failure::Failure;
 
-/// 8K video has 33 million.
+/// Largest picture: 8K video has 33 million pixels.
 const MAX_PIXELS: i64 = 8192 * 4608;
-/// Telephones write half a dozen: picture, sound, and measurements.
+/// Most streams of a file. Telephones write about six: picture, sound, sensor data.
 const MAX_STREAMS: u32 = 32;
-/// Longer is no entry to the contest, but a mistake in the file, or bait.
-const MAX_LENGTH: i64 = 6 * 60 * 60 * TICKS;
-/// So much is read to find out what the streams are.
+/// Longest declared duration, in ticks. A longer one is an error in the file or an attack.
+const MAX_DURATION: i64 = 6 * 60 * 60 * CLOCK_RATE;
+/// Limits of what FFmpeg reads to identify the streams.
 const PROBE_BYTES: &str = "5000000";
 const PROBE_MICROSECONDS: &str = "5000000";
-/// Packets that make no sense, in a row, before the rest of the file is given up.
-const MAX_BROKEN_PACKETS: u32 = 100;
+/// Invalid packets in a row that end the file.
+const MAX_INVALID_PACKETS: u32 = 100;
 
-/// What cameras, telephones and editors write, and no decoder beyond.
+/// The allowed decoders: what cameras, telephones and editors write.
 const DECODERS: &str = "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,libaom-av1,mpeg4,\
     msmpeg4,msmpeg4v2,mpeg1video,mpeg2video,h263,mjpeg,prores,dnxhd,ffv1,theora,rawvideo,\
     aac,aac_latm,mp3,mp3float,mp2,mp2float,ac3,eac3,opus,libopus,vorbis,libvorbis,flac,alac,\
@@ -35,47 +36,46 @@ const DECODERS: &str = "h264,hevc,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,libaom-
     pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,\
     pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw";
 
-/// Where packets come from.
+/// The packets of an opened file.
 pub(super) struct Source {
     input: Input,
-    broken_packets: u32,
+    invalid_packets: u32,
 }
 
-/// An opened source, and what of it is wanted.
-pub(super) struct Opened {
+/// An opened source and its selected streams.
+pub(super) struct OpenedSource {
     pub(super) source: Source,
     pub(super) picture: PictureStream,
     pub(super) sound: Option<SoundStream>,
     pub(super) clock: Clock,
-    /// How long the finished video will be, as far as the source tells, in ticks.
-    pub(super) length: i64,
+    /// The expected duration of the finished video, in ticks.
+    pub(super) duration: i64,
 }
 
-/// The video stream to be shown.
+/// The selected video stream.
 pub(super) struct PictureStream {
     pub(super) index: usize,
     pub(super) time_base: Rational,
     pub(super) frame_rate: f64,
     pub(super) orientation: Orientation,
     pub(super) pixel_aspect: f64,
-    pub(super) decoder: decoder::Video,
+    pub(super) decoder: FrameDecoder,
 }
 
-/// The audio stream to be heard.
+/// The selected audio stream.
 pub(super) struct SoundStream {
     pub(super) index: usize,
     pub(super) time_base: Rational,
-    pub(super) decoder: decoder::Audio,
+    pub(super) decoder: FrameDecoder,
 }
 
 impl Source {
-    pub(super) fn open(mut file: File) -> Result<Opened, Failure> {
+    pub(super) fn open(mut file: File) -> Result<OpenedSource, Failure> {
         let family = sniff::family_of(&mut file)?;
         let mut input = open(file, family)?;
-        // What headers claim is checked before anything is decoded, and once more when the first
-        // packets have told more.
+        // The limits hold for the headers, and again for what the first packets declare.
         check(&input)?;
-        sys::look_at_streams(&mut input, &decoder_options())
+        sys::find_stream_info(&mut input, &decoder_options())
             .map_err(|error| Failure::of_source("the streams cannot be read", error))?;
         check(&input)?;
         let index = picture_index(&input)
@@ -96,21 +96,22 @@ impl Source {
             .map(|stream| (known(stream.start_time()), stream.time_base()))
             .collect();
         let clock = Clock::starting_at(&starts);
-        let length = Some(claimed_length(&input)).filter(|length| *length > 0);
-        let length = length.map_or(CUT, |length| length.min(CUT));
-        Ok(Opened { source: Self { input, broken_packets: 0 }, picture, sound, clock, length })
+        let duration = Some(declared_duration(&input)).filter(|duration| *duration > 0);
+        let duration = duration.map_or(CUT, |duration| duration.min(CUT));
+        let source = Self { input, invalid_packets: 0 };
+        Ok(OpenedSource { source, picture, sound, clock, duration })
     }
 
-    /// The next packet of any stream; `None` at the end, or where nothing more can be made of it.
+    /// The next packet of any stream. `None`: the end of the file or of its readable part.
     pub(super) fn next_packet(&mut self) -> Option<Packet> {
         let mut packet = Packet::empty();
-        while self.broken_packets < MAX_BROKEN_PACKETS {
+        while self.invalid_packets < MAX_INVALID_PACKETS {
             match packet.read(&mut self.input) {
                 Ok(()) => {
-                    self.broken_packets = 0;
+                    self.invalid_packets = 0;
                     return Some(packet);
                 }
-                Err(Error::InvalidData) => self.broken_packets += 1,
+                Err(Error::InvalidData) => self.invalid_packets += 1,
                 Err(_) => return None,
             }
         }
@@ -123,13 +124,13 @@ fn open(file: File, family: ContainerFamily) -> Result<Input, Failure> {
     let mut options = Dictionary::new();
     options.set("format_whitelist", name);
     options.set("codec_whitelist", DECODERS);
-    // There is no protocol of this name: the source is one file, and refers to no other.
+    // No protocol has this name: the source can't refer to other files.
     options.set("protocol_whitelist", "none");
     options.set("enable_drefs", "0");
     options.set("probesize", PROBE_BYTES);
     options.set("analyzeduration", PROBE_MICROSECONDS);
     sys::open(file, demuxer, options).map_err(|error| match error {
-        // Headers say how much memory they want: this is the file's fault, not the machine's.
+        // The headers determine the size of the allocation: the file causes this failure.
         Error::Other { errno: error::ENOMEM } => {
             Failure::new(FailureReason::TooLarge, "the headers claim more than there is room for")
         }
@@ -137,48 +138,48 @@ fn open(file: File, family: ContainerFamily) -> Result<Input, Failure> {
     })
 }
 
-/// The limits on what a file may claim to be.
+/// Checks the declared sizes against the limits.
 fn check(input: &Input) -> Result<(), Failure> {
     let streams = input.nb_streams();
     if streams > MAX_STREAMS {
         return Err(Failure::new(FailureReason::TooManyStreams, format!("{streams} streams")));
     }
     for stream in input.streams() {
-        let (width, height) = sys::claimed_size(&stream);
+        let (width, height) = sys::declared_size(&stream);
         if i64::from(width) * i64::from(height) > MAX_PIXELS {
             let size = format!("{width} by {height} pixels");
             return Err(Failure::new(FailureReason::TooManyPixels, size));
         }
     }
-    let length = claimed_length(input);
-    if length > MAX_LENGTH {
-        return Err(Failure::new(FailureReason::TooLong, format!("{} s", length / TICKS)));
+    let duration = declared_duration(input);
+    if duration > MAX_DURATION {
+        return Err(Failure::new(FailureReason::TooLong, format!("{} s", duration / CLOCK_RATE)));
     }
     Ok(())
 }
 
-/// How long the container claims to be, in ticks; not more than 0 if it does not say.
-fn claimed_length(input: &Input) -> i64 {
-    known(input.duration()).map_or(0, |length| length.rescale(rescale::TIME_BASE, TICK))
+/// The container's declared duration, in ticks; 0 or less if unknown.
+fn declared_duration(input: &Input) -> i64 {
+    known(input.duration()).map_or(0, |duration| duration.rescale(rescale::TIME_BASE, TICK))
 }
 
-/// What every decoder is told, whoever opens it.
+/// The options of every decoder.
 fn decoder_options() -> [(&'static str, String); 2] {
     [("codec_whitelist", DECODERS.to_owned()), ("max_pixels", MAX_PIXELS.to_string())]
 }
 
-/// The picture: what FFmpeg thinks best, but never the cover of a record.
+/// The video stream that FFmpeg ranks first, but never an attached cover picture.
 fn picture_index(input: &Input) -> Option<usize> {
-    let is_film = |stream: &Stream<'_>| {
+    let is_video = |stream: &Stream<'_>| {
         stream.parameters().medium() == media::Type::Video
             && !stream.disposition().contains(Disposition::ATTACHED_PIC)
     };
-    let best = input.streams().best(media::Type::Video).filter(is_film);
-    best.or_else(|| input.streams().find(is_film)).map(|stream| stream.index())
+    let best = input.streams().best(media::Type::Video).filter(is_video);
+    best.or_else(|| input.streams().find(is_video)).map(|stream| stream.index())
 }
 
-/// An audio track without a single packet and without a codec is none: some telephones write one
-/// when the microphone is forbidden.
+/// Whether an audio track has a codec and packets. Some telephones write an empty track when the
+/// microphone is not allowed.
 fn has_content(stream: &Stream<'_>) -> bool {
     stream.parameters().id() != Id::None && stream.duration() != 0
 }
@@ -199,7 +200,9 @@ impl PictureStream {
                 Rational(width, height) if width > 0 && height > 0 => f64::from(pixel_aspect),
                 _ => 1.0,
             },
-            decoder: decoder.map_err(|error| Failure::of_source("the picture's codec", error))?,
+            decoder: decoder
+                .map(|decoder| FrameDecoder::new(decoder.0))
+                .map_err(|error| Failure::of_source("the picture's codec", error))?,
         })
     }
 }
@@ -210,12 +213,14 @@ impl SoundStream {
         Ok(Self {
             index: stream.index(),
             time_base: stream.time_base(),
-            decoder: decoder.map_err(|error| Failure::of_source("the sound's codec", error))?,
+            decoder: decoder
+                .map(|decoder| FrameDecoder::new(decoder.0))
+                .map_err(|error| Failure::of_source("the sound's codec", error))?,
         })
     }
 }
 
-/// The decoder of a stream, opened; or what FFmpeg says against it.
+/// Opens the decoder of a stream. The inner error is FFmpeg's.
 fn decoder_for(stream: &Stream<'_>) -> Result<Result<decoder::Opened, Error>, Failure> {
     let parameters = stream.parameters();
     let id = parameters.id();
@@ -244,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_of_decoders_names_decoders() {
+    fn the_decoder_allowlist_has_no_spaces_and_names_existing_decoders() {
         ffmpeg_next::init().unwrap();
         assert!(!DECODERS.contains(' '), "{DECODERS}");
         for name in ["h264", "hevc", "vp9", "aac", "opus", "pcm_s16le"] {

@@ -1,4 +1,4 @@
-//! The few calls into FFmpeg that its safe bindings lack. The only unsafe code of the pipeline.
+//! Calls into FFmpeg that its safe bindings lack: the only unsafe code of the pipeline.
 #![expect(unsafe_code, reason = "the bindings have no safe form of these calls")]
 
 use std::ffi::CStr;
@@ -9,14 +9,14 @@ use ffmpeg_next::format::context::{Input, Output, StreamIo};
 use ffmpeg_next::format::stream::Stream;
 use ffmpeg_next::{Dictionary, Error, Rational, ffi, frame};
 
-/// Opens a source with this demuxer and no other, whatever its bytes look like. It reads from the
-/// file that is given, and opens none.
+/// Opens a source with this demuxer and no other. It reads the given file and opens none.
 pub(super) fn open(file: File, demuxer: &CStr, options: Dictionary<'_>) -> Result<Input, Error> {
     let mut io = StreamIo::from_read_seek(file)?;
     // SAFETY: every pointer is used as FFmpeg's documentation of these functions demands:
-    // `avformat_open_input` takes a context from `avformat_alloc_context` and frees it if it fails;
-    // `pb` outlives the context, because `Input` owns both from then on, and is not freed with it
-    // thanks to `AVFMT_FLAG_CUSTOM_IO`; what is left of `options` is taken back and freed.
+    // - `avformat_open_input` takes a context from `avformat_alloc_context` and frees it if it fails.
+    // - `pb` outlives the context, because `Input` owns both. `AVFMT_FLAG_CUSTOM_IO` prevents that the
+    //   context frees it.
+    // - The remaining `options` are taken back and freed.
     unsafe {
         let mut context = ffi::avformat_alloc_context();
         if context.is_null() {
@@ -38,9 +38,9 @@ pub(super) fn open(file: File, demuxer: &CStr, options: Dictionary<'_>) -> Resul
     }
 }
 
-/// Reads the first packets, to find out what the headers do not tell about the streams. Decoders that
-/// this needs are opened with `options`.
-pub(super) fn look_at_streams(
+/// Reads the first packets to find stream properties that the headers lack. Opens decoders with
+/// `options`.
+pub(super) fn find_stream_info(
     input: &mut Input,
     options: &[(&'static str, String)],
 ) -> Result<(), Error> {
@@ -50,9 +50,9 @@ pub(super) fn look_at_streams(
         unsafe { pairs.collect::<Dictionary<'_>>().disown() }
     };
     let mut options: Vec<_> = (0..input.nb_streams()).map(each).collect();
-    // SAFETY: the context is valid as long as `input` is. FFmpeg's documentation asks for a dictionary
-    // for each stream that there is before the call; it may exchange them, and what is left in the
-    // list afterwards is ours to free.
+    // SAFETY: the context is valid as long as `input` is. FFmpeg's documentation asks for one dictionary
+    // per stream that exists before the call. It may replace them; the caller frees what the list then
+    // holds.
     unsafe {
         let found = ffi::avformat_find_stream_info(input.as_mut_ptr(), options.as_mut_ptr());
         options.into_iter().for_each(|rest| drop(Dictionary::own(rest)));
@@ -62,9 +62,8 @@ pub(super) fn look_at_streams(
 
 /// Ends a fragment of a fragmented file.
 pub(super) fn end_fragment(output: &mut Output) -> Result<(), Error> {
-    // SAFETY: the context is valid as long as `output` is, and no packet (null) is FFmpeg's way to ask
-    // for this. The first call writes the header if it still waits, and only the second one the
-    // fragment; where there is nothing to be written, nothing is.
+    // SAFETY: the context is valid as long as `output` is, and a null packet asks FFmpeg for this. The
+    // first call may only write a delayed header; then the second one writes the fragment.
     unsafe {
         checked(ffi::av_write_frame(output.as_mut_ptr(), ptr::null_mut()))?;
         checked(ffi::av_write_frame(output.as_mut_ptr(), ptr::null_mut()))
@@ -75,7 +74,7 @@ fn checked(result: i32) -> Result<(), Error> {
     if result < 0 { Err(Error::from(result)) } else { Ok(()) }
 }
 
-/// The width of a pixel divided by its height, as container and codec say it; 0/1 if they don't.
+/// The width of a pixel divided by its height, as container or codec declare it; 0/1 if unknown.
 pub(super) fn pixel_aspect(input: &mut Input, stream: usize) -> Rational {
     // SAFETY: the context is valid as long as `input` is, and `stream` is checked before it is used
     // as an index. No frame (null) is allowed.
@@ -89,17 +88,17 @@ pub(super) fn pixel_aspect(input: &mut Input, stream: usize) -> Rational {
     }
 }
 
-/// Width times height of a video stream, as its container claims.
-pub(super) fn claimed_size(stream: &Stream<'_>) -> (i32, i32) {
+/// Width and height of a video stream, as its container declares them.
+pub(super) fn declared_size(stream: &Stream<'_>) -> (i32, i32) {
     let parameters = stream.parameters();
     // SAFETY: the parameters are valid as long as the stream is.
     unsafe { ((*parameters.as_ptr()).width, (*parameters.as_ptr()).height) }
 }
 
-/// Makes what a frame says of its colours something that the standards know (ITU-T H.273), or leaves it
-/// unspecified. Some decoders pass on whatever a file says, and the bindings, whose enums these fields
-/// are, take it for one of their values.
-pub(super) fn know_colours(frame: &mut frame::Video) {
+/// Sets colour properties that ITU-T H.273 does not define to "unspecified". Some decoders copy them from
+/// the file unchecked, and in the bindings these fields are enums: an undefined value is undefined
+/// behaviour.
+pub(super) fn reset_unknown_colours(frame: &mut frame::Video) {
     use ffi::AVChromaLocation::AVCHROMA_LOC_UNSPECIFIED;
     use ffi::AVColorPrimaries::AVCOL_PRI_UNSPECIFIED;
     use ffi::AVColorRange::AVCOL_RANGE_UNSPECIFIED;
@@ -109,19 +108,23 @@ pub(super) fn know_colours(frame: &mut frame::Video) {
     unsafe {
         let frame = frame.as_mut_ptr();
         let primaries = |value| matches!(value, 1 | 2 | 4..=12 | 22);
-        know(&raw mut (*frame).color_primaries, primaries, AVCOL_PRI_UNSPECIFIED);
+        reset_unknown(&raw mut (*frame).color_primaries, primaries, AVCOL_PRI_UNSPECIFIED);
         let transfer = |value| matches!(value, 1 | 2 | 4..=18);
-        know(&raw mut (*frame).color_trc, transfer, AVCOL_TRC_UNSPECIFIED);
+        reset_unknown(&raw mut (*frame).color_trc, transfer, AVCOL_TRC_UNSPECIFIED);
         let matrix = |value| matches!(value, 0..=2 | 4..=14);
-        know(&raw mut (*frame).colorspace, matrix, AVCOL_SPC_UNSPECIFIED);
-        know(&raw mut (*frame).color_range, |value| value <= 2, AVCOL_RANGE_UNSPECIFIED);
-        know(&raw mut (*frame).chroma_location, |value| value <= 6, AVCHROMA_LOC_UNSPECIFIED);
+        reset_unknown(&raw mut (*frame).colorspace, matrix, AVCOL_SPC_UNSPECIFIED);
+        reset_unknown(&raw mut (*frame).color_range, |value| value <= 2, AVCOL_RANGE_UNSPECIFIED);
+        reset_unknown(
+            &raw mut (*frame).chroma_location,
+            |value| value <= 6,
+            AVCHROMA_LOC_UNSPECIFIED,
+        );
     }
 }
 
 /// # Safety
-/// The field is valid, and has 32 bits. What it holds need not be one of the enum's values.
-unsafe fn know<E>(field: *mut E, is_known: impl Fn(u32) -> bool, unspecified: E) {
+/// The field is valid and has 32 bits. Its value may be undefined for the enum.
+unsafe fn reset_unknown<E>(field: *mut E, is_known: impl Fn(u32) -> bool, unspecified: E) {
     // SAFETY: read as the integer that it is in C, and only written as an enum.
     unsafe {
         if !is_known(field.cast::<u32>().read()) {

@@ -1,4 +1,4 @@
-//! Files: the current folder, where the results go, and nothing else that has a name.
+//! File access by path: the current folder only (Landlock).
 
 use std::io;
 
@@ -7,27 +7,27 @@ use landlock::{
     PathFdError, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope, make_bitflags,
 };
 
-/// Why there is no layer.
+/// Why the layer is missing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FilesError {
-    /// The kernel has no Landlock (Linux 5.13), or it is switched off.
-    #[error("no Landlock: {0}")]
+    /// The kernel has no Landlock (Linux 5.13), or it is disabled.
+    #[error("no Landlock")]
     Landlock(#[from] RulesetError),
-    /// The current folder is gone.
-    #[error("no current folder: {0}")]
+    /// The current folder does not exist.
+    #[error("no current folder")]
     Folder(#[from] PathFdError),
-    /// What was inherited is still open.
-    #[error("inherited descriptors: {0}")]
-    Inherited(io::Error),
+    /// Inherited descriptors are still open.
+    #[error("inherited descriptors are open")]
+    Inherited(#[source] io::Error),
 }
 
-/// What the pipeline does in its folder: it makes files, and reads some again: to move an index to the
-/// front, and to see where segments lie.
-const IN_THE_FOLDER: BitFlags<AccessFs> =
+/// The pipeline makes files in its folder. It reads them again to move the index to the front and to
+/// find the segments.
+const FOLDER_ACCESS: BitFlags<AccessFs> =
     make_bitflags!(AccessFs::{ReadFile | WriteFile | MakeReg | Truncate});
 
-/// Confines this process to its current folder. What newer kernels can deny beyond that (connections,
-/// signals, abstract sockets) is denied where it can be: the list of system calls has none of it.
+/// Confines this process to its current folder. Newer Landlock features (connections, signals, abstract
+/// sockets) are optional: the system-call layer blocks the same actions.
 pub(super) fn confine() -> Result<(), FilesError> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     close_inherited().map_err(FilesError::Inherited)?;
@@ -39,16 +39,16 @@ pub(super) fn confine() -> Result<(), FilesError> {
         .handle_access(AccessNet::from_all(ABI::V4))?
         .scope(Scope::from_all(ABI::V6))?
         .create()?
-        .add_rule(PathBeneath::new(PathFd::new(".")?, IN_THE_FOLDER))?
+        .add_rule(PathBeneath::new(PathFd::new(".")?, FOLDER_ACCESS))?
         .restrict_self()?;
     Ok(())
 }
 
-/// A library of the parent may have opened something without asking for it to be closed in children.
+/// A library in the parent may have opened descriptors without close-on-exec.
 fn close_inherited() -> io::Result<()> {
     #![expect(unsafe_code, reason = "no safe binding has this call")]
-    // SAFETY: nothing in this process owns a descriptor above the standard ones yet: it has just been
-    // started, and has one thread.
+    // SAFETY: nothing in this process owns a descriptor above the standard ones yet. The process has just
+    // started and has one thread.
     match unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),

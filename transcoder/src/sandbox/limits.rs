@@ -1,19 +1,19 @@
-//! What the kernel counts.
+//! Resource limits of the kernel (`setrlimit`).
 
 use std::io;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+/// Processor time between the soft and the hard limit.
 const GRACE_SECONDS: u64 = 5;
 
-/// How much the process may use.
+/// The limits of the process.
 ///
-/// The number of processes is none of it: the kernel counts all threads of the user, those of the
-/// server too. Instead the list of system calls allows threads and forbids processes.
+/// There is no limit on processes: the kernel would count all threads of the user, the server's too.
+/// The system-call layer allows threads and blocks new processes instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Processor time, all threads together: 30 s of the largest video that we take need about a
-    /// minute.
+    /// Processor time of all threads. 30 s of the largest accepted video need about a minute.
     pub cpu_seconds: u64,
     /// Address space in bytes. An 8K decoder with a frame per thread needs about half.
     pub address_space: u64,
@@ -31,7 +31,8 @@ impl Default for Limits {
 
 impl Limits {
     pub(super) fn impose(&self) -> io::Result<()> {
-        // The soft limit ends the process with a signal that says why; only the hard one is sure.
+        // At the soft limit SIGXCPU tells the worker the reason. A process can ignore it, so the hard
+        // limit kills a few seconds later.
         let limits = [
             (Resource::Cpu, self.cpu_seconds, GRACE_SECONDS),
             (Resource::As, self.address_space, 0),

@@ -1,9 +1,8 @@
-//! The last layer: a list of the system calls that the pipeline needs. For this process the others do
-//! not exist: no network, no program to be started, no new process, no way to look at others.
+//! An allowlist of the system calls that the pipeline needs (seccomp). It contains no network, no `execve`,
+//! no new processes and no access to other processes.
 //!
-//! A call that is not listed answers `ENOSYS`, as on an older kernel: libraries then fall back to
-//! calls that are, where a signal would kill a sound job after an update of glibc. A call that would
-//! do harm fails either way.
+//! Other calls answer `ENOSYS`, as on an older kernel. Libraries then fall back to listed calls; a signal
+//! would kill valid jobs after an update of glibc.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +11,7 @@ use seccompiler::{
     SeccompRule, TargetArch,
 };
 
-/// Memory, files that are open or lie in reach, threads and their locks, time, the end.
+/// The allowed calls on all architectures.
 const ALLOWED: &[libc::c_long] = &[
     // Memory.
     libc::SYS_brk,
@@ -55,13 +54,13 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_sched_yield,
     libc::SYS_set_robust_list,
     libc::SYS_set_tid_address,
-    // Signals, this process's own.
+    // Signals to this process.
     libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
     libc::SYS_sigaltstack,
     libc::SYS_tgkill,
-    // What the machine is like.
+    // Time and properties of the machine.
     libc::SYS_clock_getres,
     libc::SYS_clock_gettime,
     libc::SYS_clock_nanosleep,
@@ -74,7 +73,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_getrusage,
 ];
 
-/// Older forms of the above, on the machines that have them.
+/// Older forms of these calls that exist on this architecture.
 #[cfg(target_arch = "x86_64")]
 const ALLOWED_HERE: &[libc::c_long] = &[
     libc::SYS_access,
@@ -87,7 +86,7 @@ const ALLOWED_HERE: &[libc::c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_HERE: &[libc::c_long] = &[];
 
-/// Puts the list in force, for this thread and those that it starts.
+/// Allows only the listed calls, for this thread and the threads that it starts.
 pub(super) fn allow_only() -> Result<(), seccompiler::Error> {
     seccompiler::apply_filter(&program()?)
 }
@@ -98,12 +97,12 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
     rules.insert(libc::SYS_clone, vec![only_threads()?]);
     rules.insert(libc::SYS_prctl, vec![only_names()?]);
     let target = TargetArch::try_from(std::env::consts::ARCH)?;
-    let absent = SeccompAction::Errno(libc::ENOSYS as u32);
-    SeccompFilter::new(rules, absent, SeccompAction::Allow, target)?.try_into()
+    let unlisted = SeccompAction::Errno(libc::ENOSYS as u32);
+    SeccompFilter::new(rules, unlisted, SeccompAction::Allow, target)?.try_into()
 }
 
-/// `clone` makes threads as well as processes. `clone3` keeps its flags where a filter cannot see
-/// them, so it is not listed, and glibc falls back to this one.
+/// `clone` starts threads and processes; only threads are allowed. A filter can't see the flags of
+/// `clone3`, so that call is not listed and glibc falls back to `clone`.
 fn only_threads() -> Result<SeccompRule, seccompiler::BackendError> {
     let thread = libc::CLONE_THREAD as u64;
     SeccompRule::new(vec![SeccompCondition::new(
@@ -114,7 +113,7 @@ fn only_threads() -> Result<SeccompRule, seccompiler::BackendError> {
     )?])
 }
 
-/// `prctl` names threads, and the memory of allocators; its other powers stay out of reach.
+/// `prctl` may only name threads.
 fn only_names() -> Result<SeccompRule, seccompiler::BackendError> {
     SeccompRule::new(vec![SeccompCondition::new(
         0,

@@ -6,21 +6,21 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// No job takes that long: what is older was left by a process that was killed.
-const LEFT_BEHIND: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longer than any job: an older folder belongs to a process that was killed.
+const STALE_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 const PREFIX: &str = "job-";
 
-/// Makes the folder, private to this user, if it does not exist; removes what was left behind in it.
+/// Makes the folder, private to this user, and removes stale job folders in it.
 pub(super) fn open(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let old = SystemTime::now().duration_since(entry.metadata()?.modified()?);
+        let age = SystemTime::now().duration_since(entry.metadata()?.modified()?);
         if entry.file_name().to_string_lossy().starts_with(PREFIX)
-            && old.is_ok_and(|age| age > LEFT_BEHIND)
+            && age.is_ok_and(|age| age > STALE_AGE)
             && let Err(error) = fs::remove_dir_all(entry.path())
         {
-            tracing::warn!(%error, "files of a dead worker remain");
+            tracing::warn!(%error, "a stale job folder was not removed");
         }
     }
     Ok(())

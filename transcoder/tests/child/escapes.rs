@@ -1,4 +1,4 @@
-//! Every attempt to break out fails, and each succeeds once the layer that holds it back is away.
+//! Every attempt to escape fails, and succeeds without the layer that blocks it.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::test_child;
 
-/// Attempts, and the layer that holds each of them back alone.
+/// Attempts, each with the only layer that blocks it.
 const ATTEMPTS: [(&str, &str); 11] = [
     ("send", "system calls"),
     ("talk to a neighbour", "system calls"),
@@ -27,7 +27,7 @@ const ATTEMPTS: [(&str, &str); 11] = [
     ("open many files", "limits"),
 ];
 
-/// Attempts that each of two layers holds back.
+/// Attempts that two layers block.
 const BLOCKED_BY_TWO: [(&str, &str); 4] = [
     ("connect", "files + system calls"),
     ("start a program", "files + system calls"),
@@ -35,7 +35,7 @@ const BLOCKED_BY_TWO: [(&str, &str); 4] = [
     ("raise a limit", "limits + system calls"),
 ];
 
-/// A computation that has not ended by then goes on for ever.
+/// A busy loop that runs longer has no limit.
 const CPU_LIMIT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The folder of the test child, and what it must not reach.
@@ -54,7 +54,7 @@ impl SandboxFixture {
         }
     }
 
-    /// Whether it could do it with all layers but those.
+    /// Whether the attempt succeeds with all layers except `without`.
     fn escapes(&self, attempt: &str, without: &str) -> bool {
         let left_open = std::fs::File::open("/etc/passwd").unwrap();
         fcntl_setfd(&left_open, FdFlags::empty()).unwrap();
@@ -68,7 +68,7 @@ impl SandboxFixture {
         match String::from_utf8(output.stdout).unwrap().trim() {
             "escaped" => true,
             "blocked" => false,
-            // Killed by the kernel, for writing a huge file.
+            // The kernel kills a child that writes a huge file.
             _ => {
                 assert!(output.status.code().is_none(), "{attempt}: {:?}", output.status);
                 false
@@ -79,7 +79,7 @@ impl SandboxFixture {
 
 pub(crate) fn the_whole_sandbox_blocks_every_attempt() {
     let sandbox = SandboxFixture::new();
-    assert!(sandbox.escapes("nothing", ""), "what is allowed works: threads");
+    assert!(sandbox.escapes("nothing", ""), "threads are allowed");
     for (attempt, _) in ATTEMPTS.iter().chain(&BLOCKED_BY_TWO) {
         assert!(!sandbox.escapes(attempt, ""), "{attempt}");
     }
@@ -90,12 +90,12 @@ pub(crate) fn the_whole_sandbox_blocks_every_attempt() {
 pub(crate) fn each_layer_alone_blocks_its_attempts() {
     let sandbox = SandboxFixture::new();
     for (attempt, layer) in ATTEMPTS.into_iter().chain(BLOCKED_BY_TWO) {
-        assert!(sandbox.escapes(attempt, layer), "{attempt} is held back without {layer}");
+        assert!(sandbox.escapes(attempt, layer), "{attempt} is blocked without {layer}");
     }
-    assert!(!ends_by_itself("limits"), "computing for ever ends without limits");
+    assert!(!ends_by_itself("limits"), "a busy loop ends without limits");
 }
 
-/// Whether a process that computes for ever is ended by the kernel.
+/// Whether the kernel ends a busy loop.
 fn ends_by_itself(without: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["test-child", "compute for ever", without, ""];
@@ -105,7 +105,7 @@ fn ends_by_itself(without: &str) -> bool {
 }
 
 pub(crate) fn a_child_ends_with_its_parent() {
-    assert!(orphan_closes_its_output(""), "an orphan goes on");
+    assert!(orphan_closes_its_output(""), "an orphan keeps running");
     assert!(!orphan_closes_its_output("end with the parent"), "an orphan ends without the layer");
 }
 
@@ -118,15 +118,15 @@ fn orphan_closes_its_output(without: &str) -> bool {
     )
 }
 
-/// Whether everybody who holds this child's standard output ends within a time. It is killed then.
+/// Whether all processes with this child's standard output end in time. Kills the child.
 fn closes_its_output(mut child: Child, within: Duration) -> bool {
     let mut output = child.stdout.take().unwrap();
-    let (sender, silence) = mpsc::channel();
+    let (sender, closed_output) = mpsc::channel();
     std::thread::spawn(move || sender.send(output.read_to_end(&mut Vec::new()).is_ok()));
-    let silent = silence.recv_timeout(within).is_ok();
+    let closed = closed_output.recv_timeout(within).is_ok();
     let _ = child.kill();
     child.wait().unwrap();
-    silent
+    closed
 }
 
 pub(crate) fn privileges_and_debugger_layers_set_the_kernel_flags() {

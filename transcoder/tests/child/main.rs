@@ -1,4 +1,4 @@
-//! The child process and its sandbox. This program is its own child.
+//! The child process and its sandbox. This program starts itself as the child.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test, but without the harness")]
 
 mod escapes;
@@ -14,8 +14,9 @@ use domain::event::FailureReason;
 use tokio::sync::watch;
 use transcoder::child::ChildCommand;
 use transcoder::child_main::ChildTask;
+use transcoder::failure::Failure;
+use transcoder::finished_video::FinishedVideo;
 use transcoder::pipeline::{Outputs, POSTER_FILE, VIDEO_FILE};
-use transcoder::report::{Failure, Finished};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -115,7 +116,7 @@ async fn a_child_that_dies_is_reported_with_a_reason() {
     assert_eq!(failure.reason, FailureReason::Internal);
 }
 
-/// It was alone with a stranger's file.
+/// An untrusted file may control the child.
 async fn implausible_or_forged_messages_are_rejected() {
     let done = |duration, height| {
         let sizes = format!("\"duration_ms\":{duration},\"width\":320,\"height\":{height}");
@@ -140,10 +141,10 @@ async fn a_child_over_its_time_limit_is_killed_with_its_process_group() {
     assert_eq!(failure.reason, FailureReason::TimedOut);
     assert!(started.elapsed() < Duration::from_secs(1));
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert!(!mark.exists(), "what the child has started goes on");
+    assert!(!mark.exists(), "the group is still running");
     let unlimited = shell(&format!("sleep 1; touch {}", mark.display()));
     run(&unlimited, b"").await.unwrap_err();
-    assert!(mark.exists(), "with time enough it does what it wants");
+    assert!(mark.exists(), "without the limit the script ends");
 }
 
 async fn dropping_the_future_kills_the_child() {
@@ -153,7 +154,7 @@ async fn dropping_the_future_kills_the_child() {
     let waited = tokio::time::timeout(Duration::from_millis(200), run(&lingering, b"")).await;
     assert!(waited.is_err());
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert!(!mark.exists(), "the child goes on");
+    assert!(!mark.exists(), "the child is still running");
 }
 
 async fn output_beyond_the_limit_is_cut_off() {
@@ -177,7 +178,7 @@ fn shell(script: &str) -> ChildCommand {
     }
 }
 
-async fn run(child: &ChildCommand, original: &[u8]) -> Result<Finished, Failure> {
+async fn run(child: &ChildCommand, original: &[u8]) -> Result<FinishedVideo, Failure> {
     let folder = tempfile::tempdir().unwrap();
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(original).unwrap();

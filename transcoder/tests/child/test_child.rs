@@ -1,4 +1,4 @@
-//! What a hostile child tries, from behind all layers or all but some.
+//! The actions of a hostile child, inside all sandbox layers or all but some.
 
 use std::fs::File;
 use std::io;
@@ -11,17 +11,18 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, Signal, getppid, kill_process, setrlimit};
 use transcoder::sandbox::{self, Limits, SandboxLayer};
 
-/// The tests do not wait ten minutes for the kernel to count to the limit.
+/// One second of processor time instead of ten minutes.
 const LIMITS: Limits =
     Limits { cpu_seconds: 1, address_space: 4 << 30, file_bytes: 512 << 20, open_files: 32 };
 
-/// `attempt ATTEMPT LAYERS [PATH]`: tries it without these layers, and says `escaped` if it could.
+/// `test-child ATTEMPT LAYERS PATH`: tries an action without these layers. Prints `escaped` after a success.
 pub(crate) fn attempt(arguments: &[&str]) {
     let [attempt, without, path] = *arguments else { panic!("{arguments:?}") };
     let parent = getppid().unwrap();
-    let stands = |layer: &SandboxLayer| without.split(" + ").all(|gone| gone != layer.to_string());
-    let layers: Vec<SandboxLayer> = SandboxLayer::ALL.into_iter().filter(stands).collect();
-    let missing = sandbox::build(&layers, &LIMITS);
+    let is_entered =
+        |layer: &SandboxLayer| without.split(" + ").all(|left_out| left_out != layer.to_string());
+    let layers: Vec<SandboxLayer> = SandboxLayer::ALL.into_iter().filter(is_entered).collect();
+    let missing = sandbox::enter_layers(&layers, &LIMITS);
     assert!(missing.is_empty(), "{missing:?}");
     let unlimited = Rlimit { current: None, maximum: None };
     let escaped = match attempt {
@@ -56,36 +57,36 @@ pub(crate) fn attempt(arguments: &[&str]) {
     println!("{}", if escaped { "escaped" } else { "blocked" });
 }
 
-/// `parent-that-ends LAYER`: starts a test child that stays, and ends before it does.
-#[expect(clippy::zombie_processes, reason = "it is to be left alone")]
+/// `parent-that-ends LAYER`: starts a test child that sleeps, and ends before it.
+#[expect(clippy::zombie_processes, reason = "the parent ends before its child")]
 pub(crate) fn parent_that_ends(arguments: &[&str]) {
     let [without] = *arguments else { panic!("{arguments:?}") };
     let program = std::env::current_exe().unwrap();
     let child = Command::new(program).args(["test-child", "stay", without, ""]).spawn();
     child.unwrap();
-    // Until its layers are up.
+    // Until the child has entered its layers.
     std::thread::sleep(Duration::from_millis(500));
 }
 
-/// `single-layer LAYER`: builds this layer only, and says what the kernel thinks of the process then.
+/// `single-layer LAYER`: enters this layer only and prints the kernel's flags of the process.
 pub(crate) fn single_layer(arguments: &[&str]) {
     let [which] = *arguments else { panic!("{arguments:?}") };
     let layers: Vec<SandboxLayer> =
         SandboxLayer::ALL.into_iter().filter(|layer| layer.to_string() == which).collect();
-    assert_eq!(sandbox::build(&layers, &LIMITS), Vec::<String>::new());
+    assert_eq!(sandbox::enter_layers(&layers, &LIMITS), Vec::<String>::new());
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let privileges = status.lines().find(|line| line.starts_with("NoNewPrivs"));
     println!("{:?} {:?}", privileges, rustix::process::dumpable_behavior().unwrap());
 }
 
-/// How a test starts one of the above.
+/// The command that starts one of these.
 pub(crate) fn start(arguments: &[&str], folder: &std::path::Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(arguments).current_dir(folder).stdin(Stdio::null()).stderr(Stdio::null());
     command
 }
 
-/// What safe code cannot try.
+/// Actions that need unsafe code.
 mod raw {
     #![expect(unsafe_code, reason = "a hostile child is not kept to safe code")]
 

@@ -1,11 +1,11 @@
-//! Who leaves its folder is seen here.
+//! Detects a child that leaves its sandbox.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-/// A folder that nobody should touch, and a port that nobody should call.
+/// A folder and a port that no child may touch.
 pub(crate) struct Canary {
     folder: TempDir,
     port: TcpListener,
@@ -20,7 +20,7 @@ impl Canary {
         Self { folder, port }
     }
 
-    /// Where it can be found by who looks for it.
+    /// The addresses that baits contain.
     pub(crate) fn addresses(&self) -> [String; 3] {
         let (port, secret) = (self.port.local_addr().unwrap(), self.folder.path().join("secret"));
         [
@@ -30,7 +30,7 @@ impl Canary {
         ]
     }
 
-    /// What somebody left here.
+    /// The trace of an escape, if there was one.
     pub(crate) fn trace(&self) -> Option<String> {
         if let Ok((_, caller)) = self.port.accept() {
             return Some(format!("a call from {caller}"));

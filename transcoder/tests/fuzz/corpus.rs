@@ -1,14 +1,14 @@
-//! Sound files to begin with.
+//! Valid files that the mutations start from.
 
 use std::process::Command;
 
 /// Small clips of all containers.
 pub(crate) struct Corpus {
     pub(crate) clips: Vec<Vec<u8>>,
-    /// Where the index is in front, so that boxes can be found.
+    /// The index comes first, so that mutations find the boxes.
     pub(crate) mp4: Vec<u8>,
     pub(crate) matroska: Vec<u8>,
-    /// A few kilobytes that become a gigabyte of pictures.
+    /// A few kilobytes that decode to a gigabyte of pictures.
     pub(crate) bomb: Vec<u8>,
 }
 
@@ -48,7 +48,7 @@ fn made(kind: &str, inputs: &str, codecs: &str) -> Vec<u8> {
         .args(["-v", "error"])
         .args(inputs.split_whitespace())
         .args(codecs.split_whitespace())
-        // The same bytes every time.
+        // The same bytes in every run.
         .args(["-fflags", "+bitexact", "-flags", "+bitexact", "-threads", "1"])
         .arg(&path)
         .status()

@@ -1,11 +1,14 @@
 //! Damaged and hostile files through the whole worker: queue, child, sandbox, storage, log.
 //!
-//! Case `n` of a seed is the same file each time: `FUZZ_SEED=7 FUZZ_CASE=123` runs that one
-//! alone. `FUZZ_FILES` says how many there are; without it, a run ends after a moment.
+//! Case `n` of a seed is the same file in every run. `FUZZ_SEED=7 FUZZ_CASE=123` runs one case,
+//! `FUZZ_FILES` sets the number of cases. Without them a run lasts 20 s.
 //!
-//! What must hold for every file: its video comes to exactly one end; the worker neither hangs nor
-//! dies; nothing outside of the job's folder is touched, and no connection opened. A child that dies
-//! is no failure of the worker, but is counted and named, so that it can be looked at.
+//! For every file:
+//! - its video has exactly one end,
+//! - the worker neither hangs nor dies,
+//! - the child touches no file outside of its folder and opens no connection.
+//!
+//! A child that dies does not fail the run; its case is counted and printed.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test, but without the harness")]
 
 mod canary;
@@ -14,6 +17,9 @@ mod mutation;
 mod random;
 mod summary;
 
+#[path = "../worker/database.rs"]
+#[expect(dead_code, reason = "the worker's tests use more of it")]
+mod database;
 #[path = "../worker/fail_point.rs"]
 #[expect(dead_code, reason = "the worker's tests use more of it")]
 mod fail_point;
@@ -41,12 +47,12 @@ use corpus::Corpus;
 use fixture::WorkerFixture;
 use summary::FuzzSummary;
 
-/// A child gets so long; a worker that has not finished a video long after that hangs.
 const CHILD_TIME_LIMIT: Duration = Duration::from_secs(20);
+/// A step that takes longer counts as hung.
 const STEP_TIMEOUT: Duration = Duration::from_secs(100);
-/// At the same time.
+/// Workers that run at the same time.
 const WORKERS: usize = 2;
-/// So long is a run that is told nothing, as in `make test`.
+/// The length of a run without `FUZZ_CASE` and `FUZZ_FILES`, as in `make test`.
 const DEFAULT_RUN_TIME: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
@@ -70,7 +76,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-/// Which files there are, and for how long new ones are begun.
+/// The range of cases, and the time after which no further case starts.
 #[derive(Clone, Copy)]
 struct Cases {
     from: u64,
@@ -108,12 +114,12 @@ async fn run(seed: u64, cases: Cases) -> FuzzSummary {
     summary
 }
 
-/// What became of one file.
+/// The result of one case.
 #[derive(Debug)]
 pub(crate) enum CaseResult {
-    /// It came to its one end, through these steps.
+    /// The video has one end, after these steps.
     Ended(Vec<StepOutcome>),
-    /// It did not.
+    /// A rule was broken.
     Wrong(String),
 }
 

@@ -1,4 +1,4 @@
-//! What is done to a sound file.
+//! The mutations of valid files.
 
 use crate::canary::Canary;
 use crate::corpus::Corpus;
@@ -6,7 +6,7 @@ use crate::random::SeededRandom;
 
 type Mutation = fn(&Corpus, &mut SeededRandom) -> Vec<u8>;
 
-/// How, by name; the more often it is in the list, the more often it is done.
+/// The mutations by name. A name that is listed more often is chosen more often.
 const MUTATIONS: [(&str, Mutation); 20] = [
     ("flipped bits", flipped),
     ("flipped bits", flipped),
@@ -41,7 +41,7 @@ pub(crate) fn file(
     if case % 20 == 10 {
         return ("bait", bait(canary, &mut random));
     }
-    // It takes seconds, so it comes once in a while.
+    // The bomb takes seconds, so it is rare.
     if case % 200 == 100 {
         return ("decompression bomb", corpus.bomb.clone());
     }
@@ -66,7 +66,7 @@ fn flipped(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     bytes
 }
 
-/// Most of what a demuxer reads stands near the beginning.
+/// Most data that a demuxer reads is near the start.
 fn flipped_headers(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     let mut bytes = any(corpus, random);
     let end = bytes.len().min(2500);
@@ -82,7 +82,7 @@ fn truncated(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     bytes
 }
 
-/// The beginning of one file on the body of another.
+/// The start of one file on the body of another.
 fn swapped(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     let (head, mut body) = (any(corpus, random), any(corpus, random));
     let end = 1 + random.below(head.len().min(body.len()).min(1500));
@@ -96,7 +96,7 @@ fn spliced(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     [&one[..end], &other[start..]].concat()
 }
 
-/// Numbers of 32 bits that are too large, negative, or nearly so.
+/// 32-bit numbers at the edges of their range.
 fn huge_numbers(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     let mut bytes = any(corpus, random);
     for _ in 0..1 + random.below(4) {
@@ -108,19 +108,19 @@ fn huge_numbers(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     bytes
 }
 
-/// Places of the boxes of this name (ISO/IEC 14496-12), behind the list of brands.
+/// Offsets of the boxes of this name (ISO/IEC 14496-12), after the list of brands.
 fn boxes(bytes: &[u8], name: &[u8; 4]) -> Vec<usize> {
-    let places = bytes.windows(4).enumerate().skip(32).filter(|(_, four)| four == name);
-    places.map(|(at, _)| at + 4).collect()
+    let offsets = bytes.windows(4).enumerate().skip(32).filter(|(_, four)| four == name);
+    offsets.map(|(at, _)| at + 4).collect()
 }
 
 fn put(bytes: &mut [u8], at: usize, what: &[u8]) {
-    if let Some(place) = bytes.get_mut(at..at + what.len()) {
-        place.copy_from_slice(what);
+    if let Some(target) = bytes.get_mut(at..at + what.len()) {
+        target.copy_from_slice(what);
     }
 }
 
-/// 65,535 by 65,535, or nearly, where a sample entry or a Matroska track says how large pictures are.
+/// Declares pictures of up to 65,535 by 65,535 pixels in a sample entry or a Matroska track.
 fn huge_pictures(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     let side = *random.one_of(&[0xFFFF_u16, 0x8000, 0x7FFF, 0x2001]);
     if random.below(2) == 0 {
@@ -141,7 +141,7 @@ fn huge_pictures(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     bytes
 }
 
-/// Lengths of nothing, below nothing, or for ever: of the movie, of a track, of single frames.
+/// Zero, negative and huge durations of the movie, a track or single frames.
 fn odd_lengths(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     let mut bytes = corpus.mp4.clone();
     let (name, behind) = *random.one_of(&[
@@ -168,7 +168,7 @@ fn boxed(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
     [&size.to_be_bytes()[..], name, content].concat()
 }
 
-/// The tracks of the movie, thousands of times.
+/// The first track of the movie, up to thousands of times.
 fn many_streams(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     let mp4 = &corpus.mp4;
     let movie = boxes(mp4, b"moov")[0];
@@ -182,7 +182,7 @@ fn many_streams(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     [&mp4[..movie - 8], &boxed(b"moov", &grown), rest].concat()
 }
 
-/// Boxes in boxes in boxes; or Matroska's, which say that they never end.
+/// Nested boxes, or Matroska elements of unknown size.
 fn recursive(_: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     let name = *random.one_of(&[b"moov", b"trak", b"mdia", b"udta", b"meta", b"ilst", b"SimB"]);
     let depth = *random.one_of(&[10, 1000, 20_000]);
@@ -193,7 +193,7 @@ fn recursive(_: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
         let simple = b"\x67\xC8\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF".repeat(depth);
         return [&header[..], segment, tags, &simple].concat();
     }
-    // From the inside out it would take for ever: all sizes are known beforehand.
+    // All sizes are known, so the boxes are written from the outside in: the other way is quadratic.
     let nested = (0..depth).flat_map(|level| {
         let size = u32::try_from((depth - level) * 8).unwrap();
         [size.to_be_bytes(), *name].concat()
@@ -206,8 +206,7 @@ fn recursive(_: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     file
 }
 
-/// Files that ask for others: the canary's secret, or an answer from its port. Some of them hide behind
-/// the beginning of a film.
+/// Files that refer to the canary's secret or port. Some of them start like a video.
 fn bait(canary: &Canary, random: &mut SeededRandom) -> Vec<u8> {
     let target = random.one_of(&canary.addresses()).clone();
     let text = match random.below(5) {
@@ -221,7 +220,7 @@ fn bait(canary: &Canary, random: &mut SeededRandom) -> Vec<u8> {
     match random.below(4) {
         0 => playlist,
         1 => [boxed(b"ftyp", b"isom\0\0\x02\0isomiso2"), playlist].concat(),
-        // A subtitle track of an AVI that is a file of its own.
+        // An AVI subtitle track that contains a file of its own.
         2 => [&b"RIFF\xFF\xFF\0\0AVI LIST\xFF\0\0\0movi00tx\xFF\0\0\0GAB2\0\x02\0"[..], &playlist]
             .concat(),
         // A data reference (ISO/IEC 14496-12, 8.7.2) to somewhere else.
@@ -236,7 +235,7 @@ fn bait(canary: &Canary, random: &mut SeededRandom) -> Vec<u8> {
     }
 }
 
-/// A sound beginning, and nothing that makes sense behind it.
+/// A valid start followed by random bytes.
 fn noise(corpus: &Corpus, random: &mut SeededRandom) -> Vec<u8> {
     let mut bytes = any(corpus, random);
     let start = 16 + random.below(600).min(bytes.len() / 2);

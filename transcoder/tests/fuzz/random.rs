@@ -1,4 +1,4 @@
-//! Chance that can be repeated: SplitMix64.
+//! A reproducible random generator: SplitMix64.
 
 pub(crate) struct SeededRandom(u64);
 

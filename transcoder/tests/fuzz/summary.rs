@@ -1,4 +1,4 @@
-//! What came of all the files.
+//! The results of all cases.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -8,13 +8,13 @@ use transcoder::worker::StepOutcome;
 
 use crate::CaseResult;
 
-/// Counts, and the cases that want to be looked at.
+/// Counts, and the cases to be investigated.
 #[derive(Default)]
 pub(crate) struct FuzzSummary {
     files: u64,
     kinds: BTreeMap<&'static str, u64>,
     ends: BTreeMap<&'static str, u64>,
-    /// Children that ended without a word.
+    /// Cases whose child ended without a last message.
     dead: Vec<u64>,
     wrong: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Files that are no films.
+//! Files that are no videos, or damaged.
 
 use domain::event::FailureReason;
 use transcoder::pipeline::{Outputs, transcode};
@@ -14,7 +14,7 @@ pub(crate) fn reason(clip: &Clip) -> FailureReason {
 }
 
 #[test]
-fn what_is_no_container_is_not_supported() {
+fn a_file_that_is_no_container_is_unsupported() {
     for text in [
         &b"This is a letter, and not a film at all.\n"[..],
         b"#EXTM3U\n#EXT-X-VERSION:3\nfile:///etc/passwd\n",
@@ -28,7 +28,7 @@ fn what_is_no_container_is_not_supported() {
 }
 
 #[test]
-fn a_container_with_nothing_in_it_is_undecodable() {
+fn an_empty_container_is_undecodable() {
     for bytes in [
         [&b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2"[..], &[0x55; 4000]].concat(),
         [&b"\x1A\x45\xDF\xA3"[..], &[0x9F; 4000]].concat(),
@@ -44,14 +44,14 @@ fn a_container_with_nothing_in_it_is_undecodable() {
 }
 
 #[test]
-fn a_film_without_its_index_is_undecodable() {
+fn a_video_without_its_index_is_undecodable() {
     let mut bytes = clip("clip.mp4", &usual("320x180", "25", 1)).bytes();
     bytes.truncate(bytes.len() / 2);
     assert_eq!(reason(&Clip::of_bytes(&bytes)), FailureReason::Undecodable);
 }
 
 #[test]
-fn a_film_whose_pictures_are_noise_is_undecodable() {
+fn a_video_of_noise_is_undecodable() {
     let source = clip("clip.mp4", &format!("{} -movflags +faststart", plain("red", "320x180", 2)));
     let mut bytes = source.bytes();
     let start = bytes.windows(4).position(|four| four == b"mdat").unwrap() + 4;
@@ -60,7 +60,7 @@ fn a_film_whose_pictures_are_noise_is_undecodable() {
 }
 
 #[test]
-fn the_beginning_of_a_film_that_was_cut_off_is_kept() {
+fn the_start_of_a_truncated_video_is_kept() {
     let arguments = format!("{} -movflags +faststart", usual("320x180", "25", 4));
     let mut bytes = clip("clip.mp4", &arguments).bytes();
     bytes.truncate(bytes.len() * 3 / 4);
@@ -69,7 +69,7 @@ fn the_beginning_of_a_film_that_was_cut_off_is_kept() {
 }
 
 #[test]
-fn sound_alone_is_no_video_with_a_cover_or_without() {
+fn sound_alone_has_no_video_stream_with_or_without_a_cover() {
     let sound = clip("sound.m4a", "-f lavfi -i sine=duration=1 -c:a aac");
     assert_eq!(reason(&sound), FailureReason::NoVideoStream);
     let cover = clip("cover.png", "-f lavfi -i color=red:size=64x64 -frames:v 1");
@@ -79,21 +79,21 @@ fn sound_alone_is_no_video_with_a_cover_or_without() {
 }
 
 #[test]
-fn codecs_that_are_not_on_the_list_are_not_supported() {
-    let film = "-f lavfi -i testsrc2=size=160x120:rate=25:duration=1";
+fn codecs_outside_the_allowlist_are_unsupported() {
+    let video = "-f lavfi -i testsrc2=size=160x120:rate=25:duration=1";
     for (name, codec) in [("clip.avi", "zmbv"), ("clip.mkv", "flv1"), ("clip.mov", "qtrle")] {
-        let source = clip(name, &format!("{film} -c:v {codec}"));
+        let source = clip(name, &format!("{video} -c:v {codec}"));
         assert_eq!(reason(&source), FailureReason::UnsupportedFormat, "{codec}");
     }
     let source = clip("clip.mkv", &format!("{} -c:a wmav2", usual("160x120", "25", 1)));
     assert_eq!(reason(&source), FailureReason::UnsupportedFormat);
 }
 
-/// Any damage ends in an answer: no panic, no endless loop.
+/// Damage never causes a panic or an endless loop.
 #[test]
-fn damage_anywhere_is_survived() {
+fn damaged_files_end_in_a_result() {
     let source = clip("clip.mp4", &usual("64x48", "25", 1)).bytes();
-    // xorshift: every run looks at the same damage.
+    // xorshift: every run makes the same damage.
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let mut next = move || {
         state ^= state << 13;

@@ -11,7 +11,7 @@ pub(crate) struct Clip {
     pub(crate) path: PathBuf,
 }
 
-/// Has `ffmpeg` make a file of this name.
+/// Makes a file of this name with `ffmpeg`.
 pub(crate) fn clip(name: &str, arguments: &str) -> Clip {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -20,7 +20,7 @@ pub(crate) fn clip(name: &str, arguments: &str) -> Clip {
 }
 
 impl Clip {
-    /// Has `ffmpeg` make another file of this one.
+    /// Makes another file from this one with `ffmpeg`.
     pub(crate) fn remade(&self, name: &str, arguments: &str) -> Clip {
         clip(name, &format!("-i {} {arguments}", self.path.display()))
     }
@@ -45,8 +45,8 @@ fn ffmpeg(arguments: &str, output: &Path) {
         .arg(output)
         .output()
         .unwrap();
-    let complaint = String::from_utf8_lossy(&made.stderr);
-    assert!(made.status.success(), "ffmpeg {arguments}: {complaint}");
+    let stderr = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "ffmpeg {arguments}: {stderr}");
 }
 
 /// Moving picture and a tone, `seconds` long.

@@ -1,10 +1,10 @@
-//! High dynamic range: on a usual screen it looks as it was meant, and not washed out.
+//! High dynamic range is mapped to the standard range.
 
 use crate::clip::{Clip, clip};
 use crate::finished::{Picture, made};
 
-/// White paper, a red and a grey corner, lit as the standard for such pictures wants it.
-fn filmed_with(transfer: &str) -> Clip {
+/// Reference white with a red and a grey corner, at the luminance of ITU-R BT.2408.
+fn clip_with_transfer(transfer: &str) -> Clip {
     let usual = "color=white:size=320x180:rate=25:duration=1,\
         drawbox=0:0:160:90:red:fill,drawbox=160:0:160:90:0x808080:fill,format=yuv420p,\
         setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv";
@@ -23,9 +23,9 @@ fn filmed_with(transfer: &str) -> Clip {
 }
 
 #[test]
-fn a_high_dynamic_range_is_brought_into_the_usual_one() {
+fn a_high_dynamic_range_is_mapped_to_the_standard_range() {
     for transfer in ["smpte2084", "arib-std-b67"] {
-        let source = filmed_with(transfer);
+        let source = clip_with_transfer(transfer);
         let untouched = Picture::of(&source.path, 0.5).brightness(40, 110);
         assert!(untouched < 195, "{transfer}: the source is not washed out: {untouched}");
 
@@ -44,9 +44,9 @@ fn a_high_dynamic_range_is_brought_into_the_usual_one() {
     }
 }
 
-/// ProRes says it in the header of each frame, where the decoder takes it from as it is.
+/// The ProRes decoder copies the colour properties from each frame's header unchecked.
 #[test]
-fn colours_that_no_standard_knows_are_as_good_as_unspecified() {
+fn undefined_colour_properties_count_as_unspecified() {
     let source =
         clip("clip.mov", "-f lavfi -i color=white:size=160x90:rate=25:duration=1 -c:v prores");
     let mut bytes = source.bytes();
@@ -61,7 +61,7 @@ fn colours_that_no_standard_knows_are_as_good_as_unspecified() {
 }
 
 #[test]
-fn what_such_a_picture_does_not_say_about_itself_is_known_from_the_standard() {
+fn undeclared_hdr_properties_have_the_values_of_the_standard() {
     let arguments = "-f lavfi -i color=white:size=160x90:rate=25:duration=1 \
         -c:v libx264 -pix_fmt yuv420p10le -color_trc smpte2084";
     made(&clip("clip.mkv", arguments));

@@ -1,4 +1,4 @@
-//! What the pipeline makes, seen through `ffprobe` and `ffmpeg`.
+//! The pipeline's results as `ffprobe` and `ffmpeg` see them.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,16 @@ use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use transcoder::failure::Failure;
+use transcoder::finished_video::FinishedVideo;
 use transcoder::pipeline::{Outputs, POSTER_FILE, VIDEO_FILE, transcode};
-use transcoder::report::{Failure, Finished};
 
 use crate::clip::Clip;
 
 /// A finished video.
 pub(crate) struct Made {
     pub(crate) folder: TempDir,
-    pub(crate) report: Finished,
+    pub(crate) report: FinishedVideo,
     pub(crate) video: PathBuf,
     pub(crate) poster: PathBuf,
     pub(crate) probe: Value,
@@ -35,7 +36,7 @@ pub(crate) fn attempt(clip: &Clip) -> Result<Made, Failure> {
     let poster = folder.path().join(POSTER_FILE);
     let probe = probe(&video);
     let made = Made { folder, report, video, poster, probe };
-    made.keeps_its_promises();
+    made.check_invariants();
     Ok(made)
 }
 
@@ -54,8 +55,8 @@ pub(crate) fn probe(path: &Path) -> Value {
 }
 
 impl Made {
-    /// What is true of every finished video.
-    fn keeps_its_promises(&self) {
+    /// Checks what holds for every finished video.
+    fn check_invariants(&self) {
         let picture = self.stream("video").unwrap();
         assert_eq!(picture["codec_name"], "h264");
         assert_eq!(picture["pix_fmt"], "yuv420p");
@@ -64,7 +65,7 @@ impl Made {
         assert_eq!(picture["height"], self.report.height);
         assert_eq!((self.report.width | self.report.height) & 1, 0, "both are even");
         assert!(self.report.height <= 720);
-        assert_eq!(picture.get("side_data_list"), None, "nothing is left to be turned");
+        assert_eq!(picture.get("side_data_list"), None, "no rotation remains");
         if let Some(sound) = self.stream("audio") {
             assert_eq!(sound["codec_name"], "aac");
             assert!(["44100", "48000"].contains(&sound["sample_rate"].as_str().unwrap()));
@@ -80,10 +81,10 @@ impl Made {
         assert_eq!(poster["streams"][0]["codec_name"], "mjpeg");
         assert_eq!(poster["streams"][0]["width"], self.report.width);
         assert_eq!(poster["streams"][0]["height"], self.report.height);
-        self.decodes_without_a_complaint();
+        self.check_that_it_decodes();
     }
 
-    fn decodes_without_a_complaint(&self) {
+    fn check_that_it_decodes(&self) {
         let output = Command::new("ffmpeg")
             .args(["-v", "warning", "-i"])
             .arg(&self.video)
@@ -115,7 +116,7 @@ impl Made {
         self.stream("video").unwrap()["nb_frames"].as_str().unwrap().parse().unwrap()
     }
 
-    /// All that the file says about itself in words.
+    /// All text metadata of the file.
     pub(crate) fn tags(&self) -> String {
         let streams = self.probe["streams"].as_array().unwrap();
         let tags =
@@ -133,7 +134,7 @@ fn seconds(value: &Value) -> f64 {
 }
 
 impl Picture {
-    /// The frame that `ffmpeg` shows at this second, turned as it says.
+    /// The frame that `ffmpeg` shows at this second, rotated as declared.
     pub(crate) fn of(path: &Path, seconds: f64) -> Self {
         let output = Command::new("ffmpeg")
             .args(["-v", "error", "-i"])
@@ -172,7 +173,7 @@ impl Picture {
         self.rgb[start..start + 3].try_into().unwrap()
     }
 
-    /// The name of the colour near a place, given in hundredths of width and height.
+    /// The name of the colour at a point, in percent of width and height.
     pub(crate) fn colour(&self, x: usize, y: usize) -> &'static str {
         let bright = self.at(self.width * x / 100, self.height * y / 100).map(|part| part > 127);
         match bright {

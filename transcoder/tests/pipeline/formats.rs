@@ -1,4 +1,4 @@
-//! The containers and codecs that people upload.
+//! Common containers and codecs.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::clip::{Clip, clip, plain, usual};
 use crate::finished::made;
 
-fn comes_out_whole(name: &str, codecs: &str) {
+fn is_transcoded(name: &str, codecs: &str) {
     let source = clip(name, &format!("{} {codecs}", usual("320x180", "25", 1)));
     let made = made(&source);
     assert_eq!(made.size(), (320, 180), "{name} {codecs}");
@@ -16,38 +16,38 @@ fn comes_out_whole(name: &str, codecs: &str) {
 
 #[test]
 fn mp4() {
-    comes_out_whole("clip.mp4", "");
-    comes_out_whole("clip.mp4", "-c:v libx265 -preset ultrafast -tag:v hvc1");
-    comes_out_whole("clip.mp4", "-c:v mpeg4 -c:a libmp3lame");
-    comes_out_whole("clip.3gp", "-c:a aac");
+    is_transcoded("clip.mp4", "");
+    is_transcoded("clip.mp4", "-c:v libx265 -preset ultrafast -tag:v hvc1");
+    is_transcoded("clip.mp4", "-c:v mpeg4 -c:a libmp3lame");
+    is_transcoded("clip.3gp", "-c:a aac");
 }
 
 #[test]
 fn mov() {
-    comes_out_whole("clip.mov", "-c:v prores_ks -pix_fmt yuv422p10le -c:a pcm_s24le");
-    comes_out_whole("clip.mov", "-c:v mjpeg -pix_fmt yuvj420p -c:a alac");
+    is_transcoded("clip.mov", "-c:v prores_ks -pix_fmt yuv422p10le -c:a pcm_s24le");
+    is_transcoded("clip.mov", "-c:v mjpeg -pix_fmt yuvj420p -c:a alac");
 }
 
 #[test]
 fn webm() {
-    comes_out_whole("clip.webm", "-c:v libvpx -c:a libvorbis");
-    comes_out_whole("clip.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -c:a libopus");
-    comes_out_whole("clip.webm", "-c:v libaom-av1 -cpu-used 8 -usage realtime -c:a libopus");
+    is_transcoded("clip.webm", "-c:v libvpx -c:a libvorbis");
+    is_transcoded("clip.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -c:a libopus");
+    is_transcoded("clip.webm", "-c:v libaom-av1 -cpu-used 8 -usage realtime -c:a libopus");
 }
 
 #[test]
 fn mkv() {
-    comes_out_whole("clip.mkv", "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -c:a flac");
-    comes_out_whole("clip.mkv", "-c:v mpeg2video -c:a ac3");
+    is_transcoded("clip.mkv", "-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -c:a flac");
+    is_transcoded("clip.mkv", "-c:v mpeg2video -c:a ac3");
 }
 
 #[test]
 fn avi() {
-    comes_out_whole("clip.avi", "-c:v mpeg4 -c:a libmp3lame");
-    comes_out_whole("clip.avi", "-c:v mjpeg -pix_fmt yuvj422p -c:a pcm_s16le");
+    is_transcoded("clip.avi", "-c:v mpeg4 -c:a libmp3lame");
+    is_transcoded("clip.avi", "-c:v mjpeg -pix_fmt yuvj422p -c:a pcm_s16le");
 }
 
-/// How many frames look interlaced, and how many do not, to FFmpeg's detector.
+/// The numbers of interlaced and of progressive frames according to FFmpeg's detector.
 fn combed(path: &Path) -> (u32, u32) {
     let output = Command::new("ffmpeg")
         .args(["-v", "info", "-i"])
@@ -65,7 +65,7 @@ fn combed(path: &Path) -> (u32, u32) {
 }
 
 #[test]
-fn interlaced_pictures_are_woven_into_whole_ones() {
+fn interlaced_frames_are_deinterlaced() {
     let source = clip(
         "clip.mkv",
         "-f lavfi -i testsrc2=size=320x240:rate=50:duration=2 -vf interlace \
@@ -80,25 +80,25 @@ fn interlaced_pictures_are_woven_into_whole_ones() {
 }
 
 #[test]
-fn covers_and_subtitles_are_left_out() {
+fn covers_and_subtitles_are_not_copied() {
     let cover = clip("cover.png", "-f lavfi -i color=lime:size=64x64 -frames:v 1");
-    let words = Clip::of_bytes(b"1\n00:00:00,000 --> 00:00:01,000\nSecreto\n");
-    let film = clip("film.mp4", &plain("red", "320x180", 1));
+    let subtitle_file = Clip::of_bytes(b"1\n00:00:00,000 --> 00:00:01,000\nSecreto\n");
+    let video = clip("video.mp4", &plain("red", "320x180", 1));
     for (name, subtitles) in [("clip.mkv", "srt"), ("clip.mp4", "mov_text")] {
         let arguments = format!(
             "-i {} -f srt -i {} -map 1 -map 0 -map 2 -c copy -c:s {subtitles} \
              -disposition:v:0 attached_pic",
             cover.path.display(),
-            words.path.display(),
+            subtitle_file.path.display(),
         );
-        let made = made(&film.remade(name, &arguments));
+        let made = made(&video.remade(name, &arguments));
         assert_eq!(made.probe["streams"].as_array().unwrap().len(), 1, "{name}");
         assert_eq!(made.frame_at(0.5).colour(50, 30), "red", "{name}");
     }
 }
 
 #[test]
-fn nothing_about_the_source_is_copied() {
+fn no_metadata_of_the_source_is_copied() {
     let arguments = format!(
         "{} -metadata title=Secreto -metadata location=+4.6097-074.0817/ \
          -metadata com.apple.quicktime.make=Telefono -metadata:s:a:0 handler_name=Microfono \

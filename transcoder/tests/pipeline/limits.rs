@@ -1,4 +1,4 @@
-//! What a file may claim to be: each limit has its reason.
+//! Each limit on declared properties has its failure reason.
 
 use domain::event::FailureReason;
 
@@ -6,8 +6,8 @@ use crate::broken::reason;
 use crate::clip::{Clip, clip, plain, usual};
 use crate::finished::made;
 
-/// The clip with other bytes `behind` the name of a box; of several, of the last: the first may be a
-/// brand.
+/// The clip with other bytes at the offset `behind` the name of a box. The last box of that name is
+/// patched: the first match may be a brand.
 fn patched(source: &Clip, name: &[u8], behind: usize, bytes: &[u8]) -> Clip {
     let mut all = source.bytes();
     let at = all.windows(4).rposition(|four| four == name).unwrap() + 4 + behind;
@@ -16,7 +16,7 @@ fn patched(source: &Clip, name: &[u8], behind: usize, bytes: &[u8]) -> Clip {
 }
 
 #[test]
-fn a_picture_of_absurd_size_has_too_many_pixels() {
+fn a_picture_above_the_limit_has_too_many_pixels() {
     let arguments =
         "-f lavfi -i color=red:size=16384x4096:rate=1:duration=1 -c:v mjpeg -pix_fmt yuvj420p";
     assert_eq!(reason(&clip("clip.avi", arguments)), FailureReason::TooManyPixels);
@@ -26,14 +26,14 @@ fn a_picture_of_absurd_size_has_too_many_pixels() {
 }
 
 #[test]
-fn too_many_streams_are_refused() {
-    let film = "-f lavfi -i color=red:size=16x16:rate=1:duration=1 -c:v mpeg4";
-    let arguments = format!("{film} {}", "-map 0 ".repeat(33));
+fn too_many_streams_are_rejected() {
+    let video = "-f lavfi -i color=red:size=16x16:rate=1:duration=1 -c:v mpeg4";
+    let arguments = format!("{video} {}", "-map 0 ".repeat(33));
     assert_eq!(reason(&clip("clip.mkv", arguments.trim())), FailureReason::TooManyStreams);
 }
 
 #[test]
-fn a_film_of_weeks_is_too_long() {
+fn a_declared_duration_of_weeks_is_too_long() {
     let source = clip("clip.mp4", &usual("64x64", "25", 1));
     // Of the movie header: times of creation and change, scale, length (ISO/IEC 14496-12, 8.2.2).
     let weeks = patched(&source, b"mvhd", 16, &u32::to_be_bytes(3_000_000_000));
@@ -41,14 +41,14 @@ fn a_film_of_weeks_is_too_long() {
 }
 
 #[test]
-fn a_film_without_a_length_is_as_long_as_what_is_in_it() {
+fn an_undeclared_duration_is_that_of_the_frames() {
     let source = clip("clip.mp4", &usual("64x64", "25", 1));
     let made = made(&patched(&source, b"mvhd", 16, &[0; 4]));
     assert!((made.duration() - 1.0).abs() < 0.1, "{}", made.duration());
 }
 
 #[test]
-fn no_film_has_a_thousand_frames_a_second() {
+fn a_thousand_frames_a_second_are_too_many() {
     let arguments = "-f lavfi -i color=red:size=16x16:rate=1000:duration=19 -c:v mpeg4";
     assert_eq!(reason(&clip("clip.avi", arguments)), FailureReason::TooManyFrames);
 }

@@ -1,6 +1,7 @@
-//! The pipeline on real clips: made with Debian's `ffmpeg`, looked at with `ffprobe`.
+//! The pipeline on generated clips: the `ffmpeg` command makes them, `ffprobe` checks the results.
 #![expect(clippy::unwrap_used, reason = "what these helpers unwrap is part of the tests")]
 
+mod adaptive_stream;
 mod broken;
 mod clip;
 mod colour;
@@ -10,5 +11,4 @@ mod limits;
 mod picture;
 mod poster;
 mod sound;
-mod stream;
 mod time;

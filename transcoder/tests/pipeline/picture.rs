@@ -16,7 +16,7 @@ fn a_small_picture_keeps_its_size() {
 }
 
 #[test]
-fn a_portrait_stays_one() {
+fn a_portrait_keeps_its_aspect_ratio() {
     let made = made(&clip("clip.mp4", &usual("1080x1920", "25", 1)));
     assert_eq!(made.size(), (406, 720));
 }
@@ -30,7 +30,7 @@ fn odd_sizes_become_even() {
 }
 
 #[test]
-fn pixels_that_are_not_square_become_so() {
+fn non_square_pixels_become_square() {
     let arguments = format!("{} -vf setsar=64/45", plain("red", "720x576", 1));
     assert_eq!(made(&clip("clip.mp4", &arguments)).size(), (1024, 576));
     let arguments = format!("{} -vf setsar=1/2", plain("red", "1280x480", 1));
@@ -38,7 +38,7 @@ fn pixels_that_are_not_square_become_so() {
 }
 
 #[test]
-fn a_picture_is_turned_as_its_container_says() {
+fn a_picture_is_rotated_as_its_container_declares() {
     let upright = clip("upright.mp4", &corners());
     assert_eq!(made(&upright).frame_at(0.5).corners(), ["red", "lime", "blue", "white"]);
     for (angle, size) in [(90, (180, 320)), (180, (320, 180)), (270, (180, 320))] {
@@ -64,7 +64,7 @@ fn a_mirrored_picture_is_mirrored_back() {
     assert_eq!(made(&mirrored).frame_at(0.5).corners(), ["lime", "red", "white", "blue"]);
 }
 
-/// Where the watermark is expected: bottom centre.
+/// The range of brightness where the watermark is expected: bottom centre.
 fn marked(picture: &Picture) -> (i32, i32) {
     let (width, height) = (picture.width, picture.height);
     let middle = width / 3..width * 2 / 3;
@@ -111,7 +111,7 @@ fn the_watermark_stays_inside_the_picture_and_in_the_middle() {
 }
 
 #[test]
-fn a_tiny_picture_is_no_problem() {
+fn a_tiny_picture_keeps_its_size() {
     let arguments = "-f lavfi -i testsrc2=size=16x16:rate=25:duration=1 -c:v mpeg4";
     assert_eq!(made(&clip("clip.avi", arguments)).size(), (16, 16));
 }
@@ -124,8 +124,8 @@ fn ten_bits_become_eight() {
 }
 
 #[test]
-fn the_whole_range_of_brightness_survives() {
-    // Full range in: 0 is black and 255 white, where video has 16 and 235.
+fn full_range_white_stays_white() {
+    // The source has the full range: 0 is black and 255 white, instead of 16 and 235.
     let arguments = "-f lavfi -i color=white:size=320x180:rate=25:duration=1 \
         -vf scale=out_range=pc,format=yuvj420p -c:v mjpeg";
     let frame = made(&clip("clip.avi", arguments)).frame_at(0.5);
@@ -133,7 +133,7 @@ fn the_whole_range_of_brightness_survives() {
 }
 
 #[test]
-fn greys_keep_their_brightness_whatever_range_they_came_in() {
+fn greys_keep_their_brightness_from_any_range() {
     for (name, more) in [
         ("clip.avi", "-vf scale=out_range=pc,format=yuvj420p -c:v mjpeg"),
         ("clip.webm", "-vf scale=out_range=pc -color_range pc -c:v libvpx-vp9 -deadline realtime"),
@@ -149,14 +149,14 @@ fn greys_keep_their_brightness_whatever_range_they_came_in() {
 }
 
 #[test]
-fn a_size_that_changes_in_the_middle_is_survived() {
+fn a_size_that_changes_in_the_middle_is_scaled_to_the_first() {
     let first =
         clip("one.h264", &format!("-f lavfi -i color=red:size=320x180:rate=25:duration=1 {H264}"));
     let second =
         clip("two.h264", &format!("-f lavfi -i color=blue:size=640x360:rate=25:duration=1 {H264}"));
     let both = crate::clip::Clip::of_bytes(&[first.bytes(), second.bytes()].concat());
-    let film = both.remade("film.mkv", "-c copy -bsf:v setts=ts=N*40");
-    let made = made(&film);
+    let video = both.remade("video.mkv", "-c copy -bsf:v setts=ts=N*40");
+    let made = made(&video);
     assert_eq!(made.size(), (320, 180));
     assert_eq!(made.frame_at(0.5).colour(50, 30), "red");
     assert_eq!(made.frame_at(1.5).colour(50, 30), "blue");

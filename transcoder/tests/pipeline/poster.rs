@@ -1,10 +1,10 @@
-//! The still picture.
+//! The poster.
 
 use crate::clip::{H264, clip, plain};
 use crate::finished::{Picture, made};
 
 #[test]
-fn it_is_not_the_black_of_the_beginning() {
+fn the_poster_skips_a_fade_in_from_black() {
     let arguments =
         format!("-f lavfi -i testsrc2=size=320x180:rate=25:duration=4,fade=in:st=0.5:d=1 {H264}");
     let made = made(&clip("clip.mp4", &arguments));
@@ -15,13 +15,13 @@ fn it_is_not_the_black_of_the_beginning() {
 }
 
 #[test]
-fn a_video_that_is_black_throughout_has_one_all_the_same() {
+fn a_black_video_has_a_poster() {
     let made = made(&clip("clip.mp4", &plain("black", "320x180", 1)));
     assert!(std::fs::metadata(&made.poster).unwrap().len() > 500);
 }
 
 #[test]
-fn its_colours_are_those_of_the_video() {
+fn the_poster_has_the_colours_of_the_video() {
     let made = made(&clip("clip.mp4", &plain("white", "320x180", 1)));
     assert!(Picture::of(&made.poster, 0.0).brightness(160, 20) > 250);
 }

@@ -1,4 +1,4 @@
-//! Sound: with and without, early and late, many channels and one.
+//! Sound: presence, channels, sample rates and synchronisation.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,17 +6,17 @@ use std::process::Command;
 use crate::clip::{Clip, H264, clip, plain, usual};
 use crate::finished::made;
 
-/// So far may picture and sound be apart before a person notices.
-pub(crate) const IN_STEP: f64 = 0.04;
+/// Largest offset between picture and sound that viewers do not notice, in seconds.
+pub(crate) const MAX_OFFSET: f64 = 0.04;
 
 #[test]
-fn a_clip_without_sound_gets_none() {
+fn a_clip_without_sound_gets_no_audio_track() {
     let made = made(&clip("clip.mp4", &plain("red", "160x120", 1)));
     assert!(made.stream("audio").is_none());
 }
 
 #[test]
-fn one_channel_stays_one_and_six_become_two() {
+fn mono_stays_mono_and_six_channels_become_stereo() {
     for (channels, wanted) in [(1, 1), (2, 2), (6, 2)] {
         let arguments = format!("{} -ac {channels}", usual("160x120", "25", 1));
         let made = made(&clip("clip.mp4", &arguments));
@@ -24,16 +24,16 @@ fn one_channel_stays_one_and_six_become_two() {
     }
 }
 
-/// FFmpeg itself refuses to mix them, so a damaged frame that claims so many must not reach it.
+/// FFmpeg can't mix them, so a damaged frame that declares so many must not reach the filters.
 #[test]
-fn more_channels_than_anybody_has_loudspeakers_for_are_not_heard() {
+fn more_channels_than_any_layout_are_dropped() {
     let arguments = format!("{} -af pan=20C|c0=c0 -c:a pcm_s16le", usual("160x120", "25", 1));
     let made = made(&clip("clip.mkv", &arguments));
     assert!(made.stream("audio").is_none() && made.stream("video").is_some());
 }
 
 #[test]
-fn the_sampling_rate_is_one_that_everything_plays() {
+fn the_sample_rate_is_44100_or_48000() {
     for (rate, wanted) in
         [("8000", "48000"), ("22050", "44100"), ("44100", "44100"), ("96000", "48000")]
     {
@@ -43,7 +43,7 @@ fn the_sampling_rate_is_one_that_everything_plays() {
     }
 }
 
-/// A white flash and a beep two seconds after the beginning, each track beginning when it is told to.
+/// A white flash and a beep after two seconds. The tracks start at the given times.
 pub(crate) fn flash_and_beep(name: &str, picture_from: f64, sound_from: f64, more: &str) -> Clip {
     let (flash, beep) = (2.0 - picture_from, 2.0 - sound_from);
     clip(
@@ -60,7 +60,7 @@ pub(crate) fn flash_and_beep(name: &str, picture_from: f64, sound_from: f64, mor
 }
 
 #[test]
-fn picture_and_sound_stay_in_step_whichever_begins_late() {
+fn picture_and_sound_stay_in_sync_when_one_starts_late() {
     for (name, picture_from, sound_from, more) in [
         ("clip.mp4", 0.0, 0.0, "-c:a aac"),
         ("clip.mp4", 0.0, 1.0, "-c:a aac"),
@@ -78,8 +78,8 @@ fn picture_and_sound_stay_in_step_whichever_begins_late() {
         let made = made(&source);
         let (flash, beep) = (flash(&made.video), beep(&made.video));
         let about = format!("{name} {picture_from} {sound_from}: flash {flash}, beep {beep}");
-        assert!((flash - beep).abs() <= IN_STEP, "{about}");
-        assert!((flash - 2.0).abs() <= IN_STEP, "{about}");
+        assert!((flash - beep).abs() <= MAX_OFFSET, "{about}");
+        assert!((flash - 2.0).abs() <= MAX_OFFSET, "{about}");
     }
 }
 
@@ -89,28 +89,28 @@ fn a_gap_in_the_sound_does_not_shift_what_follows() {
         let more = format!("-c:a pcm_s16le -bsf:a noise=drop={gap}");
         let made = made(&flash_and_beep("clip.mkv", 0.0, 0.0, &more));
         let (flash, beep) = (flash(&made.video), beep(&made.video));
-        assert!((flash - beep).abs() <= IN_STEP, "{gap}: flash {flash}, beep {beep}");
+        assert!((flash - beep).abs() <= MAX_OFFSET, "{gap}: flash {flash}, beep {beep}");
     }
 }
 
 #[test]
-fn an_edit_list_that_leaves_out_the_beginning_is_followed() {
+fn an_edit_list_that_skips_the_start_is_applied() {
     let whole = flash_and_beep("whole.mp4", 0.0, 0.0, "-c:a aac");
     let cut = clip("cut.mp4", &format!("-ss 0.68 -i {} -c copy", whole.path.display()));
     let made = made(&cut);
     let (flash, beep) = (flash(&made.video), beep(&made.video));
-    assert!((flash - 1.32).abs() <= IN_STEP, "flash {flash}");
-    assert!((flash - beep).abs() <= IN_STEP, "flash {flash}, beep {beep}");
+    assert!((flash - 1.32).abs() <= MAX_OFFSET, "flash {flash}");
+    assert!((flash - beep).abs() <= MAX_OFFSET, "flash {flash}, beep {beep}");
 }
 
 #[test]
-fn a_film_that_does_not_begin_with_a_key_frame_stays_in_step() {
+fn a_video_without_a_first_key_frame_stays_in_sync() {
     let whole = flash_and_beep("whole.mkv", 0.0, 0.0, "-g 25 -c:a aac");
-    let torn = whole.remade("torn.mkv", "-c copy -bsf:v noise=drop=eq(n\\,0)");
-    let made = made(&torn);
+    let damaged = whole.remade("damaged.mkv", "-c copy -bsf:v noise=drop=eq(n\\,0)");
+    let made = made(&damaged);
     let (flash, beep) = (flash(&made.video), beep(&made.video));
-    assert!((flash - 2.0).abs() <= IN_STEP, "flash {flash}");
-    assert!((flash - beep).abs() <= IN_STEP, "flash {flash}, beep {beep}");
+    assert!((flash - 2.0).abs() <= MAX_OFFSET, "flash {flash}");
+    assert!((flash - beep).abs() <= MAX_OFFSET, "flash {flash}, beep {beep}");
 }
 
 #[test]
@@ -126,12 +126,12 @@ fn picture_and_sound_do_not_drift_apart() {
     );
     let made = made(&source);
     let (flash, beep) = (flash(&made.video), beep(&made.video));
-    assert!((flash - beep).abs() <= IN_STEP, "flash {flash}, beep {beep}");
-    assert!((beep - 28.0).abs() <= IN_STEP, "beep {beep}");
+    assert!((flash - beep).abs() <= MAX_OFFSET, "flash {flash}, beep {beep}");
+    assert!((beep - 28.0).abs() <= MAX_OFFSET, "beep {beep}");
 }
 
 #[test]
-fn of_several_tracks_the_default_one_is_heard() {
+fn the_default_audio_track_is_used() {
     let inputs = "-f lavfi -i color=red:size=64x48:rate=25:duration=1 \
         -f lavfi -i aevalsrc=0:s=48000:d=1 -f lavfi -i sine=frequency=880:duration=1";
     let maps = "-map 0:v -map 1:a -map 2:a";
@@ -144,7 +144,7 @@ fn of_several_tracks_the_default_one_is_heard() {
 }
 
 #[test]
-fn a_film_whose_sound_ends_early_goes_on() {
+fn a_video_continues_after_its_sound_ends() {
     let source = clip(
         "clip.mp4",
         &format!(
@@ -153,12 +153,12 @@ fn a_film_whose_sound_ends_early_goes_on() {
         ),
     );
     let made = made(&source);
-    assert!((made.duration() - 3.0).abs() <= IN_STEP, "{}", made.duration());
-    assert!((made.stream_duration("video") - 3.0).abs() <= IN_STEP);
+    assert!((made.duration() - 3.0).abs() <= MAX_OFFSET, "{}", made.duration());
+    assert!((made.stream_duration("video") - 3.0).abs() <= MAX_OFFSET);
     assert!(made.stream_duration("audio") >= 1.0);
 }
 
-/// When the picture turns white.
+/// The time at which the picture turns white, in seconds.
 pub(crate) fn flash(path: &Path) -> f64 {
     let graph = format!("movie={},signalstats", path.display());
     let output = Command::new("ffprobe")
@@ -178,7 +178,7 @@ pub(crate) fn flash(path: &Path) -> f64 {
     white.unwrap().0
 }
 
-/// When the sound begins to be heard by a player that plays on and never looks at the times.
+/// The time at which a player that ignores timestamps starts to play the tone, in seconds.
 pub(crate) fn beep(path: &Path) -> f64 {
     first_loud_sample(path).unwrap() as f64 / 48_000.0
 }

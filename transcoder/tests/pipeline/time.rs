@@ -1,4 +1,4 @@
-//! Lengths, cuts, frame rates.
+//! Durations, the cut, frame rates.
 
 use crate::clip::{H264, clip, usual};
 use crate::finished::made;
@@ -20,14 +20,14 @@ fn a_long_clip_is_cut_to_exactly_thirty_seconds() {
 }
 
 #[test]
-fn a_short_clip_keeps_its_length() {
+fn a_short_clip_keeps_its_duration() {
     let made = made(&clip("clip.mp4", &usual("160x120", "25", 2)));
     assert!(near(made.duration(), 2.0, 0.03), "{}", made.duration());
     assert_eq!(made.frames(), 50);
 }
 
 #[test]
-fn a_single_frame_is_a_clip() {
+fn a_single_frame_becomes_a_video() {
     let made = made(&clip(
         "clip.mp4",
         &format!("-f lavfi -i color=red:size=160x120:rate=25:duration=0.04 {H264}"),
@@ -55,7 +55,7 @@ fn variable_frame_rates_keep_their_times() {
 }
 
 #[test]
-fn more_than_sixty_frames_a_second_are_thinned_out() {
+fn rates_above_sixty_frames_a_second_drop_frames() {
     for rate in ["120", "240"] {
         let made = made(&clip("clip.mp4", &usual("160x120", rate, 2)));
         assert!((120..=121).contains(&made.frames()), "{rate}: {}", made.frames());
@@ -64,7 +64,7 @@ fn more_than_sixty_frames_a_second_are_thinned_out() {
 }
 
 #[test]
-fn a_player_can_jump_every_two_seconds_and_no_frame_more_is_a_key() {
+fn key_frames_are_two_seconds_apart() {
     let made = made(&clip("clip.mp4", &format!("{} -g 1", usual("160x120", "25", 5))));
     let output = std::process::Command::new("ffprobe")
         .args(["-v", "error", "-select_streams", "v", "-show_entries", "packet=flags"])
@@ -76,7 +76,7 @@ fn a_player_can_jump_every_two_seconds_and_no_frame_more_is_a_key() {
     assert!((3..=6).contains(&keys), "{keys}");
 }
 
-/// When each frame is shown.
+/// The presentation time of each frame, in seconds.
 fn times(path: &std::path::Path) -> Vec<f64> {
     let output = std::process::Command::new("ffprobe")
         .args([

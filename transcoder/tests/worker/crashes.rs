@@ -1,4 +1,4 @@
-//! Workers that die, freeze, or race: one outcome, and the objects that belong to it.
+//! Workers that crash, freeze or race: a video has one end, and only its objects remain.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::fixture::{FailPoint, GOOD_CHILD, WorkerFixture};
 
-/// A worker is stopped dead at a point of its job: whatever it would have done next is not done.
+/// A worker crashes at a point of its job: no later step happens.
 async fn crash_at(fixture: &WorkerFixture, point: FailPoint) {
     fixture.fail_points.arm(point);
     let step = fixture.start_step();
@@ -19,15 +19,15 @@ async fn crash_at(fixture: &WorkerFixture, point: FailPoint) {
     assert!(step.await.unwrap_err().is_cancelled());
 }
 
-/// The other workers go on until there is nothing to do.
+/// Further workers run until the queue is empty.
 async fn recover(fixture: &WorkerFixture) {
-    fixture.pass(31.0).await;
+    fixture.database.age_leases(31.0).await;
     for _ in 0..10 {
         if fixture.step().await == StepOutcome::Idle {
             return;
         }
     }
-    panic!("the job comes to no end");
+    panic!("the job has no end");
 }
 
 fn assert_published_once(fixture: &WorkerFixture, video: VideoId, point: FailPoint) {
@@ -38,7 +38,7 @@ fn assert_published_once(fixture: &WorkerFixture, video: VideoId, point: FailPoi
 }
 
 #[tokio::test]
-async fn a_crash_at_any_step_ends_in_one_outcome() {
+async fn after_a_crash_at_any_step_the_video_is_published_once() {
     for point in [
         FailPoint::Claimed,
         FailPoint::BeforeStarted,
@@ -56,7 +56,7 @@ async fn a_crash_at_any_step_ends_in_one_outcome() {
 }
 
 #[tokio::test]
-async fn a_crash_after_the_first_byte_of_output_ends_in_one_outcome() {
+async fn after_a_crash_during_encoding_the_video_is_published_once() {
     let mut fixture = WorkerFixture::new().await;
     let video = fixture.upload().await;
     let gate = fixture.gate("first-byte");
@@ -74,36 +74,35 @@ async fn a_crash_after_the_first_byte_of_output_ends_in_one_outcome() {
 #[tokio::test]
 async fn a_worker_that_loses_its_lease_stops_and_the_next_one_finishes() {
     let mut fixture = WorkerFixture::new().await;
-    fixture.settings.lease = Duration::from_millis(600);
-    fixture.settings.heartbeat = Duration::from_millis(100);
+    fixture.settings.lease_duration = Duration::from_millis(600);
+    fixture.settings.heartbeat_interval = Duration::from_millis(100);
     fixture.child("sleep 60");
     let video = fixture.upload().await;
-    let (slow, stop) = (fixture.worker(), CancellationToken::new());
-    let slow = tokio::spawn(async move { slow.step(Uuid::new_v4(), &stop).await.unwrap() });
+    let slow = fixture.start_step();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    fixture.pass(3600.0).await;
+    fixture.database.age_leases(3600.0).await;
     fixture.child(GOOD_CHILD);
-    // A sign of life may come first; then the lease must be taken away once more.
+    // A heartbeat may renew the lease first; then it must expire once more.
     while fixture.step().await == StepOutcome::Idle {
-        fixture.pass(3600.0).await;
+        fixture.database.age_leases(3600.0).await;
     }
     assert_eq!(slow.await.unwrap(), StepOutcome::LeaseLost);
     assert_eq!(fixture.log.history(video), ["started 1", "started 2", "processed"]);
-    assert_eq!(fixture.leases().await, 0);
+    assert_eq!(fixture.database.lease_count().await, 0);
     fixture.assert_no_scraps();
 }
 
-/// Both finish: the lease of the first was taken from it while it did not look.
+/// Both finish: without heartbeats the first worker does not notice that its lease is lost.
 #[tokio::test]
 async fn two_workers_that_both_finish_publish_once() {
     let mut fixture = WorkerFixture::new().await;
-    fixture.settings.heartbeat = Duration::from_secs(3600);
+    fixture.settings.heartbeat_interval = Duration::from_secs(3600);
     let video = fixture.upload().await;
     let gate = fixture.gate("slow");
     fixture.child(&format!("{GOOD_CHILD}; {}", gate.passing()));
     let slow = fixture.start_step();
     gate.reached().await;
-    fixture.pass(31.0).await;
+    fixture.database.age_leases(31.0).await;
     fixture.child(GOOD_CHILD);
     assert_eq!(fixture.step().await, StepOutcome::Processed);
     let published = fixture.log.status(video);
@@ -111,14 +110,14 @@ async fn two_workers_that_both_finish_publish_once() {
     assert_eq!(slow.await.unwrap(), StepOutcome::Processed);
     assert_eq!(fixture.log.status(video), published);
     assert_published_once(&fixture, video, FailPoint::AfterEnd);
-    assert_eq!(fixture.leases().await, 0);
+    assert_eq!(fixture.database.lease_count().await, 0);
 }
 
-/// A machine that was suspended wakes up in the middle of a job that is long over, and deleted.
+/// A suspended machine resumes in the middle of a job whose video was published and deleted meanwhile.
 #[tokio::test]
-async fn a_worker_that_was_frozen_leaves_nothing_behind() {
+async fn a_resumed_worker_leaves_no_objects_of_a_deleted_video() {
     let mut fixture = WorkerFixture::new().await;
-    fixture.settings.heartbeat = Duration::from_millis(100);
+    fixture.settings.heartbeat_interval = Duration::from_millis(100);
     let video = fixture.upload().await;
     let gate = fixture.gate("frozen");
     fixture.child(&format!("{GOOD_CHILD}; {}", gate.passing()));
@@ -128,8 +127,8 @@ async fn a_worker_that_was_frozen_leaves_nothing_behind() {
         outcome = &mut frozen => panic!("{outcome:?}"),
         () = gate.reached() => {}
     }
-    // From here on nobody polls it.
-    fixture.pass(31.0).await;
+    // From here on the worker's future is not polled.
+    fixture.database.age_leases(31.0).await;
     fixture.child(GOOD_CHILD);
     assert_eq!(fixture.step().await, StepOutcome::Processed);
     fixture.delete(video).await;
@@ -142,7 +141,7 @@ async fn a_worker_that_was_frozen_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_video_that_is_deleted_in_the_middle_leaves_no_files() {
+async fn a_video_deleted_during_its_attempt_leaves_no_objects() {
     let mut fixture = WorkerFixture::new().await;
     let video = fixture.upload().await;
     let gate = fixture.gate("middle");
@@ -153,15 +152,16 @@ async fn a_video_that_is_deleted_in_the_middle_leaves_no_files() {
     gate.open();
     assert_eq!(step.await.unwrap(), StepOutcome::Unwanted);
     assert_eq!(fixture.results(), Vec::<String>::new());
-    assert_eq!((fixture.leases().await, fixture.step().await), (0, StepOutcome::Idle));
+    fixture.assert_no_job_left().await;
 }
 
 #[tokio::test]
-async fn a_file_that_kills_every_worker_fails_in_the_end_and_keeps_nobody_waiting() {
+async fn a_file_that_kills_every_worker_fails_and_delays_no_other_job() {
     let fixture = WorkerFixture::new().await;
     let poisoned = fixture.upload().await;
-    let sound = [fixture.upload().await, fixture.upload().await];
-    let queue = transcoder::queue::Queue::new(fixture.pool.clone(), Duration::from_secs(30));
+    let valid = [fixture.upload().await, fixture.upload().await];
+    let queue =
+        transcoder::queue::JobQueue::new(fixture.database.pool.clone(), Duration::from_secs(30));
     let mut published = 0;
     let mut deaths = 0;
     while deaths < 3 {
@@ -169,15 +169,15 @@ async fn a_file_that_kills_every_worker_fails_in_the_end_and_keeps_nobody_waitin
         if job.video == poisoned {
             deaths += 1;
         } else {
-            queue.hand_back(&job).await.unwrap();
+            queue.release(&job).await.unwrap();
             assert_eq!(fixture.step().await, StepOutcome::Processed);
             published += 1;
         }
-        fixture.pass(31.0).await;
+        fixture.database.age_leases(31.0).await;
     }
-    assert_eq!(published, 2, "others are not kept waiting until the last death");
+    assert_eq!(published, 2, "other jobs run between the deaths");
     assert_eq!(fixture.step().await, StepOutcome::Failed(FailureReason::WorkerLost));
     assert_eq!(fixture.log.history(poisoned), ["failed 4 worker_lost final"]);
-    assert!(sound.iter().all(|id| fixture.log.ends(*id) == 1));
-    assert_eq!((fixture.leases().await, fixture.step().await), (0, StepOutcome::Idle));
+    assert!(valid.iter().all(|id| fixture.log.ends(*id) == 1));
+    fixture.assert_no_job_left().await;
 }

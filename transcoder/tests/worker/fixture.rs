@@ -1,4 +1,4 @@
-//! A small fixture: real Postgres, a folder as object store, a log that folds what is appended at once.
+//! A worker's environment: real Postgres, a folder as object store, a log that folds at once.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,6 @@ use infra::event_log::envelope::Envelope;
 use infra::object_storage::local::LocalStorage;
 use infra::object_storage::{ObjectKey, ObjectStorage};
 use ports::verdicts::{EventSubmitter, VerdictDesk};
-use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -21,26 +20,27 @@ use transcoder::child::ChildCommand;
 use transcoder::worker::{StepError, StepOutcome, TranscoderDependencies, Worker, WorkerSettings};
 use uuid::Uuid;
 
+use crate::database::TestDatabase;
 pub(crate) use crate::fail_point::FailPoint;
 use crate::fail_point::FailPoints;
 use crate::flaky_storage::FlakyStorage;
 use crate::folding_log::FoldingLog;
 
-/// What a child does that makes a video of everything.
+/// The script of a child that makes a video from any file.
 pub(crate) const GOOD_CHILD: &str = "cat >/dev/null; printf film >video.mp4; printf still >poster.jpg; \
     echo '{\"done\":{\"duration_ms\":2000,\"width\":320,\"height\":180,\"bytes\":4}}'";
-/// The same, with an adaptive stream of one rendition.
+/// The same with an adaptive stream of one rendition.
 pub(crate) const STREAMING_CHILD: &str = "cat >/dev/null; printf film >video.mp4; \
     printf still >poster.jpg; printf headparttail >180p.mp4; \
     echo '{\"done\":{\"duration_ms\":2000,\"width\":320,\"height\":180,\"bytes\":4,\"variants\":[\
     {\"width\":320,\"height\":180,\"codec\":[100,0,30],\"header_bytes\":4,\
     \"segments\":[{\"ms\":2000,\"bytes\":4},{\"ms\":1000,\"bytes\":4}]}]}}'";
-/// What a child says of a broken file.
+/// The message of a child about a broken file.
 pub(crate) const BROKEN_FILE: &str =
     "echo '{\"failed\":{\"reason\":\"undecodable\",\"detail\":\"noise\"}}'";
 
 pub(crate) struct WorkerFixture {
-    pub(crate) pool: PgPool,
+    pub(crate) database: TestDatabase,
     pub(crate) log: Arc<FoldingLog>,
     pub(crate) fail_points: Arc<FailPoints>,
     pub(crate) storage: Arc<FlakyStorage>,
@@ -52,7 +52,7 @@ pub(crate) struct WorkerFixture {
 
 impl WorkerFixture {
     pub(crate) async fn new() -> Self {
-        let pool = test_services::database().await;
+        let database = TestDatabase::new().await;
         let folder = tempfile::tempdir().unwrap();
         let local = LocalStorage::open(folder.path().join("media"), "http://localhost", b"key");
         let fail_points = Arc::new(FailPoints::default());
@@ -62,10 +62,13 @@ impl WorkerFixture {
             fail_points: Arc::clone(&fail_points),
         });
         let desk = VerdictDesk::new(100);
-        let log =
-            Arc::new(FoldingLog::new(pool.clone(), Arc::clone(&desk), Arc::clone(&fail_points)));
+        let log = Arc::new(FoldingLog::new(
+            database.pool.clone(),
+            Arc::clone(&desk),
+            Arc::clone(&fail_points),
+        ));
         let dependencies = TranscoderDependencies {
-            pool: pool.clone(),
+            pool: database.pool.clone(),
             storage: Arc::clone(&storage) as _,
             submitter: EventSubmitter::new(Arc::clone(&log) as _, desk),
             read_models: Arc::clone(&log) as _,
@@ -73,14 +76,14 @@ impl WorkerFixture {
             scratch: folder.path().join("scratch"),
         };
         let settings = WorkerSettings {
-            back_off: Duration::ZERO,
+            first_retry_delay: Duration::ZERO,
             verdict_timeout: Duration::from_secs(5),
             report_timeout: Duration::from_secs(2),
-            poll: Duration::from_millis(50),
+            poll_interval: Duration::from_millis(50),
             ..WorkerSettings::default()
         };
         Self {
-            pool,
+            database,
             log,
             fail_points,
             storage,
@@ -91,7 +94,7 @@ impl WorkerFixture {
         }
     }
 
-    /// A video with an original, waiting for a worker.
+    /// A video with an original and a waiting job.
     pub(crate) async fn upload(&self) -> VideoId {
         self.upload_of(b"original".to_vec()).await
     }
@@ -112,13 +115,7 @@ impl WorkerFixture {
             sha256: "00".repeat(32),
         };
         self.append(EventId(Uuid::new_v4()), video, VideoEvent::Uploaded(uploaded)).await;
-        sqlx::query("insert into transcode_jobs values ($1, $2, $3, gen_random_uuid(), now())")
-            .bind(video.0)
-            .bind(owner().0)
-            .bind(original.as_str())
-            .execute(&self.pool)
-            .await
-            .unwrap();
+        self.database.insert_job(video, owner().0, original.as_str(), 0.0).await;
         video
     }
 
@@ -163,24 +160,13 @@ impl WorkerFixture {
         Gate { reached: self.folder.path().join(name), open: self.folder.path().join("open") }
     }
 
-    pub(crate) async fn leases(&self) -> i64 {
-        let count = sqlx::query_scalar("select count(*) from transcode_leases");
-        count.fetch_one(&self.pool).await.unwrap()
+    /// No lease and no free job remain.
+    pub(crate) async fn assert_no_job_left(&self) {
+        let leases = self.database.lease_count().await;
+        assert_eq!((leases, self.step().await), (0, StepOutcome::Idle));
     }
 
-    /// Lets so many seconds pass, as far as leases are concerned.
-    pub(crate) async fn pass(&self, seconds: f64) {
-        sqlx::query(
-            "update transcode_leases set lease_until = lease_until - make_interval(secs => $1),
-                 not_before = not_before - make_interval(secs => $1)",
-        )
-        .bind(seconds)
-        .execute(&self.pool)
-        .await
-        .unwrap();
-    }
-
-    /// The names of the objects that exist, originals aside.
+    /// The file names of all objects except originals, sorted.
     pub(crate) fn results(&self) -> Vec<String> {
         let objects = self.folder.path().join("media/objects");
         let mut folders = ["processed", "posters", "hls"].map(|name| objects.join(name)).to_vec();
@@ -198,17 +184,17 @@ impl WorkerFixture {
         names
     }
 
-    /// What an object holds.
+    /// The content of an object.
     pub(crate) fn text(&self, key: &str) -> String {
         std::fs::read_to_string(self.folder.path().join("media/objects").join(key)).unwrap()
     }
 
-    /// Nothing is left of jobs that are over.
+    /// No files of ended jobs remain.
     pub(crate) fn assert_no_scraps(&self) {
         assert_eq!(self.scraps(), None);
     }
 
-    /// What is left of jobs that are over.
+    /// The remaining files of ended jobs.
     pub(crate) fn scraps(&self) -> Option<String> {
         let scratch = std::fs::read_dir(self.folder.path().join("scratch")).unwrap();
         let names: Vec<_> = scratch.map(|entry| entry.unwrap().file_name()).collect();
@@ -228,14 +214,14 @@ fn shell(script: &str) -> ChildCommand {
     }
 }
 
-/// A place in the middle of a child's work where it waits, and can be waited for.
+/// A point at which a child's script waits until the test opens the gate.
 pub(crate) struct Gate {
     reached: PathBuf,
     open: PathBuf,
 }
 
 impl Gate {
-    /// What the child's script does there.
+    /// The script's commands at the gate.
     pub(crate) fn passing(&self) -> String {
         let (reached, open) = (self.reached.display(), self.open.display());
         format!("touch {reached}; while [ ! -e {open} ]; do sleep 0.02; done")

@@ -1,4 +1,4 @@
-//! Object storage that fails when it is told to.
+//! Object storage that a test can switch off.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -12,7 +12,7 @@ use infra::object_storage::{ByteStream, ObjectInfo, ObjectKey, ObjectStorage, St
 
 use crate::fail_point::{FailPoint, FailPoints};
 
-/// A folder that can be away.
+/// Storage in a folder. While `away` is set, every call fails.
 pub(crate) struct FlakyStorage {
     pub(crate) local: LocalStorage,
     pub(crate) away: AtomicBool,
@@ -20,7 +20,7 @@ pub(crate) struct FlakyStorage {
 }
 
 impl FlakyStorage {
-    fn there(&self) -> Result<&LocalStorage, StorageError> {
+    fn available(&self) -> Result<&LocalStorage, StorageError> {
         match self.away.load(SeqCst) {
             true => Err(StorageError::unavailable("away")),
             false => Ok(&self.local),
@@ -36,45 +36,44 @@ impl ObjectStorage for FlakyStorage {
         kind: &str,
         body: ByteStream,
     ) -> Result<u64, StorageError> {
-        let (fail_points, kind_is_film) =
-            (Arc::clone(&self.fail_points), kind.starts_with("video/"));
+        let (fail_points, is_video) = (Arc::clone(&self.fail_points), kind.starts_with("video/"));
         let body = body.then(move |chunk| {
-            let (fail_points, film) = (Arc::clone(&fail_points), kind_is_film);
+            let (fail_points, is_video) = (Arc::clone(&fail_points), is_video);
             async move {
-                if film {
+                if is_video {
                     fail_points.reach(FailPoint::Upload).await;
                 }
                 chunk
             }
         });
-        self.there()?.put(key, kind, body.boxed()).await
+        self.available()?.put(key, kind, body.boxed()).await
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<ByteStream, StorageError> {
         self.fail_points.reach(FailPoint::Claimed).await;
-        self.there()?.get(key).await
+        self.available()?.get(key).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
-        self.there()?.delete(key).await
+        self.available()?.delete(key).await
     }
 
     async fn url(&self, key: &ObjectKey, valid_for: Duration) -> Result<String, StorageError> {
-        self.there()?.url(key, valid_for).await
+        self.available()?.url(key, valid_for).await
     }
 
     async fn list(
         &self,
         prefix: &str,
     ) -> Result<BoxStream<'static, Result<ObjectInfo, StorageError>>, StorageError> {
-        self.there()?.list(prefix).await
+        self.available()?.list(prefix).await
     }
 
     async fn sweep_partial(&self, older_than: Duration) -> Result<u64, StorageError> {
-        self.there()?.sweep_partial(older_than).await
+        self.available()?.sweep_partial(older_than).await
     }
 
     async fn check(&self) -> Result<(), StorageError> {
-        self.there()?.check().await
+        self.available()?.check().await
     }
 }

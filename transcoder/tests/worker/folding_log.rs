@@ -1,4 +1,4 @@
-//! A log whose reader is the fold, at once.
+//! An event log that folds each record while it is appended.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -17,15 +17,15 @@ use sqlx::PgPool;
 
 use crate::fail_point::{FailPoint, FailPoints};
 
-/// A log of one partition whose reader is the fold, at once.
+/// A log with one partition that acts as projector and read models, too.
 pub(crate) struct FoldingLog {
     pool: PgPool,
     desk: Arc<VerdictDesk>,
     contest: Mutex<Contest>,
     records: Mutex<Vec<Recorded>>,
-    /// So many appends will fail.
+    /// The number of appends that fail next.
     pub(crate) away: AtomicUsize,
-    /// The projection does not get to what is appended.
+    /// While set, no verdict is published.
     pub(crate) silent: AtomicBool,
     fail_points: Arc<FailPoints>,
 }
@@ -79,25 +79,31 @@ impl FoldingLog {
         self.contest.lock().unwrap().videos[&video].state.clone()
     }
 
-    /// How many different reports of an end of this video the log holds.
+    /// The number of different final reports of this video in the log.
     pub(crate) fn ends(&self, video: VideoId) -> usize {
         let records = self.records.lock().unwrap();
+        let is_final = |event: &VideoEvent| match event {
+            VideoEvent::Processed(_) => true,
+            VideoEvent::ProcessingFailed(failed) => failed.is_final,
+            VideoEvent::Uploaded(_)
+            | VideoEvent::ProcessingStarted(_)
+            | VideoEvent::Deleted(_)
+            | VideoEvent::Withdrawn(_)
+            | VideoEvent::VoteCast(_) => false,
+        };
         let ends = records.iter().filter(|record| match &record.event {
-            Event::Video(of, VideoEvent::Processed(_)) => *of == video,
-            Event::Video(of, VideoEvent::ProcessingFailed(failed)) => {
-                *of == video && failed.is_final
-            }
-            _ => false,
+            Event::Video(of, event) => *of == video && is_final(event),
+            Event::Account(..) => false,
         });
         ends.map(|record| record.event_id).collect::<HashSet<_>>().len()
     }
 
-    /// The kinds of events about a video, without its upload.
+    /// The events of a video in short form, without its upload.
     pub(crate) fn history(&self, video: VideoId) -> Vec<String> {
         let records = self.records.lock().unwrap();
         let events = records.iter().filter_map(|record| match &record.event {
-            Event::Video(of, event) if *of == video => Some(event.clone()),
-            _ => None,
+            Event::Video(of, event) => (*of == video).then(|| event.clone()),
+            Event::Account(..) => None,
         });
         let name = |event: VideoEvent| match event {
             VideoEvent::ProcessingStarted(started) => format!("started {}", started.attempt),

@@ -1,4 +1,4 @@
-//! Whatever happens, a video comes to exactly one end.
+//! Each video has exactly one end.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
@@ -7,12 +7,11 @@ use domain::VideoState;
 use domain::event::FailureReason;
 use tokio_util::sync::CancellationToken;
 use transcoder::worker::{StepError, StepOutcome};
-use uuid::Uuid;
 
 use crate::fixture::{BROKEN_FILE, GOOD_CHILD, STREAMING_CHILD, WorkerFixture};
 
 #[tokio::test]
-async fn a_video_is_published_and_nothing_is_left_behind() {
+async fn a_video_is_published_and_its_lease_and_folder_are_removed() {
     let fixture = WorkerFixture::new().await;
     assert_eq!(fixture.step().await, StepOutcome::Idle);
     let video = fixture.upload().await;
@@ -23,7 +22,7 @@ async fn a_video_is_published_and_nothing_is_left_behind() {
     assert_eq!(published.poster_key, format!("posters/{video}.jpg"));
     assert_eq!((published.width, published.height, published.bytes), (320, 180, 4));
     assert_eq!(fixture.results().len(), 2);
-    assert_eq!(fixture.leases().await, 0);
+    assert_eq!(fixture.database.lease_count().await, 0);
     assert_eq!(fixture.step().await, StepOutcome::Idle);
     fixture.assert_no_scraps();
 }
@@ -44,18 +43,18 @@ async fn an_adaptive_stream_is_stored_beside_the_video() {
 }
 
 #[tokio::test]
-async fn a_broken_file_fails_at_once_and_for_good() {
+async fn a_broken_file_fails_without_a_retry() {
     let mut fixture = WorkerFixture::new().await;
     fixture.child(BROKEN_FILE);
     let video = fixture.upload().await;
     assert_eq!(fixture.step().await, StepOutcome::Failed(FailureReason::Undecodable));
     assert_eq!(fixture.log.history(video), ["started 1", "failed 1 undecodable final"]);
     assert_eq!(fixture.results(), Vec::<String>::new());
-    assert_eq!((fixture.leases().await, fixture.step().await), (0, StepOutcome::Idle));
+    fixture.assert_no_job_left().await;
 }
 
 #[tokio::test]
-async fn our_own_faults_are_tried_three_times() {
+async fn a_retryable_failure_is_tried_three_times() {
     let mut fixture = WorkerFixture::new().await;
     fixture.child("kill -SEGV $$");
     let video = fixture.upload().await;
@@ -72,93 +71,73 @@ async fn our_own_faults_are_tried_three_times() {
         "failed 3 internal final",
     ];
     assert_eq!(fixture.log.history(video), wanted);
-    assert_eq!((fixture.leases().await, fixture.step().await), (0, StepOutcome::Idle));
+    fixture.assert_no_job_left().await;
 }
 
 #[tokio::test]
-async fn after_a_failure_the_pause_grows() {
+async fn the_retry_delay_grows_tenfold() {
     let mut fixture = WorkerFixture::new().await;
     fixture.child("exit 1");
-    fixture.settings.back_off = Duration::from_secs(30);
+    fixture.settings.first_retry_delay = Duration::from_secs(30);
     fixture.upload().await;
     for pause in [30.0, 300.0] {
         assert_eq!(fixture.step().await, StepOutcome::Retry(FailureReason::Internal));
-        fixture.pass(pause - 5.0).await;
+        fixture.database.age_leases(pause - 5.0).await;
         assert_eq!(fixture.step().await, StepOutcome::Idle);
-        fixture.pass(6.0).await;
+        fixture.database.age_leases(6.0).await;
     }
     assert_eq!(fixture.step().await, StepOutcome::Failed(FailureReason::Internal));
 }
 
 #[tokio::test]
-async fn a_video_that_is_deleted_meanwhile_leaves_no_files() {
+async fn a_video_deleted_after_the_claim_leaves_no_objects() {
     let mut fixture = WorkerFixture::new().await;
     fixture.child(STREAMING_CHILD);
     let video = fixture.upload().await;
-    let worker = fixture.worker();
-    let stop = CancellationToken::new();
-    // The job is claimed before the deletion takes its row away.
-    sqlx::query("create table held as select * from transcode_jobs")
-        .execute(&fixture.pool)
-        .await
-        .unwrap();
+    // As if the job were claimed before the deletion removes its row.
+    fixture.database.save_jobs().await;
     fixture.delete(video).await;
-    sqlx::query("insert into transcode_jobs select * from held")
-        .execute(&fixture.pool)
-        .await
-        .unwrap();
-    assert_eq!(worker.step(Uuid::new_v4(), &stop).await.unwrap(), StepOutcome::Unwanted);
+    fixture.database.restore_jobs().await;
+    assert_eq!(fixture.step().await, StepOutcome::Unwanted);
     assert_eq!(fixture.results(), Vec::<String>::new());
     assert_eq!(fixture.log.history(video), ["deleted", "started 1", "processed"]);
     assert!(matches!(fixture.log.status(video), VideoState::Deleted { end: None, .. }));
-    assert_eq!(fixture.leases().await, 0);
+    assert_eq!(fixture.database.lease_count().await, 0);
 }
 
 #[tokio::test]
-async fn a_second_result_of_a_video_that_was_deleted_since_is_removed() {
+async fn a_second_result_of_a_deleted_video_is_removed() {
     let fixture = WorkerFixture::new().await;
     let video = fixture.upload().await;
-    sqlx::query("create table held as select * from transcode_jobs")
-        .execute(&fixture.pool)
-        .await
-        .unwrap();
+    fixture.database.save_jobs().await;
     assert_eq!(fixture.step().await, StepOutcome::Processed);
     fixture.delete(video).await;
-    sqlx::query("insert into transcode_jobs select * from held")
-        .execute(&fixture.pool)
-        .await
-        .unwrap();
+    fixture.database.restore_jobs().await;
     assert_eq!(fixture.step().await, StepOutcome::Unwanted);
     assert_eq!(fixture.results(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn doing_it_twice_publishes_once_and_keeps_the_files() {
+async fn a_repeated_job_publishes_once_and_keeps_the_objects() {
     let fixture = WorkerFixture::new().await;
     let video = fixture.upload().await;
-    sqlx::query("create table held as select * from transcode_jobs")
-        .execute(&fixture.pool)
-        .await
-        .unwrap();
+    fixture.database.save_jobs().await;
     assert_eq!(fixture.step().await, StepOutcome::Processed);
     let first = fixture.log.status(video);
-    sqlx::query("insert into transcode_jobs select * from held")
-        .execute(&fixture.pool)
-        .await
-        .unwrap();
+    fixture.database.restore_jobs().await;
     assert_eq!(fixture.step().await, StepOutcome::Processed);
     assert_eq!(fixture.log.status(video), first);
     assert_eq!(fixture.results().len(), 2);
 }
 
 #[tokio::test]
-async fn stopping_hands_the_job_back_uncounted() {
+async fn a_stopped_worker_releases_its_job_without_counting_the_attempt() {
     let mut fixture = WorkerFixture::new().await;
     fixture.child("sleep 60");
     let video = fixture.upload().await;
     let (worker, stop) = (fixture.worker(), CancellationToken::new());
     let running = tokio::spawn(worker.run(stop.clone()));
-    while fixture.leases().await == 0 {
+    while fixture.database.lease_count().await == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -173,13 +152,12 @@ async fn stopping_hands_the_job_back_uncounted() {
 }
 
 #[tokio::test]
-async fn a_log_that_is_away_for_a_moment_is_waited_for() {
+async fn a_report_is_retried_while_the_log_is_unavailable() {
     let mut fixture = WorkerFixture::new().await;
-    // The first append is that of the beginning.
+    // The first append is `processing_started`.
     fixture.child(&format!("sleep 1; {GOOD_CHILD}"));
     let video = fixture.upload().await;
-    let (worker, stop) = (fixture.worker(), CancellationToken::new());
-    let step = tokio::spawn(async move { worker.step(Uuid::new_v4(), &stop).await.unwrap() });
+    let step = fixture.start_step();
     while fixture.log.history(video).is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -189,7 +167,7 @@ async fn a_log_that_is_away_for_a_moment_is_waited_for() {
 }
 
 #[tokio::test]
-async fn without_a_log_nothing_is_begun_and_nothing_counts() {
+async fn without_a_log_no_attempt_starts_or_counts() {
     let fixture = WorkerFixture::new().await;
     let video = fixture.upload().await;
     for _ in 0..5 {
@@ -201,28 +179,22 @@ async fn without_a_log_nothing_is_begun_and_nothing_counts() {
 }
 
 #[tokio::test]
-async fn a_report_without_a_verdict_leaves_the_job_alone() {
+async fn a_job_with_a_pending_verdict_is_not_claimed_again() {
     let mut fixture = WorkerFixture::new().await;
     fixture.settings.verdict_timeout = Duration::from_millis(50);
     let video = fixture.upload().await;
-    sqlx::query("create table held as select * from transcode_jobs")
-        .execute(&fixture.pool)
-        .await
-        .unwrap();
+    fixture.database.save_jobs().await;
     fixture.log.silent.store(true, SeqCst);
     assert_eq!(fixture.step().await, StepOutcome::Reported);
     assert_eq!(fixture.log.history(video), ["started 1", "processed"]);
-    // The projection has not come to it: the row is still there.
-    sqlx::query("insert into transcode_jobs select * from held")
-        .execute(&fixture.pool)
-        .await
-        .unwrap();
+    // As if the projection were behind: the row still exists.
+    fixture.database.restore_jobs().await;
     assert_eq!(fixture.step().await, StepOutcome::Idle);
     assert_eq!(fixture.results().len(), 2);
 }
 
 #[tokio::test]
-async fn a_result_that_is_no_file_is_not_followed() {
+async fn a_result_that_is_a_symbolic_link_is_not_stored() {
     let mut fixture = WorkerFixture::new().await;
     fixture.child(&format!("{GOOD_CHILD}; rm video.mp4; ln -s /etc/passwd video.mp4"));
     let video = fixture.upload().await;
@@ -232,7 +204,7 @@ async fn a_result_that_is_no_file_is_not_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_slots_share_the_work() {
+async fn several_slots_process_all_jobs() {
     let mut fixture = WorkerFixture::new().await;
     fixture.settings.slots = 3.try_into().unwrap();
     let videos = [

@@ -1,7 +1,8 @@
-//! The queue and the worker on a real Postgres, with a log in memory and a child that is a script.
+//! Queue and worker on a real Postgres, with a log in memory and shell scripts as children.
 #![expect(clippy::unwrap_used, reason = "what these helpers unwrap is part of the tests")]
 
 mod crashes;
+mod database;
 mod fail_point;
 mod fixture;
 mod flaky_storage;

@@ -1,4 +1,4 @@
-//! What is away comes back: until then nothing counts, and nothing is written about it.
+//! During an outage no attempt counts and nothing is appended.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use transcoder::worker::StepOutcome;
 
 use crate::fixture::{GOOD_CHILD, WorkerFixture};
 
-const AWAY: StepOutcome = StepOutcome::Outage(FailureReason::StorageUnavailable);
+const OUTAGE: StepOutcome = StepOutcome::Outage(FailureReason::StorageUnavailable);
 
 #[tokio::test]
-async fn a_store_that_is_away_for_hours_costs_no_attempt() {
+async fn a_long_outage_of_the_store_costs_no_attempt() {
     let mut fixture = WorkerFixture::new().await;
-    fixture.settings.back_off = Duration::from_secs(30);
+    fixture.settings.first_retry_delay = Duration::from_secs(30);
     let video = fixture.upload().await;
     fixture.storage.away.store(true, SeqCst);
     for pause in [30.0, 60.0, 120.0, 240.0, 300.0, 300.0, 300.0] {
-        assert_eq!(fixture.step().await, AWAY);
-        fixture.pass(pause - 5.0).await;
+        assert_eq!(fixture.step().await, OUTAGE);
+        fixture.database.age_leases(pause - 5.0).await;
         assert_eq!(fixture.step().await, StepOutcome::Idle, "it waits {pause} s");
-        fixture.pass(6.0).await;
+        fixture.database.age_leases(6.0).await;
     }
     assert!(matches!(fixture.log.status(video), VideoState::Pending));
     fixture.storage.away.store(false, SeqCst);
@@ -30,21 +30,21 @@ async fn a_store_that_is_away_for_hours_costs_no_attempt() {
 }
 
 #[tokio::test]
-async fn an_outage_without_end_ends_in_a_failure() {
+async fn after_the_maximum_of_outages_the_video_fails() {
     let mut fixture = WorkerFixture::new().await;
-    fixture.settings.outages = 4;
+    fixture.settings.max_outages = 4;
     let video = fixture.upload().await;
     fixture.storage.away.store(true, SeqCst);
     for _ in 0..4 {
-        assert_eq!(fixture.step().await, AWAY);
+        assert_eq!(fixture.step().await, OUTAGE);
     }
     assert_eq!(fixture.step().await, StepOutcome::Failed(FailureReason::StorageUnavailable));
     assert_eq!(fixture.log.history(video), ["failed 1 storage_unavailable final"]);
-    assert_eq!((fixture.leases().await, fixture.step().await), (0, StepOutcome::Idle));
+    fixture.assert_no_job_left().await;
 }
 
 #[tokio::test]
-async fn results_that_cannot_be_stored_are_made_again() {
+async fn results_that_were_not_stored_are_made_again() {
     let mut fixture = WorkerFixture::new().await;
     let video = fixture.upload().await;
     let gate = fixture.gate("made");
@@ -53,7 +53,7 @@ async fn results_that_cannot_be_stored_are_made_again() {
     gate.reached().await;
     fixture.storage.away.store(true, SeqCst);
     gate.open();
-    assert_eq!(step.await.unwrap(), AWAY);
+    assert_eq!(step.await.unwrap(), OUTAGE);
     fixture.storage.away.store(false, SeqCst);
     assert_eq!(fixture.step().await, StepOutcome::Processed);
     assert_eq!(fixture.log.history(video), ["started 1", "started 1", "processed"]);

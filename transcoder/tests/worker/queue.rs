@@ -1,75 +1,47 @@
-//! Claims and leases.
+//! Claims, leases and the order of jobs.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use domain::VideoId;
-use sqlx::PgPool;
 use tokio::sync::watch;
-use transcoder::queue::{Job, Queue, Wake, listen};
+use transcoder::queue::{Job, JobNotifier, JobQueue, listen};
 use uuid::Uuid;
+
+use crate::database::TestDatabase;
 
 const LEASE: Duration = Duration::from_secs(30);
 
-struct Fixture {
-    pool: PgPool,
-    queue: Queue,
+struct QueueFixture {
+    database: TestDatabase,
+    queue: JobQueue,
 }
 
-impl Fixture {
+impl QueueFixture {
     async fn new() -> Self {
-        let pool = test_services::database().await;
-        Self { queue: Queue::new(pool.clone(), LEASE), pool }
+        let database = TestDatabase::new().await;
+        Self { queue: JobQueue::new(database.pool.clone(), LEASE), database }
     }
 
-    /// Queues a job of somebody, `age` seconds ago.
+    /// Queues a job of a new owner, `age` seconds ago.
     async fn enqueue(&self, age: f64) -> VideoId {
         self.enqueue_of(Uuid::new_v4(), age).await
     }
 
     async fn enqueue_of(&self, owner: Uuid, age: f64) -> VideoId {
         let video = VideoId(Uuid::new_v4());
-        sqlx::query(
-            "insert into transcode_jobs values
-                 ($1, $3, 'originals/x.mp4', gen_random_uuid(),
-                  now() - make_interval(secs => $2))",
-        )
-        .bind(video.0)
-        .bind(age)
-        .bind(owner)
-        .execute(&self.pool)
-        .await
-        .unwrap();
+        self.database.insert_job(video, owner, "originals/x.mp4", age).await;
         video
     }
 
     async fn claim(&self) -> Option<Job> {
         self.queue.claim(Uuid::new_v4()).await.unwrap()
     }
-
-    /// Lets so many seconds pass, as far as leases are concerned.
-    async fn pass(&self, seconds: f64) {
-        sqlx::query(
-            "update transcode_leases set lease_until = lease_until - make_interval(secs => $1),
-                 not_before = not_before - make_interval(secs => $1)",
-        )
-        .bind(seconds)
-        .execute(&self.pool)
-        .await
-        .unwrap();
-    }
-
-    async fn leases(&self) -> i64 {
-        sqlx::query_scalar("select count(*) from transcode_leases")
-            .fetch_one(&self.pool)
-            .await
-            .unwrap()
-    }
 }
 
 #[tokio::test]
-async fn the_oldest_job_comes_first_and_each_job_once() {
-    let it = Fixture::new().await;
+async fn jobs_are_claimed_oldest_first_and_once_each() {
+    let it = QueueFixture::new().await;
     assert_eq!(it.claim().await, None);
     let young = it.enqueue(1.0).await;
     let old = it.enqueue(60.0).await;
@@ -81,8 +53,8 @@ async fn the_oldest_job_comes_first_and_each_job_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_workers_never_share_a_job() {
-    let it = Fixture::new().await;
+async fn concurrent_workers_never_claim_the_same_job() {
+    let it = QueueFixture::new().await;
     for _ in 0..40 {
         it.enqueue(1.0).await;
     }
@@ -102,13 +74,13 @@ async fn many_workers_never_share_a_job() {
     assert_eq!(claimed.iter().collect::<HashSet<_>>().len(), 40);
 }
 
-/// A claim that has looked before another one committed must not take the lease from it.
+/// A claim that read the leases before another claim committed must not take its lease.
 #[tokio::test]
-async fn a_claim_that_looked_too_early_gets_nothing() {
-    let it = Fixture::new().await;
+async fn a_claim_with_an_outdated_snapshot_gets_no_job() {
+    let it = QueueFixture::new().await;
     let video = it.enqueue(1.0).await;
-    // The lock keeps the claim waiting at its job, after it has looked at the leases.
-    let mut lease = it.pool.begin().await.unwrap();
+    // The row lock makes the claim wait at its job, after it has read the leases.
+    let mut lease = it.database.pool.begin().await.unwrap();
     sqlx::query(
         "insert into transcode_leases values ($1, 1, gen_random_uuid(), now() + interval '1 min')",
     )
@@ -116,114 +88,114 @@ async fn a_claim_that_looked_too_early_gets_nothing() {
     .execute(&mut *lease)
     .await
     .unwrap();
-    let late = it.queue.clone();
-    let late = tokio::spawn(async move { late.claim(Uuid::new_v4()).await.unwrap() });
+    let outdated = it.queue.clone();
+    let outdated = tokio::spawn(async move { outdated.claim(Uuid::new_v4()).await.unwrap() });
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(!late.is_finished());
+    assert!(!outdated.is_finished());
     lease.commit().await.unwrap();
-    assert_eq!(late.await.unwrap(), None);
+    assert_eq!(outdated.await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn a_lease_that_runs_out_is_taken_over_and_lost_to_its_first_holder() {
-    let it = Fixture::new().await;
+async fn an_expired_lease_goes_to_the_next_worker_and_is_lost_to_the_first() {
+    let it = QueueFixture::new().await;
     it.enqueue(1.0).await;
     let first = it.claim().await.unwrap();
-    it.pass(29.0).await;
+    it.database.age_leases(29.0).await;
     assert_eq!(it.claim().await, None);
-    assert!(it.queue.extend(&first, 0).await.unwrap());
-    it.pass(29.0).await;
-    assert_eq!(it.claim().await, None, "a sign of life has extended the lease");
+    assert!(it.queue.renew(&first, 0).await.unwrap());
+    it.database.age_leases(29.0).await;
+    assert_eq!(it.claim().await, None, "the lease was renewed");
 
-    it.pass(2.0).await;
+    it.database.age_leases(2.0).await;
     let second = it.claim().await.unwrap();
     assert_eq!((second.video, second.attempt), (first.video, 2));
-    assert!(!it.queue.extend(&first, 0).await.unwrap());
+    assert!(!it.queue.renew(&first, 0).await.unwrap());
     it.queue.finish(&first).await.unwrap();
-    it.queue.put_back(&first, Duration::ZERO).await.unwrap();
-    it.queue.hand_back(&first).await.unwrap();
-    assert_eq!(it.claim().await, None, "the first holder has no say any more");
-    assert!(it.queue.extend(&second, 0).await.unwrap());
+    it.queue.retry_later(&first, Duration::ZERO).await.unwrap();
+    it.queue.release(&first).await.unwrap();
+    assert_eq!(it.claim().await, None, "the first worker no longer has the lease");
+    assert!(it.queue.renew(&second, 0).await.unwrap());
 }
 
 #[tokio::test]
-async fn keeping_ends_when_the_lease_is_lost() {
-    let it = Fixture::new().await;
+async fn renewing_returns_when_the_lease_is_lost() {
+    let it = QueueFixture::new().await;
     it.enqueue(1.0).await;
     let first = it.claim().await.unwrap();
     let heartbeat = Duration::from_millis(50);
     let progress = watch::Sender::new(42);
-    let keep = || it.queue.keep(&first, heartbeat, progress.subscribe());
-    let kept = tokio::time::timeout(Duration::from_millis(300), keep());
-    assert!(kept.await.is_err(), "a lease that is held is kept");
+    let renewing = || it.queue.renew_until_lost(&first, heartbeat, progress.subscribe());
+    let renewed = tokio::time::timeout(Duration::from_millis(300), renewing());
+    assert!(renewed.await.is_err(), "a lease that is held is renewed");
     let percent: i16 = sqlx::query_scalar("select progress from transcode_leases")
-        .fetch_one(&it.pool)
+        .fetch_one(&it.database.pool)
         .await
         .unwrap();
     assert_eq!(percent, 42);
-    it.pass(31.0).await;
+    it.database.age_leases(31.0).await;
     it.claim().await.unwrap();
-    tokio::time::timeout(Duration::from_secs(5), keep()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), renewing()).await.unwrap();
 }
 
 #[tokio::test]
-async fn without_a_database_a_lease_is_lost_before_another_can_take_it() {
-    let it = Fixture::new().await;
+async fn without_a_database_a_lease_counts_as_lost_before_it_expires() {
+    let it = QueueFixture::new().await;
     it.enqueue(1.0).await;
-    let queue = Queue::new(it.pool.clone(), Duration::from_secs(1));
+    let queue = JobQueue::new(it.database.pool.clone(), Duration::from_secs(1));
     let job = queue.claim(Uuid::new_v4()).await.unwrap().unwrap();
-    it.pool.close().await;
+    it.database.pool.close().await;
     let started = Instant::now();
     let progress = watch::Sender::new(0);
-    queue.keep(&job, Duration::from_millis(100), progress.subscribe()).await;
+    queue.renew_until_lost(&job, Duration::from_millis(100), progress.subscribe()).await;
     assert!(started.elapsed() < Duration::from_secs(1));
 }
 
 #[tokio::test]
-async fn after_a_failure_a_job_rests() {
-    let it = Fixture::new().await;
+async fn a_failed_job_is_not_claimed_before_its_delay_ends() {
+    let it = QueueFixture::new().await;
     it.enqueue(1.0).await;
     let first = it.claim().await.unwrap();
-    it.queue.put_back(&first, Duration::from_secs(60)).await.unwrap();
-    it.pass(59.0).await;
+    it.queue.retry_later(&first, Duration::from_secs(60)).await.unwrap();
+    it.database.age_leases(59.0).await;
     assert_eq!(it.claim().await, None);
-    it.pass(2.0).await;
+    it.database.age_leases(2.0).await;
     assert_eq!(it.claim().await.unwrap().attempt, 2);
 }
 
 #[tokio::test]
-async fn an_attempt_that_was_broken_off_does_not_count() {
-    let it = Fixture::new().await;
+async fn a_released_attempt_does_not_count() {
+    let it = QueueFixture::new().await;
     it.enqueue(1.0).await;
     let first = it.claim().await.unwrap();
-    it.queue.hand_back(&first).await.unwrap();
+    it.queue.release(&first).await.unwrap();
     let first = it.claim().await.unwrap();
     assert_eq!(first.attempt, 1);
-    it.queue.put_back(&first, Duration::ZERO).await.unwrap();
+    it.queue.retry_later(&first, Duration::ZERO).await.unwrap();
     let second = it.claim().await.unwrap();
-    it.queue.hand_back(&second).await.unwrap();
+    it.queue.release(&second).await.unwrap();
     assert_eq!(it.claim().await.unwrap().attempt, 2);
 }
 
 #[tokio::test]
 async fn an_outage_counts_as_one_and_not_as_an_attempt() {
-    let it = Fixture::new().await;
+    let it = QueueFixture::new().await;
     it.enqueue(1.0).await;
     for outages in 0..5 {
         let job = it.claim().await.unwrap();
         assert_eq!((job.attempt, job.outages), (1, outages));
-        it.queue.wait_out(&job, Duration::from_secs(60)).await.unwrap();
+        it.queue.retry_after_outage(&job, Duration::from_secs(60)).await.unwrap();
         assert_eq!(it.claim().await, None, "it waits");
-        it.pass(61.0).await;
+        it.database.age_leases(61.0).await;
     }
     let job = it.claim().await.unwrap();
-    it.queue.put_back(&job, Duration::ZERO).await.unwrap();
+    it.queue.retry_later(&job, Duration::ZERO).await.unwrap();
     let job = it.claim().await.unwrap();
     assert_eq!((job.attempt, job.outages), (2, 5));
 }
 
-/// Whose jobs are claimed, one after another.
-async fn turns(it: &Fixture, names: &[(Uuid, char)]) -> String {
+/// Claims and ends all jobs. Returns their owners' names in order.
+async fn turns(it: &QueueFixture, names: &[(Uuid, char)]) -> String {
     let mut turns = String::new();
     while let Some(job) = it.claim().await {
         let owner: Uuid = sqlx::query_scalar(
@@ -231,7 +203,7 @@ async fn turns(it: &Fixture, names: &[(Uuid, char)]) -> String {
              select owner from done",
         )
         .bind(job.video.0)
-        .fetch_one(&it.pool)
+        .fetch_one(&it.database.pool)
         .await
         .unwrap();
         it.queue.finish(&job).await.unwrap();
@@ -241,8 +213,8 @@ async fn turns(it: &Fixture, names: &[(Uuid, char)]) -> String {
 }
 
 #[tokio::test]
-async fn owners_take_turns_however_many_uploads_one_of_them_has() {
-    let it = Fixture::new().await;
+async fn owners_are_served_round_robin_for_any_number_of_uploads() {
+    let it = QueueFixture::new().await;
     let names = ['a', 'b', 'c'].map(|name| (Uuid::new_v4(), name));
     let [(ana, _), (beto, _), (carla, _)] = names;
     for age in 0..50 {
@@ -257,53 +229,56 @@ async fn owners_take_turns_however_many_uploads_one_of_them_has() {
 }
 
 #[tokio::test]
-async fn a_job_that_was_tried_comes_after_its_owner_s_others() {
-    let it = Fixture::new().await;
+async fn a_retried_job_comes_after_its_owners_other_jobs() {
+    let it = QueueFixture::new().await;
     let ana = Uuid::new_v4();
     let (old, young) = (it.enqueue_of(ana, 60.0).await, it.enqueue_of(ana, 1.0).await);
     let first = it.claim().await.unwrap();
     assert_eq!(first.video, old);
-    it.pass(31.0).await;
-    assert_eq!(it.claim().await.unwrap().video, young, "its worker has died");
+    it.database.age_leases(31.0).await;
+    assert_eq!(it.claim().await.unwrap().video, young, "the first worker died");
     assert_eq!(it.claim().await.unwrap().video, old);
 }
 
 #[tokio::test]
-async fn only_waiting_jobs_count_and_leases_without_a_job_go_in_time() {
-    let it = Fixture::new().await;
+async fn depth_counts_waiting_jobs_and_stale_leases_are_deleted() {
+    let it = QueueFixture::new().await;
     it.enqueue(1.0).await;
     it.enqueue(1.0).await;
     let job = it.claim().await.unwrap();
     assert_eq!(it.queue.depth().await.unwrap(), 1);
     sqlx::query("delete from transcode_jobs where video_id = $1")
         .bind(job.video.0)
-        .execute(&it.pool)
+        .execute(&it.database.pool)
         .await
         .unwrap();
-    assert_eq!(it.queue.tidy().await.unwrap(), 0, "the jobs may be being rebuilt");
-    it.pass(25.0 * 3600.0).await;
+    assert_eq!(it.queue.delete_stale_leases().await.unwrap(), 0, "a rebuild may restore the job");
+    it.database.age_leases(25.0 * 3600.0).await;
     sqlx::query("update transcode_turns set served_at = served_at - interval '25 hours'")
-        .execute(&it.pool)
+        .execute(&it.database.pool)
         .await
         .unwrap();
     it.claim().await.unwrap();
-    assert_eq!(it.queue.tidy().await.unwrap(), 1);
-    assert_eq!(it.leases().await, 1);
+    assert_eq!(it.queue.delete_stale_leases().await.unwrap(), 1);
+    assert_eq!(it.database.lease_count().await, 1);
     let turns: i64 = sqlx::query_scalar("select count(*) from transcode_turns")
-        .fetch_one(&it.pool)
+        .fetch_one(&it.database.pool)
         .await
         .unwrap();
-    assert_eq!(turns, 1, "owners without a job are forgotten");
+    assert_eq!(turns, 1, "turns of owners without a job are deleted");
 }
 
 #[tokio::test]
-async fn a_new_job_is_announced() {
-    let it = Fixture::new().await;
-    let wake = Wake::new(());
-    let mut woken = wake.subscribe();
-    let listening = tokio::spawn(listen(it.queue.clone(), wake));
+async fn a_new_job_wakes_the_worker() {
+    let it = QueueFixture::new().await;
+    let notifier = JobNotifier::new(());
+    let mut woken = notifier.subscribe();
+    let listening = tokio::spawn(listen(it.database.pool.clone(), notifier));
     woken.changed().await.unwrap();
-    sqlx::query("select pg_notify('anb_transcode_jobs', '')").execute(&it.pool).await.unwrap();
+    sqlx::query("select pg_notify('anb_transcode_jobs', '')")
+        .execute(&it.database.pool)
+        .await
+        .unwrap();
     tokio::time::timeout(Duration::from_secs(5), woken.changed()).await.unwrap().unwrap();
     listening.abort();
 }

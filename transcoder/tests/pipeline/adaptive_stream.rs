@@ -1,13 +1,13 @@
-//! The adaptive stream: renditions of one film, cut at the same places.
+//! The adaptive stream: renditions of one video with the same segment boundaries.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use transcoder::report::Variant;
+use transcoder::finished_video::Variant;
 
 use crate::clip::{Clip, H264, clip, plain, usual};
 use crate::finished::{Made, made, probe};
-use crate::sound::{IN_STEP, beep, flash, flash_and_beep};
+use crate::sound::{MAX_OFFSET, beep, flash, flash_and_beep};
 
 fn path(made: &Made, variant: &Variant) -> PathBuf {
     made.folder.path().join(Variant::file_name(variant.height))
@@ -53,7 +53,7 @@ fn a_rendition_is_never_larger_than_the_video() {
 }
 
 #[test]
-fn all_renditions_show_the_same_film_for_as_long() {
+fn all_renditions_have_the_same_frames_and_duration() {
     let made = made(&clip("clip.mp4", &usual("1280x720", "25", 5)));
     assert_eq!(heights(&made), [720, 480, 360]);
     let whole = frames(&made.video);
@@ -68,8 +68,8 @@ fn all_renditions_show_the_same_film_for_as_long() {
 }
 
 #[test]
-fn every_segment_of_every_rendition_can_be_played_alone() {
-    // Scenes change in the middle of segments, and not where these begin.
+fn every_segment_plays_without_the_others() {
+    // Scenes change in the middle of segments, not at their starts.
     let scenes = "-f lavfi -i testsrc2=size=1280x720:rate=30000/1001:duration=7,\
         negate=enable=lt(mod(t\\,1.7)\\,0.8) -f lavfi -i sine=duration=7";
     let made = made(&clip("clip.mp4", &format!("{scenes} {H264} -c:a aac")));
@@ -90,18 +90,18 @@ fn every_segment_of_every_rendition_can_be_played_alone() {
             assert!((pictures as f64 - expected).abs() < 1.1, "{pictures} {expected}");
             all += pictures;
         }
-        assert_eq!(rest, [0_u8; 0], "nothing is behind the last segment");
+        assert_eq!(rest, [0_u8; 0], "no bytes follow the last segment");
         assert_eq!(all, made.frames());
     }
     let lengths = |variant: &Variant| -> Vec<u64> {
         variant.segments.iter().map(|segment| segment.ms).collect()
     };
     let cuts: Vec<_> = made.report.variants.iter().map(lengths).collect();
-    assert!(cuts.windows(2).all(|two| two[0] == two[1]), "cut at the same places: {cuts:?}");
+    assert!(cuts.windows(2).all(|two| two[0] == two[1]), "the same boundaries: {cuts:?}");
 }
 
 #[test]
-fn picture_and_sound_are_in_step_in_every_rendition() {
+fn picture_and_sound_are_in_sync_in_every_rendition() {
     for (picture_from, sound_from) in [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0)] {
         let made =
             made(&flash_and_beep("clip.mp4", picture_from, sound_from, "-c:a aac -s 960x540"));
@@ -109,19 +109,19 @@ fn picture_and_sound_are_in_step_in_every_rendition() {
         for variant in &made.report.variants {
             let path = path(&made, variant);
             let (flash, beep) = (flash(&path), beep(&path));
-            assert!((flash - beep).abs() <= IN_STEP, "flash {flash}, beep {beep}");
+            assert!((flash - beep).abs() <= MAX_OFFSET, "flash {flash}, beep {beep}");
         }
     }
 }
 
 #[test]
-fn the_codec_is_what_the_stream_says_of_itself() {
+fn the_reported_codec_is_that_of_the_stream() {
     let made = made(&clip("clip.mp4", &plain("red", "1280x720", 1)));
     for variant in &made.report.variants {
         let about = probe(&path(&made, variant));
         let level = about["streams"][0]["level"].as_u64().unwrap();
-        let [profile, _, said] = variant.codec;
-        assert_eq!((profile, u64::from(said)), (100, level), "High");
+        let [profile, _, reported] = variant.codec;
+        assert_eq!((profile, u64::from(reported)), (100, level), "High");
         assert_eq!(about["streams"][0]["profile"], "High");
     }
 }

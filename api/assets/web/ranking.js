@@ -1,18 +1,27 @@
-// The ranking as it changes. The first page follows the board's stream: rows move when votes arrive.
-// Other pages read themselves anew. Without this module the page shows the same after a reload.
+// The live ranking. The first page applies the changes of the board's stream: rows move when votes
+// arrive. Other pages load themselves again. Without this module a reload shows the same.
+
+/** Milliseconds between two reloads of a page that is not the first. */
+const RELOAD_INTERVAL = 1000;
+/** Milliseconds between two announcements to screen readers. */
+const ANNOUNCE_INTERVAL = 4000;
+/** Milliseconds that a moved row stays highlighted, and that it takes to move. */
+const [HIGHLIGHT_TIME, MOVE_TIME] = [1200, 350];
+/** Milliseconds before the page subscribes again: at least this, and a random part on top. */
+const [MIN_RECONNECT_DELAY, RANDOM_RECONNECT_DELAY] = [1000, 2000];
 
 const live = document.getElementById('live');
 const table = document.querySelector('table.ranking');
 const body = document.getElementById('rows');
-const size = Number(table.dataset.size);
-const first = table.dataset.page === '1';
-const format = new Intl.NumberFormat(table.dataset.language === 'en' ? 'en' : 'es-CO');
-const still = matchMedia('(prefers-reduced-motion: reduce)');
+const pageSize = Number(table.dataset.size);
+const isFirstPage = table.dataset.page === '1';
+const numbers = new Intl.NumberFormat(table.dataset.language === 'en' ? 'en' : 'es-CO');
+const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
 
-/** Rows by artist, in order. */
-const rows = () => [...body.children];
+/** The shown rows by artist, in order. */
+const rowsByArtist = () => new Map([...body.children].map((row) => [row.dataset.artist, row]));
 
-function write(row, data) {
+function fillRow(row, data) {
   row.dataset.artist = data.artist_id;
   const origin = `${data.city}, ${data.country}`;
   const name = row.querySelector('.name');
@@ -20,87 +29,88 @@ function write(row, data) {
   name.href = `/?artist=${data.artist_id}`;
   row.querySelector('.from').textContent = origin;
   row.querySelector('.origin').textContent = origin;
-  row.querySelector('.votes').textContent = format.format(data.votes);
+  row.querySelector('.votes').textContent = numbers.format(data.votes);
 }
 
-function made() {
+function newRow() {
   return document.getElementById('row').content.firstElementChild.cloneNode(true);
 }
 
 /**
- * The first rows after a change: whoever it names goes to their new place, everybody else keeps their
- * order. `null` if these rows cannot be known from it.
+ * The rows of the first page after a change: the artists in it move to their new positions, all others
+ * keep their order. `null` if the change does not determine these rows: the page must be loaded again.
  */
-function changed(change) {
+function rowsAfter(change) {
   if (change.more) return null;
-  const old = new Map(rows().map((row) => [row.dataset.artist, row]));
+  const old = rowsByArtist();
   const moved = new Set([...change.rows.map((data) => data.artist_id), ...change.gone]);
   const next = [...old.values()].filter((row) => !moved.has(row.dataset.artist));
   for (const data of change.rows) {
-    if (data.position > size) continue;
+    if (data.position > pageSize) continue;
     if (data.position > next.length + 1) return null;
-    const row = old.get(data.artist_id) ?? made();
-    write(row, data);
+    const row = old.get(data.artist_id) ?? newRow();
+    fillRow(row, data);
     row.classList.add('changed');
     next.splice(data.position - 1, 0, row);
   }
-  next.length = Math.min(next.length, size);
-  return next.length < Math.min(size, change.total) ? null : next;
+  next.length = Math.min(next.length, pageSize);
+  return next.length < Math.min(pageSize, change.total) ? null : next;
 }
 
-/** Shows these rows; those that were there before glide to their places. */
-function show(next) {
-  const before = new Map(rows().map((row) => [row, row.getBoundingClientRect().top]));
+/** Shows these rows. Rows that were there before slide to their new positions. */
+function showRows(next) {
+  const before = new Map([...body.children].map((row) => [row, row.getBoundingClientRect().top]));
   const focused = document.activeElement;
   body.replaceChildren(...next);
   if (body.contains(focused)) focused.focus({ preventScroll: true });
   next.forEach((row, n) => {
-    row.querySelector('.place').textContent = format.format(n + 1);
+    row.querySelector('.place').textContent = numbers.format(n + 1);
     const from = before.get(row);
-    const way = from === undefined ? 0 : from - row.getBoundingClientRect().top;
-    if (way !== 0 && !still.matches) {
-      row.animate([{ transform: `translateY(${way}px)` }, { transform: 'none' }], { duration: 350, easing: 'ease-out' });
+    const distance = from === undefined ? 0 : from - row.getBoundingClientRect().top;
+    if (distance !== 0 && !reducedMotion.matches) {
+      const frames = [{ transform: `translateY(${distance}px)` }, { transform: 'none' }];
+      row.animate(frames, { duration: MOVE_TIME, easing: 'ease-out' });
     }
-    setTimeout(() => row.classList.remove('changed'), 1200);
+    setTimeout(() => row.classList.remove('changed'), HIGHLIGHT_TIME);
   });
 }
 
-let told = 0;
-/** Says who has moved up, for those who do not see it; not too often. */
-function tell(change) {
+let announcedAt = 0;
+/** Announces the best placed change to screen readers. */
+function announce(change) {
   const [best] = change.rows;
-  if (!best || best.position > size || Date.now() - told < 4000) return;
-  told = Date.now();
+  if (!best || best.position > pageSize || Date.now() - announcedAt < ANNOUNCE_INTERVAL) return;
+  announcedAt = Date.now();
   const news = document.getElementById('news');
-  news.textContent = `${news.dataset.place} ${format.format(best.position)}: ${best.username}, ${format.format(best.votes)}`;
+  news.textContent = `${news.dataset.place} ${numbers.format(best.position)}: ${best.username}, ${numbers.format(best.votes)}`;
 }
 
-let reading = false;
+let loading = false;
 let outdated = false;
-/** Reads the page anew, once for all who ask for it within a moment. */
+/** Loads the page again. Calls during a load lead to one more load after it. */
 function reload() {
   outdated = true;
-  if (reading) return;
-  reading = true;
+  if (loading) return;
+  loading = true;
   setTimeout(async () => {
     outdated = false;
     try {
       const answer = await fetch(location.href);
       const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
       const fresh = page.getElementById('rows');
-      if (answer.ok && fresh) take(page, fresh);
+      if (answer.ok && fresh) showPage(page, fresh);
     } catch {
-      // The stream comes back by itself, and says so.
+      // When the stream reconnects, it sends what was missed or asks for a reload.
     }
-    reading = false;
-    // What has come meanwhile may be newer than what was read.
+    loading = false;
+    // A change that arrived during the load may be newer than the loaded page.
     if (outdated) reload();
-  }, first ? 0 : 1000);
+  }, isFirstPage ? 0 : RELOAD_INTERVAL);
 }
 
-function take(page, fresh) {
-  const old = new Map(rows().map((row) => [row.dataset.artist, row]));
-  show([...fresh.children].map((row) => {
+function showPage(page, fresh) {
+  const old = rowsByArtist();
+  showRows([...fresh.children].map((row) => {
     const known = old.get(row.dataset.artist);
     if (!known) return row;
     known.replaceChildren(...row.children);
@@ -112,34 +122,41 @@ function take(page, fresh) {
   document.querySelector('.empty')?.remove();
 }
 
-function follow(stream) {
+function subscribe(stream) {
   const source = new EventSource(stream);
-  const state = (ok) => {
+  const showState = (connected) => {
     live.hidden = false;
-    live.classList.toggle('lost', !ok);
-    live.querySelector('.text').textContent = ok ? live.dataset.live : live.dataset.lost;
+    live.classList.toggle('lost', !connected);
+    live.querySelector('.text').textContent = connected ? live.dataset.live : live.dataset.lost;
   };
-  source.addEventListener('open', () => state(true));
+  source.addEventListener('open', () => showState(true));
   source.addEventListener('error', () => {
-    state(false);
-    // A browser gives up on an answer that is no stream, as from a proxy whose server restarts.
+    showState(false);
+    // An EventSource reconnects by itself, except after an HTTP error, as from a proxy whose server
+    // restarts.
     if (source.readyState === EventSource.CLOSED) {
-      setTimeout(() => { follow(stream); reload(); }, 1000 + 2000 * Math.random());
+      const delay = MIN_RECONNECT_DELAY + RANDOM_RECONNECT_DELAY * Math.random();
+      setTimeout(() => { subscribe(stream); reload(); }, delay);
     }
   });
   source.addEventListener('reset', reload);
   source.addEventListener('change', (event) => {
     const change = JSON.parse(event.data);
-    document.getElementById('total').textContent = format.format(change.total);
-    const next = first && !reading ? changed(change) : null;
+    document.getElementById('total').textContent = numbers.format(change.total);
+    const next = isFirstPage && !loading ? rowsAfter(change) : null;
     if (next === null) return reload();
     document.querySelector('.empty')?.remove();
-    show(next);
-    tell(change);
+    showRows(next);
+    announce(change);
   });
   addEventListener('pagehide', () => source.close(), { once: true });
 }
 
-if (live) follow(live.dataset.stream);
-// From the browser's memory, after going back: what is shown may be old.
-addEventListener('pageshow', (event) => { if (event.persisted && live) { follow(live.dataset.stream); reload(); } });
+if (live) subscribe(live.dataset.stream);
+// A page that the back button restores from memory shows an old ranking and has no stream.
+addEventListener('pageshow', (event) => {
+  if (event.persisted && live) {
+    subscribe(live.dataset.stream);
+    reload();
+  }
+});

@@ -1,24 +1,25 @@
-// Keeps parts of a page up to date that say so: `<… id="x" data-refresh>`.
-// Without this module the page shows the same after a reload.
+// Keeps the parts of a page up to date that are marked with `data-refresh` and have an `id`.
+// Without this module a reload shows the same.
 
-const PERIOD = 1500;
+/** Milliseconds between two requests. */
+const REFRESH_INTERVAL = 1500;
 
 async function refresh() {
-  const waiting = document.querySelectorAll('[data-refresh][id]');
-  if (waiting.length === 0) return;
+  const parts = document.querySelectorAll('[data-refresh][id]');
+  if (parts.length === 0) return;
   if (document.visibilityState === 'visible') {
     try {
       const answer = await fetch(location.href, { headers: { accept: 'text/html' } });
-      if (answer.ok) swap(waiting, new DOMParser().parseFromString(await answer.text(), 'text/html'));
+      if (answer.ok) replace(parts, new DOMParser().parseFromString(await answer.text(), 'text/html'));
     } catch {
-      // Offline, or the server is being restarted: the next round may do better.
+      // Offline, or the server restarts: the next round tries again.
     }
   }
-  setTimeout(refresh, PERIOD);
+  setTimeout(refresh, REFRESH_INTERVAL);
 }
 
-/** Puts the new version of each part in the place of the old one, unless they are the same. */
-function swap(parts, page) {
+/** Replaces each part that has changed, unless it contains the focus. */
+function replace(parts, page) {
   for (const old of parts) {
     const fresh = page.getElementById(old.id);
     if (fresh && fresh.outerHTML !== old.outerHTML && !old.contains(document.activeElement)) {
@@ -27,4 +28,4 @@ function swap(parts, page) {
   }
 }
 
-setTimeout(refresh, PERIOD);
+setTimeout(refresh, REFRESH_INTERVAL);

@@ -1,29 +1,29 @@
-// Uploading by the tus protocol: looks at the file before it is sent, shows it and the progress, goes
-// on after a cut of the line or a reload of the page, and can be stopped.
-// Without this module the form works as it is.
+// Uploads with the tus protocol (https://tus.io): checks the file before it is sent, shows the progress,
+// resumes after a lost connection or a reload of the page, and can be cancelled.
+// Without this module the browser sends the form itself.
 
-const FOLDER = '/me/uploads';
-const SPEAKS = { 'Tus-Resumable': '1.0.0' };
-/** Milliseconds: a line that is silent for so long is dead. */
-const SILENCE = 30_000;
-/** Milliseconds before the next try: twice as many each time that nothing has moved. */
-const [SOON, LATE] = [500, 15_000];
-const VIDEO = /\.(mp4|m4v|mov|webm|mkv|avi)$/i;
+const UPLOADS_URL = '/me/uploads';
+const TUS_HEADERS = { 'Tus-Resumable': '1.0.0' };
+/** Milliseconds without progress after which a request is aborted. */
+const STALL_TIMEOUT = 30_000;
+/** Milliseconds before a retry. The delay doubles with each retry that moved nothing. */
+const [MIN_RETRY_DELAY, MAX_RETRY_DELAY] = [500, 15_000];
+const VIDEO_FILE_NAME = /\.(mp4|m4v|mov|webm|mkv|avi)$/i;
 
 const form = document.getElementById('upload');
-const part = (id) => document.getElementById(id);
-const say = (text) => { part('upload-news').textContent = text; };
+const element = (id) => document.getElementById(id);
+const showMessage = (text) => { element('upload-news').textContent = text; };
 
-/** The server has said no, and would say it again; unless it is `final`, not after signing in. */
-class Refused extends Error {
+/** The server rejected the upload. Unless it is `final`, the upload can be resumed after signing in. */
+class UploadRejected extends Error {
   constructor(text, final = true) {
     super(text);
     this.final = final;
   }
 }
 
-/** What this browser knows of uploads that it has begun. */
-const memory = {
+/** Unfinished uploads that this browser remembers, by file. */
+const unfinished = {
   key: (file) => `upload ${file.name} ${file.size} ${file.lastModified}`,
   find(file) {
     try {
@@ -32,14 +32,14 @@ const memory = {
       return null;
     }
   },
-  keep(file, begun) {
+  save(file, upload) {
     try {
-      localStorage.setItem(this.key(file), JSON.stringify(begun));
+      localStorage.setItem(this.key(file), JSON.stringify(upload));
     } catch {
-      // No storage, or it is full: a reload of the page will begin anew.
+      // No storage, or it is full: after a reload of the page the upload starts from zero.
     }
   },
-  forget(file) {
+  remove(file) {
     try {
       localStorage.removeItem(this.key(file));
     } catch {
@@ -56,16 +56,16 @@ function randomKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16)).join('-');
 }
 
-/** A moment, or until the line is back. */
-function pause(failures) {
+/** Waits before a retry, at most until the browser is online again. */
+function waitToRetry(failures) {
   return new Promise((resolve) => {
     addEventListener('online', resolve, { once: true });
-    setTimeout(resolve, Math.min(SOON * 2 ** failures, LATE));
+    setTimeout(resolve, Math.min(MIN_RETRY_DELAY * 2 ** failures, MAX_RETRY_DELAY));
   });
 }
 
-/** What to tell of a refusal. */
-function reason(code) {
+/** The text for an error code of the API. */
+function rejectionText(code) {
   return {
     not_a_video: form.dataset.notAVideo,
     upload_too_large: form.dataset.tooLarge,
@@ -74,109 +74,109 @@ function reason(code) {
   }[code] ?? form.dataset.stopped;
 }
 
-/** Throws if an answer is not the one that was hoped for. */
-function check(status, body) {
+/** Throws `UploadRejected` for a final status, and `Error` for one that a retry may change. */
+function checkStatus(status, body) {
   if (status === 401 || status === 403) {
     location.assign('/sign-in?next=/me/upload');
-    throw new Refused(form.dataset.stopped, false);
+    throw new UploadRejected(form.dataset.stopped, false);
   }
-  const passes = status === 0 || status === 408 || status === 409 || status === 460 || status >= 500;
-  if (passes) throw new Error(`the answer was ${status}`);
+  const transient = status === 0 || status === 408 || status === 409 || status === 460 || status >= 500;
+  if (transient) throw new Error(`the status is ${status}`);
   if (status >= 400) {
     let code;
     try {
       ({ code } = JSON.parse(body));
     } catch {
-      // Somebody else's answer, a proxy's perhaps.
+      // Not an answer of the API. A proxy may have sent it.
     }
-    throw new Refused(reason(code));
+    throw new UploadRejected(rejectionText(code));
   }
 }
 
 class Upload {
-  constructor(file, texts, show) {
-    Object.assign(this, { file, texts, show, offset: 0, stopped: false, key: randomKey() });
-    const begun = memory.find(file);
-    const same = begun?.title === texts.title && begun?.description === texts.description;
-    if (same) this.url = begun.url;
-    else if (begun) this.remove(begun.url);
+  constructor(file, texts, showProgress) {
+    Object.assign(this, { file, texts, showProgress, offset: 0, cancelled: false, key: randomKey() });
+    const known = unfinished.find(file);
+    const same = known?.title === texts.title && known?.description === texts.description;
+    if (same) this.url = known.url;
+    else if (known) this.delete(known.url);
   }
 
-  /** Ends once all has arrived, however long that takes. */
+  /** Returns once the server has the whole file, or the upload is cancelled. Retries without limit. */
   async run() {
     let failures = 0;
-    while (!this.stopped) {
+    while (!this.cancelled) {
       const before = this.offset;
       try {
-        await this.begin();
-        if (this.offset < this.file.size && !this.stopped) await this.send();
-        if (this.offset >= this.file.size || this.stopped) return;
+        await this.resumeOrCreate();
+        if (this.offset < this.file.size && !this.cancelled) await this.send();
+        if (this.offset >= this.file.size || this.cancelled) return;
       } catch (error) {
-        if (error instanceof Refused) {
-          if (error.final) memory.forget(this.file);
+        if (error instanceof UploadRejected) {
+          if (error.final) unfinished.remove(this.file);
           throw error;
         }
-        if (this.stopped) return;
-        say(form.dataset.waiting);
+        if (this.cancelled) return;
+        showMessage(form.dataset.waiting);
       }
       failures = this.offset > before ? 0 : failures + 1;
-      await pause(failures);
+      await waitToRetry(failures);
     }
   }
 
-  async ask(method, url, headers = {}) {
-    const signal = AbortSignal.timeout(SILENCE);
-    return fetch(url, { method, headers: { ...SPEAKS, ...headers }, signal });
+  async request(method, url, headers = {}) {
+    const signal = AbortSignal.timeout(STALL_TIMEOUT);
+    return fetch(url, { method, headers: { ...TUS_HEADERS, ...headers }, signal });
   }
 
-  /** Finds out how much has arrived, of an upload that there may not be yet. */
-  async begin() {
+  /** Asks for the offset of a known upload. Creates the upload if the server does not have it. */
+  async resumeOrCreate() {
     if (this.url) {
-      const answer = await this.ask('HEAD', this.url);
+      const answer = await this.request('HEAD', this.url);
       if (answer.status !== 404 && answer.status !== 410) {
-        check(answer.status, '');
+        checkStatus(answer.status, '');
         this.offset = Number(answer.headers.get('Upload-Offset'));
         return;
       }
-      memory.forget(this.file);
+      unfinished.remove(this.file);
       this.key = randomKey();
     }
     const { file, texts: { title, description } } = this;
-    const said = { title, description, filename: file.name, filetype: file.type };
-    const pairs = Object.entries(said).filter(([, value]) => value !== '');
-    const answer = await this.ask('POST', FOLDER, {
+    const metadata = { title, description, filename: file.name, filetype: file.type };
+    const pairs = Object.entries(metadata).filter(([, value]) => value !== '');
+    const answer = await this.request('POST', UPLOADS_URL, {
       'Upload-Length': file.size,
       'Upload-Metadata': pairs.map(([name, value]) => `${name} ${base64(value)}`).join(','),
       'Idempotency-Key': this.key,
     });
-    check(answer.status, await answer.text());
+    checkStatus(answer.status, await answer.text());
     this.offset = Number(answer.headers.get('Upload-Offset'));
     this.url = answer.headers.get('Location');
-    if (this.stopped) this.remove(this.url);
-    else memory.keep(file, { url: this.url, title, description });
+    if (this.cancelled) this.delete(this.url);
+    else unfinished.save(file, { url: this.url, title, description });
   }
 
-  /** Sends the rest, as far as it comes. */
+  /** Sends the file from the offset on. `fetch` reports no upload progress, so this is an XMLHttpRequest. */
   send() {
     const { file, offset } = this;
     return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest();
-      this.request = request;
-      let patience;
-      const alive = () => {
-        clearTimeout(patience);
-        patience = setTimeout(() => request.abort(), SILENCE);
+      this.running = request;
+      let stallTimer;
+      const restartStallTimer = () => {
+        clearTimeout(stallTimer);
+        stallTimer = setTimeout(() => request.abort(), STALL_TIMEOUT);
       };
       request.upload.addEventListener('progress', (event) => {
-        alive();
-        this.show((offset + event.loaded) / file.size);
+        restartStallTimer();
+        this.showProgress((offset + event.loaded) / file.size);
       });
       request.addEventListener('loadend', () => {
-        clearTimeout(patience);
+        clearTimeout(stallTimer);
         try {
-          // Gone since the last question: the next one finds out, and begins anew.
-          if (request.status === 404 || request.status === 410) throw new Error('it is gone');
-          check(request.status, request.responseText);
+          // Removed since the HEAD request: the next round creates it again.
+          if (request.status === 404 || request.status === 410) throw new Error('the upload is gone');
+          checkStatus(request.status, request.responseText);
           this.offset = Number(request.getResponseHeader('Upload-Offset'));
           resolve();
         } catch (error) {
@@ -184,115 +184,115 @@ class Upload {
         }
       });
       request.open('PATCH', this.url);
-      for (const [name, value] of Object.entries(SPEAKS)) request.setRequestHeader(name, value);
+      for (const [name, value] of Object.entries(TUS_HEADERS)) request.setRequestHeader(name, value);
       request.setRequestHeader('Upload-Offset', offset);
       request.setRequestHeader('Content-Type', 'application/offset+octet-stream');
-      alive();
+      restartStallTimer();
       request.send(file.slice(offset));
     });
   }
 
-  stop() {
-    this.stopped = true;
-    this.request?.abort();
-    memory.forget(this.file);
-    if (this.url) this.remove(this.url);
+  cancel() {
+    this.cancelled = true;
+    this.running?.abort();
+    unfinished.remove(this.file);
+    if (this.url) this.delete(this.url);
   }
 
-  /** What cannot be removed now expires. */
-  remove(url) {
-    this.ask('DELETE', url).catch(() => {});
+  /** Deletes an upload. If this fails, the server removes the upload when it expires. */
+  delete(url) {
+    this.request('DELETE', url).catch(() => {});
   }
 }
 
-/** What is wrong with a file, if anything is. */
-function fault(file) {
-  if (!file.type.startsWith('video/') && !VIDEO.test(file.name)) return form.dataset.notAVideo;
+/** Why a file cannot be uploaded, or `null`. */
+function fileProblem(file) {
+  if (!file.type.startsWith('video/') && !VIDEO_FILE_NAME.test(file.name)) return form.dataset.notAVideo;
   return file.size > Number(form.dataset.max) ? form.dataset.tooLarge : null;
 }
 
-/** The file to be sent, unless something is wrong with it. */
-function chosen() {
-  const [file] = part('file').files;
-  const wrong = file && fault(file);
-  say(wrong ?? '');
-  const preview = part('preview');
+/** The chosen file, with its preview, or `null` if it cannot be uploaded. */
+function chosenFile() {
+  const [file] = element('file').files;
+  const problem = file && fileProblem(file);
+  showMessage(problem ?? '');
+  const preview = element('preview');
   if (preview.src) URL.revokeObjectURL(preview.src);
   preview.removeAttribute('src');
   preview.hidden = true;
-  if (!file || wrong) return null;
+  if (!file || problem) return null;
   preview.src = URL.createObjectURL(file);
   return file;
 }
 
-/** Somebody who comes back with a file finds what they had written about it. */
-function recall(file) {
-  const begun = memory.find(file);
-  if (!begun) return;
-  part('title').value ||= begun.title;
-  part('description').value ||= begun.description;
-  say(form.dataset.goesOn);
+/** Fills in the texts of an unfinished upload of the same file. */
+function restoreTexts(file) {
+  const known = unfinished.find(file);
+  if (!known) return;
+  element('title').value ||= known.title;
+  element('description').value ||= known.description;
+  showMessage(form.dataset.goesOn);
 }
 
 async function send(file) {
-  const show = (share) => {
-    part('progress').value = 100 * share;
-    say('');
+  const showProgress = (share) => {
+    element('progress').value = 100 * share;
+    showMessage('');
   };
-  const texts = { title: part('title').value.trim(), description: part('description').value.trim() };
-  const upload = new Upload(file, texts, show);
-  const busy = (yes) => {
-    for (const id of ['file', 'title', 'description']) part(id).disabled = yes;
-    part('sending').hidden = !yes;
-    part('send').hidden = yes;
+  const texts = { title: element('title').value.trim(), description: element('description').value.trim() };
+  const upload = new Upload(file, texts, showProgress);
+  const setBusy = (busy) => {
+    for (const id of ['file', 'title', 'description']) element(id).disabled = busy;
+    element('sending').hidden = !busy;
+    element('send').hidden = busy;
   };
-  part('progress').value = 0;
-  part('stop').onclick = () => {
-    upload.stop();
-    busy(false);
-    say('');
+  element('progress').value = 0;
+  element('stop').onclick = () => {
+    upload.cancel();
+    setBusy(false);
+    showMessage('');
   };
-  busy(true);
+  setBusy(true);
   try {
     await upload.run();
-    if (upload.stopped) return;
-    memory.forget(file);
+    if (upload.cancelled) return;
+    unfinished.remove(file);
     location.assign('/me/videos?uploaded=1');
   } catch (error) {
-    busy(false);
-    say(error instanceof Refused ? error.message : form.dataset.stopped);
+    setBusy(false);
+    showMessage(error instanceof UploadRejected ? error.message : form.dataset.stopped);
   }
 }
 
-// Not every browser plays every file; the server may take it all the same.
-part('preview').addEventListener('loadedmetadata', () => { part('preview').hidden = false; });
+// The preview appears only if the browser can play the file. The server may accept other files, too.
+element('preview').addEventListener('loadedmetadata', () => { element('preview').hidden = false; });
 
-part('file').addEventListener('change', () => {
-  const file = chosen();
-  if (file) recall(file);
+element('file').addEventListener('change', () => {
+  const file = chosenFile();
+  if (file) restoreTexts(file);
 });
 
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  const [file] = part('file').files;
-  // One at a time: whoever presses Enter once more does not mean a second video.
-  const idle = part('sending').hidden;
-  if (file && idle && !fault(file)) send(file);
+  const [file] = element('file').files;
+  // One upload at a time: Enter during an upload submits the form again.
+  const idle = element('sending').hidden;
+  if (file && idle && !fileProblem(file)) send(file);
 });
 
-const target = form.querySelector('.drop');
+const dropTarget = form.querySelector('.drop');
 for (const name of ['dragenter', 'dragover']) {
-  target.addEventListener(name, (event) => {
+  dropTarget.addEventListener(name, (event) => {
     event.preventDefault();
-    target.classList.add('over');
+    dropTarget.classList.add('over');
   });
 }
 for (const name of ['dragleave', 'drop']) {
-  target.addEventListener(name, () => target.classList.remove('over'));
+  dropTarget.addEventListener(name, () => dropTarget.classList.remove('over'));
 }
-target.addEventListener('drop', (event) => {
+dropTarget.addEventListener('drop', (event) => {
   event.preventDefault();
   if (event.dataTransfer.files.length === 0) return;
-  part('file').files = event.dataTransfer.files;
-  part('file').dispatchEvent(new Event('change'));
+  element('file').files = event.dataTransfer.files;
+  element('file').dispatchEvent(new Event('change'));
 });

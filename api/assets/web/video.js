@@ -1,4 +1,7 @@
-// The page of a video: votes without leaving the film, and copies its link.
+// The page of a video: votes without interrupting playback, and copies the link.
+
+/** Milliseconds between two requests for the verdict of a vote, and after one that failed. */
+const [POLL_INTERVAL, POLL_RETRY_DELAY] = [1000, 2000];
 
 const copy = document.getElementById('copy');
 if (navigator.clipboard && copy) {
@@ -14,24 +17,26 @@ if (navigator.clipboard && copy) {
   });
 }
 
-/** Shows the ballot box of the page that an answer holds. */
-async function show(answer) {
+/** Shows the vote box of the page in `answer`. Returns `false` if the answer has none. */
+async function showVoteBox(answer) {
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const fresh = page.getElementById('ballot');
   if (!answer.ok || !fresh) return false;
   document.getElementById('ballot').replaceWith(fresh);
-  return fresh.hasAttribute('data-refresh') ? setTimeout(ask, 1000, answer.url) : true;
+  if (fresh.hasAttribute('data-refresh')) setTimeout(poll, POLL_INTERVAL, answer.url);
+  return true;
 }
 
-async function ask(url) {
+/** Loads the page until its vote box shows the verdict. */
+async function poll(url) {
   try {
-    await show(await fetch(url));
+    await showVoteBox(await fetch(url));
   } catch {
-    setTimeout(ask, 2000, url);
+    setTimeout(poll, POLL_RETRY_DELAY, url);
   }
 }
 
-if (document.querySelector('#ballot[data-refresh]')) setTimeout(ask, 1000, location.href);
+if (document.querySelector('#ballot[data-refresh]')) setTimeout(poll, POLL_INTERVAL, location.href);
 
 document.addEventListener('submit', async (event) => {
   const form = event.target;
@@ -40,9 +45,9 @@ document.addEventListener('submit', async (event) => {
   form.querySelector('button').disabled = true;
   try {
     const answer = await fetch(form.action, { method: 'POST' });
-    if (await show(answer)) return;
+    if (await showVoteBox(answer)) return;
   } catch {
-    // No answer: the form itself may do better, and a vote that is sent twice counts once.
+    // No answer: submit the form itself. A vote that is sent twice counts once.
   }
   form.submit();
 });

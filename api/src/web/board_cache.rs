@@ -91,7 +91,7 @@ impl BoardCache {
             let ids: Vec<AccountId> =
                 leaders.iter().map(|row| row.ranked.standing.artist).collect();
             match queries.vote_history(&ids).await {
-                Ok(history) => Chart::of(history?, leaders).map(Arc::new),
+                Ok(history) => Chart::new(history?, leaders).map(Arc::new),
                 Err(error) => {
                     tracing::warn!(%error, "a page goes without its chart");
                     None

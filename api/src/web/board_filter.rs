@@ -1,4 +1,4 @@
-//! Which board is shown, and how one comes to another.
+//! The board that a page shows, and the navigation to other boards.
 
 use maud::{Markup, html};
 use projections::boards::{Board, BoardSize};
@@ -8,26 +8,26 @@ use super::messages::Messages;
 use super::page_context::PageContext;
 use crate::extract::QueryFields;
 
-/// Links to the largest boards of each kind.
+/// Links to countries, and links to cities: the largest boards of each.
 const MAX_LINKS: usize = 5;
-/// Names that the fields suggest.
+/// Suggestions of the country field, and of the city field.
 const MAX_SUGGESTIONS: usize = 50;
 
-/// The city and the country that were asked for, as they were written.
+/// A city and a country from the query string, as they were written there.
 pub(super) struct BoardFilter {
     city: Option<String>,
     country: Option<String>,
-    /// Where it is shown.
+    /// The page that shows the board.
     path: &'static str,
 }
 
 impl BoardFilter {
-    /// Of the ranking.
+    /// Takes the filter of the ranking from a query string.
     pub(super) fn for_ranking(query: &mut QueryFields) -> Self {
         Self { city: query.place("city"), country: query.place("country"), path: "/" }
     }
 
-    /// Of the gallery.
+    /// Takes the filter of the gallery from a query string.
     pub(super) fn for_gallery(query: &mut QueryFields) -> Self {
         Self { path: "/videos", ..Self::for_ranking(query) }
     }
@@ -44,34 +44,33 @@ impl BoardFilter {
         }
     }
 
-    fn places(&self) -> Vec<(&str, &str)> {
-        let places = [("city", &self.city), ("country", &self.country)];
-        places.into_iter().filter_map(|(name, place)| Some((name, place.as_deref()?))).collect()
+    fn parameters(&self) -> Vec<(&str, &str)> {
+        let parameters = [("city", &self.city), ("country", &self.country)];
+        parameters.into_iter().filter_map(|(name, place)| Some((name, place.as_deref()?))).collect()
     }
 
-    /// The same board with other parameters.
+    /// The URL of this board on the same page, with further parameters.
     pub(super) fn url(&self, parameters: &[(&str, &str)]) -> String {
-        let mut all = self.places();
+        let mut all = self.parameters();
         all.extend_from_slice(parameters);
-        address(self.path, &all)
+        url(self.path, &all)
     }
 
-    /// Where its changes come from, for who knows it as of `id`.
+    /// The URL of the board's stream, for a page that shows the version `id`.
     pub(super) fn stream_url(&self, id: &str) -> String {
-        let path = "/api/public/rankings/stream";
-        let mut all = self.places();
+        let mut all = self.parameters();
         all.push(("last_event_id", id));
-        address(path, &all)
+        url("/api/public/rankings/stream", &all)
     }
 
-    /// For another form on the page.
+    /// Hidden inputs, so that another form on the page keeps the board.
     pub(super) fn hidden_inputs(&self) -> Markup {
         html! {
-            @for (name, value) in self.places() { input type="hidden" name=(name) value=(value); }
+            @for (name, value) in self.parameters() { input type="hidden" name=(name) value=(value); }
         }
     }
 
-    /// Links to the largest boards, and fields for any other.
+    /// Links to the largest boards, and a form for any other board.
     pub(super) fn navigation(&self, ctx: &PageContext, boards: &[BoardSize]) -> Markup {
         let messages = ctx.messages();
         let countries: Vec<&str> = boards
@@ -100,11 +99,11 @@ impl BoardFilter {
                     @for city in cities.iter().take(MAX_LINKS) { (link(Some(city), None, city)) }
                 }
             }
-            details.filters open[!self.places().is_empty()] {
+            details.filters open[!self.parameters().is_empty()] {
                 summary { (messages.filters) }
                 form method="get" action=(self.path) {
-                    (place("country", messages.country, self.country.as_deref(), &countries))
-                    (place("city", messages.city, self.city.as_deref(), &cities))
+                    (field("country", messages.country, self.country.as_deref(), &countries))
+                    (field("city", messages.city, self.city.as_deref(), &cities))
                     button { (messages.show) }
                 }
             }
@@ -112,7 +111,7 @@ impl BoardFilter {
     }
 }
 
-fn place(name: &str, label: &str, value: Option<&str>, suggestions: &[&str]) -> Markup {
+fn field(name: &str, label: &str, value: Option<&str>, suggestions: &[&str]) -> Markup {
     html! {
         div.field {
             label for=(name) { (label) }
@@ -125,7 +124,7 @@ fn place(name: &str, label: &str, value: Option<&str>, suggestions: &[&str]) -> 
     }
 }
 
-fn address(path: &str, parameters: &[(&str, &str)]) -> String {
+fn url(path: &str, parameters: &[(&str, &str)]) -> String {
     let mut query = Serializer::new(String::new());
     query.extend_pairs(parameters);
     let query = query.finish();
@@ -137,13 +136,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_keep_the_board() {
+    fn urls_keep_the_board() {
         let uri = "/?city=Bogot%C3%A1&country=%20".parse().unwrap();
         let filter = BoardFilter::for_ranking(&mut QueryFields::of(&uri));
         assert_eq!(filter.url(&[]), "/?city=Bogot%C3%A1");
         assert_eq!(filter.url(&[("page", "2")]), "/?city=Bogot%C3%A1&page=2");
         assert!(filter.stream_url("a.1").ends_with("?city=Bogot%C3%A1&last_event_id=a.1"));
-        let everybody = BoardFilter::for_ranking(&mut QueryFields::of(&"/".parse().unwrap()));
-        assert_eq!(everybody.url(&[]), "/");
+        let whole_contest = BoardFilter::for_ranking(&mut QueryFields::of(&"/".parse().unwrap()));
+        assert_eq!(whole_contest.url(&[]), "/");
     }
 }

@@ -1,24 +1,24 @@
-//! How the leaders of a board came to their votes, drawn by the server.
+//! A chart of the votes of a board's leaders over time, as SVG.
 
 use maud::{Markup, html};
 use projections::queries::{RankedArtist, VoteHistory, VoteTimeline};
 
 use super::page_context::PageContext;
 
-/// Leaders that are drawn. Each has a colour and a dash of its own in the style sheet.
+/// Leaders in a chart. The style sheet has a colour and dashes for each line.
 pub(super) const CHART_LINES: usize = 5;
 const CHART_WIDTH: f64 = 600.0;
 const CHART_HEIGHT: f64 = 200.0;
 
-/// What is drawn, and what those are called whose lines it shows.
+/// The votes of some artists over time, with their names.
 pub(super) struct Chart {
     history: VoteHistory,
     names: Vec<String>,
 }
 
 impl Chart {
-    /// `None` where there is nothing to see yet.
-    pub(super) fn of(history: VoteHistory, leaders: &[RankedArtist]) -> Option<Self> {
+    /// `None` if nobody has votes in this time.
+    pub(super) fn new(history: VoteHistory, leaders: &[RankedArtist]) -> Option<Self> {
         let names = leaders.iter().map(|leader| leader.name.clone()).collect();
         let chart = Self { history, names };
         (chart.highest() > 0).then_some(chart)
@@ -71,7 +71,7 @@ fn line_class(n: usize) -> String {
     format!("line line-{}", n + 1)
 }
 
-/// From nothing at the left to all votes at the right.
+/// The points of a line: from zero votes at the left to all votes at the right.
 fn points(timeline: &VoteTimeline, highest: u64) -> String {
     let mut points = format!("0,{CHART_HEIGHT}");
     let width = CHART_WIDTH / timeline.votes.len().max(1) as f64;
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_goes_from_nothing_to_its_votes() {
+    fn a_line_goes_from_zero_to_all_votes() {
         let timeline = |votes: &[u64]| VoteTimeline {
             artist: domain::AccountId(uuid::Uuid::nil()),
             votes: votes.to_vec(),

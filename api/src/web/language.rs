@@ -1,4 +1,4 @@
-//! The language of a visit, and how it writes numbers and dates.
+//! The language of a page, and how it writes numbers and dates.
 
 use chrono::{DateTime, Datelike, Utc};
 use http::HeaderMap;
@@ -6,7 +6,7 @@ use http::header::ACCEPT_LANGUAGE;
 
 use super::messages::{ENGLISH, Messages, SPANISH};
 
-/// A language that the pages speak.
+/// A language that the pages have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Language {
     #[default]
@@ -15,10 +15,10 @@ pub(super) enum Language {
 }
 
 impl Language {
-    /// The one that was chosen, or the first that the browser asks for; else Spanish.
+    /// The chosen language, else the first in `Accept-Language` that the pages have, else Spanish.
     pub(super) fn of(chosen: Option<&str>, headers: &HeaderMap) -> Self {
         let asked = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        // Browsers list languages by preference.
+        // Browsers list languages by preference, so the quality values are not needed.
         let tags = asked.unwrap_or_default().split(',').map(|tag| tag.trim());
         let mut wanted = chosen.into_iter().chain(tags);
         wanted.find_map(Self::from_tag).unwrap_or_default()
@@ -32,7 +32,7 @@ impl Language {
         }
     }
 
-    /// For `lang` attributes and the cookie.
+    /// The BCP 47 tag, for `lang` attributes and the cookie.
     pub(super) fn tag(self) -> &'static str {
         match self {
             Self::Spanish => "es",
@@ -40,7 +40,7 @@ impl Language {
         }
     }
 
-    /// Its own name.
+    /// The name of the language in the language itself.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Spanish => "Español",
@@ -55,7 +55,7 @@ impl Language {
         }
     }
 
-    /// A number with its thousands apart.
+    /// A number with thousands separators.
     pub(super) fn number(self, number: u64) -> String {
         let separator = match self {
             Self::Spanish => '.',
@@ -72,7 +72,7 @@ impl Language {
         written
     }
 
-    /// A day.
+    /// A date such as `9 March 2026`.
     pub(super) fn day(self, time: DateTime<Utc>) -> String {
         const SPANISH: [&str; 12] = [
             "enero",
@@ -102,7 +102,7 @@ mod tests {
     use http::HeaderValue;
 
     #[test]
-    fn who_has_chosen_gets_it_and_others_what_their_browser_asks_for() {
+    fn the_chosen_language_wins_over_that_of_the_browser() {
         let asking =
             |tags| HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static(tags))]);
         assert_eq!(Language::of(None, &HeaderMap::new()), Language::Spanish);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_days_are_written_as_people_write_them() {
+    fn each_language_writes_numbers_and_dates_in_its_own_way() {
         let spanish = [0, 999, 1_000, 1_234_567].map(|n| Language::Spanish.number(n));
         assert_eq!(spanish, ["0", "999", "1.000", "1.234.567"]);
         assert_eq!(Language::English.number(12_345), "12,345");

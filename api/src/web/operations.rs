@@ -49,9 +49,9 @@ pub(super) async fn page(
             div.panels {
                 (parts(&ctx, &checks))
                 (partitions(&ctx, lag.as_ref()))
-                (table(&ctx, messages.rejections, messages.rejections_hint, [messages.reason, messages.count],
+                (table(&ctx, messages.rejections, messages.rejections_hint, [messages.reason, messages.number_of_times],
                     installation.rejections.iter().map(|(reason, n)| (reason.clone(), *n))))
-                (table(&ctx, messages.outcomes, messages.outcomes_hint, [messages.outcome, messages.count],
+                (table(&ctx, messages.command_outcomes, messages.command_outcomes_hint, [messages.outcome, messages.number_of_times],
                     outcomes.iter().map(|((command, verdict), n)| (format!("{command}: {verdict}"), *n))))
                 (dead_letters(&ctx, &installation.newest_dead_letters))
             }
@@ -71,7 +71,7 @@ fn figures(ctx: &PageContext, installation: &Installation, lag: Option<&Lag>) ->
             (figure(messages.lag, &behind, messages.lag_hint, lag.is_none()))
             (figure(messages.queue, &number(queue.videos), &match queue.oldest {
                 Some(oldest) => format!(
-                    "{} {} · {} {}", number(queue.in_work), messages.in_work, messages.oldest, age(oldest)
+                    "{} {} · {} {}", number(queue.in_work), messages.in_progress, messages.oldest_since, age(oldest)
                 ),
                 None => messages.queue_empty.to_owned(),
             }, false))
@@ -106,8 +106,8 @@ fn parts(ctx: &PageContext, checks: &[Check]) -> Markup {
     let messages = ctx.messages();
     html! {
         section.card {
-            h2 { (messages.parts) }
-            p.hint { (messages.this_process) }
+            h2 { (messages.components) }
+            p.hint { (messages.components_hint) }
             ul.checks {
                 @for check in checks {
                     li {
@@ -133,9 +133,9 @@ fn partitions(ctx: &PageContext, lag: Option<&Lag>) -> Markup {
                     thead {
                         tr {
                             th scope="col" { (messages.partition) }
-                            th scope="col" { (messages.records) }
-                            th scope="col" { (messages.folded) }
-                            th scope="col" { (messages.behind) }
+                            th scope="col" { (messages.events) }
+                            th scope="col" { (messages.projected) }
+                            th scope="col" { (messages.lag) }
                         }
                     }
                     tbody {
@@ -150,7 +150,7 @@ fn partitions(ctx: &PageContext, lag: Option<&Lag>) -> Markup {
                     }
                 }
             } @else {
-                p.error { (messages.log_is_silent) }
+                p.error { (messages.log_unavailable) }
             }
         }
     }

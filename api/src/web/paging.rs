@@ -1,22 +1,22 @@
-//! Links to the pages before and after.
+//! Links to the previous and the next page.
 
 use maud::{Markup, html};
 
 use super::page_context::PageContext;
 
-/// How much there is to page through.
+/// What is known about the number of pages.
 #[derive(Clone, Copy)]
 pub(super) enum PageCount {
-    /// So many pages.
+    /// The number of pages.
     Known(u64),
-    /// Nobody has counted, but there is a page after this one.
+    /// The number is unknown, and there is a page after this one.
     HasNext,
-    /// Nobody has counted, and this is the last page.
+    /// The number is unknown, and this is the last page.
     Last,
 }
 
 impl PageCount {
-    /// The page before `page`; from beyond the end one comes back to the last.
+    /// The page before `page`. Beyond the end this is the last page.
     fn before(self, page: u64) -> Option<u64> {
         let last = match self {
             Self::Known(pages) => pages.max(1),
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_lead_to_pages_that_there_are() {
+    fn links_lead_to_existing_pages() {
         let around =
             |page_count: PageCount, page| (page_count.before(page), page_count.after(page));
         assert_eq!(around(PageCount::Known(3), 1), (None, Some(2)));

@@ -122,7 +122,7 @@ fn search_form(ctx: &PageContext, filter: &BoardFilter, searched: &str) -> Marku
                     aria-describedby="q-hint";
                 button { (messages.search) }
                 @if ctx.account.is_some() {
-                    a.button href=(filter.url(&[("artist", "me")])) { (messages.find_me) }
+                    a.button href=(filter.url(&[("artist", "me")])) { (messages.my_position) }
                 }
             }
             p.hint #q-hint { (messages.search_hint) }
@@ -137,7 +137,7 @@ fn rows_of(ctx: &PageContext, filter: &BoardFilter, paging: Paging, page: &Ranki
     html! {
         p.count { strong #total { (ctx.language.number(page.total)) } " " (messages.artists) }
         @if page.total == 0 {
-            p.empty { (messages.nobody_ranks) }
+            p.empty { (messages.board_empty) }
         }
         (table(ctx, &page.artists, None, paging.page))
         (paging::links(ctx, paging.page, page_count, |page| filter.url(&[("page", page)])))
@@ -156,7 +156,7 @@ fn table(
             caption.unseen { (messages.ranking) }
             thead {
                 tr {
-                    th scope="col" { (messages.place) }
+                    th scope="col" { (messages.position) }
                     th scope="col" { (messages.artist) }
                     th.origin scope="col" { (messages.origin) }
                     th.votes scope="col" { (messages.votes) }
@@ -170,7 +170,7 @@ fn table(
                 td.place {} th.artist scope="row" { a.name {} span.from {} } td.origin {} td.votes {}
             }
         }
-        p #news.unseen role="status" data-place=(messages.place) {}
+        p #news.unseen role="status" data-place=(messages.position) {}
     }
 }
 
@@ -210,7 +210,7 @@ async fn around(
     let marked = page.artists.iter().find(|row| row.ranked.standing.artist == artist);
     let name = marked.map_or("", |row| if oneself { messages.you } else { row.name.as_str() });
     Ok(html! {
-        h2 { (messages.around) " " (name) }
+        h2 { (messages.around_artist) " " (name) }
         (table(ctx, &page.artists, Some(artist), 0))
         (back(messages, filter))
     })

@@ -1,8 +1,7 @@
-//! Forms are taken from our own pages only.
+//! Protection against cross-site request forgery: only our own pages may send forms.
 //!
-//! A browser says where a request comes from: `Sec-Fetch-Site`, or `Origin` if it is older. Other
-//! sites can forge neither. Whoever says neither is no browser that has a session to be abused, and is
-//! refused all the same.
+//! Browsers send `Sec-Fetch-Site`; older ones send `Origin`. Other sites can forge neither. A request
+//! with neither header is rejected.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -12,17 +11,17 @@ use http::{HeaderMap, Method};
 
 use crate::error::ApiError;
 
-/// Around the routes of the pages.
+/// Middleware around the routes of the pages: rejects a form from another site.
 pub(super) async fn require(request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if reads || is_our_own(request.headers()) {
+    if reads || is_same_origin(request.headers()) {
         next.run(request).await
     } else {
         ApiError::ForeignForm.into_response()
     }
 }
 
-fn is_our_own(headers: &HeaderMap) -> bool {
+fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     if let Some(site) = text("sec-fetch-site") {
         return site == "same-origin";
@@ -37,12 +36,12 @@ mod tests {
     use http::{HeaderName, HeaderValue};
 
     #[test]
-    fn only_our_own_pages_may_send_forms() {
+    fn forms_of_other_sites_are_rejected() {
         let from = |pairs: &[(&'static str, &'static str)]| {
             let pair = |(name, value): &(&'static str, &'static str)| {
                 (HeaderName::from_static(name), HeaderValue::from_static(value))
             };
-            is_our_own(&pairs.iter().map(pair).collect())
+            is_same_origin(&pairs.iter().map(pair).collect())
         };
         let host = ("host", "anb.example:8080");
         assert!(from(&[host, ("sec-fetch-site", "same-origin")]));

@@ -44,7 +44,7 @@ pub(super) async fn submit(
         Err(ApiError::NoFile | ApiError::NotAVideo) => {
             refused(messages.not_a_video, StatusCode::BAD_REQUEST)
         }
-        Err(ApiError::VideoTooLarge) => refused(messages.too_large, StatusCode::BAD_REQUEST),
+        Err(ApiError::VideoTooLarge) => refused(messages.file_too_large, StatusCode::BAD_REQUEST),
         Err(error) => Err(error),
     }
 }
@@ -75,21 +75,21 @@ fn show(
             h1 { (messages.upload) }
             (form_state.summary(messages))
             form.card #upload method="post" action="/me/upload" enctype="multipart/form-data"
-                data-max=(max) data-too-large=(messages.too_large) data-not-a-video=(messages.not_a_video)
+                data-max=(max) data-too-large=(messages.file_too_large) data-not-a-video=(messages.not_a_video)
                 data-too-many=(messages.too_many_uploads) data-bad-title=(messages.title_rule)
-                data-waiting=(messages.upload_waits) data-goes-on=(messages.upload_goes_on)
-                data-stopped=(messages.upload_stopped) {
+                data-waiting=(messages.upload_offline) data-goes-on=(messages.upload_resumes)
+                data-stopped=(messages.upload_interrupted) {
                 (form_state.field(&title))
                 div.field {
                     label for="description" { (messages.description) " (" (messages.optional) ")" }
                     (form_state.notes("description", None))
                     textarea #description name="description" rows="4" maxlength="2000" {}
                 }
-                div.field.drop data-drop=(messages.drop_here) {
+                div.field.drop {
                     label for="file" { (messages.file) }
                     (form_state.notes("file", Some(&limit)))
                     input #file type="file" name="file" accept="video/*" required
-                        aria-describedby=[form_state.described("file", Some(&limit))];
+                        aria-describedby=[form_state.described_by("file", Some(&limit))];
                     video #preview muted playsinline controls hidden {}
                 }
                 div.field #sending hidden {
@@ -98,7 +98,7 @@ fn show(
                     button #stop type="button" { (messages.cancel) }
                 }
                 p.error #upload-news role="alert" {}
-                button.primary #send { (messages.send) }
+                button.primary #send { (messages.upload_now) }
             }
         }
     })

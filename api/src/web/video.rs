@@ -143,7 +143,7 @@ fn vote_box(ctx: &PageContext, video: &PublicVideo, ballot: &Ballot) -> Markup {
                     }
                 }
                 Ballot::Waiting => {
-                    p role="status" { strong { (messages.waiting) } " " (messages.waiting_hint) }
+                    p role="status" { strong { (messages.vote_pending) } " " (messages.vote_pending_hint) }
                     a.button href=(ctx.path_and_query) { (messages.refresh) }
                 }
                 Ballot::Voted => {

@@ -2,37 +2,37 @@
 
 use domain::Position;
 
-/// Each partition, with its end and how far it is folded.
-pub(super) struct Lag(Vec<Row>);
+/// The lag of each partition.
+pub(super) struct Lag(Vec<PartitionLag>);
 
-/// A partition.
+/// The lag of one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct PartitionLag {
     pub(super) partition: u32,
-    /// Records in it.
+    /// The end offset: the number of records in the partition.
     pub(super) end: u64,
-    /// Records that are folded.
+    /// Records that are folded into the read models.
     pub(super) folded: u64,
 }
 
-impl Row {
-    /// Records that are not folded.
+impl PartitionLag {
+    /// Records that are not folded yet.
     pub(super) fn behind(self) -> u64 {
         self.end.saturating_sub(self.folded)
     }
 }
 
 impl Lag {
-    /// A partition that nobody has owned yet has no checkpoint: nothing of it is folded.
+    /// `ends` are the end offsets by partition. Nothing is folded of a partition without a checkpoint.
     pub(super) fn of(ends: &[u64], checkpoints: &[Position]) -> Self {
         let row = |(partition, end): (u32, &u64)| {
             let checkpoint = checkpoints.iter().find(|at| at.partition == partition);
-            Row { partition, end: *end, folded: checkpoint.map_or(0, |at| at.offset) }
+            PartitionLag { partition, end: *end, folded: checkpoint.map_or(0, |at| at.offset) }
         };
         Self((0..).zip(ends).map(row).collect())
     }
 
-    pub(super) fn rows(&self) -> &[Row] {
+    pub(super) fn rows(&self) -> &[PartitionLag] {
         &self.0
     }
 
@@ -46,12 +46,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_folded_is_behind() {
+    fn records_after_the_checkpoint_are_lag() {
         let checkpoints =
             [Position { partition: 0, offset: 7 }, Position { partition: 2, offset: 5 }];
         let lag = Lag::of(&[10, 3, 4], &checkpoints);
         let behind: Vec<u64> = lag.rows().iter().map(|row| row.behind()).collect();
-        assert_eq!(behind, [3, 3, 0], "one that was folded meanwhile is not behind");
+        assert_eq!(behind, [3, 3, 0], "a checkpoint past the end is no lag");
         assert_eq!(lag.total(), 6);
     }
 }

@@ -1,7 +1,7 @@
-//! The pages: the contest in a browser.
+//! The web pages of the contest.
 //!
-//! HTML that works without scripts, styles and small modules from this binary. Pages ask the same
-//! queries and commands as the routes of the API, never the API itself. See ADR 0019.
+//! HTML that works without scripts; styles and scripts are compiled into the binary. Pages use the same
+//! queries and commands as the routes of the API, and never call the API itself. See ADR 0019.
 
 mod account;
 mod assets;
@@ -19,6 +19,7 @@ mod operations;
 mod page_context;
 mod paging;
 mod ranking;
+mod redirect;
 mod same_origin;
 mod session;
 mod sign_in;
@@ -46,7 +47,7 @@ use crate::media_urls::MediaUrls;
 use crate::routes::uploads;
 use crate::state::ApiState;
 
-/// What pages of boards work with: parts of the API's state, and the cache of this module.
+/// The state of pages that show boards: parts of the API's state, and the cache of these pages.
 #[derive(Clone, FromRef)]
 struct BoardPages {
     queries: Queries,
@@ -86,8 +87,8 @@ pub(crate) fn routes(state: &ApiState, erasures: ErasureEpoch) -> Router<ApiStat
         .route("/assets/{file}", get(assets::asset))
 }
 
-/// Resumable uploads of our own page, whose script cannot read the session. Their errors are for it,
-/// so they are no pages.
+/// Resumable uploads by the script of the upload page, which the session cookie authenticates. Errors
+/// stay JSON, because the script reads them.
 fn resumable_uploads() -> Router<ApiState> {
     let one = head(uploads::show::show)
         .patch(uploads::append::append)
@@ -99,7 +100,7 @@ fn resumable_uploads() -> Router<ApiState> {
         .layer(from_fn(same_origin::require))
 }
 
-/// Whatever has no route: a page for who asks for one, and JSON for programs.
+/// The answer to an unknown route: a page if the client accepts HTML, else JSON.
 pub(crate) async fn unknown(request: Request) -> Response {
     let accepts = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
     let error = ApiError::RouteUnknown.into_response();

@@ -1,4 +1,4 @@
-//! `GET` and `POST /me/account`: one leaves for good.
+//! `GET /me/account`, and `POST /me/account`: erases the account.
 
 use std::sync::Arc;
 
@@ -13,7 +13,6 @@ use super::form::{Field, FormState};
 use super::layout::Page;
 use super::page_context::{PageContext, SignedIn};
 use super::session;
-use super::sign_in::{see_other, with_cookie};
 use crate::authenticator::Authenticator;
 use crate::error::ApiError;
 use crate::extract::{RequestContext, WebForm};
@@ -49,10 +48,7 @@ pub(super) async fn erase(
     match erased.map_err(failed(|_| ApiError::AccountGone)) {
         Ok(_) => {
             authenticator.forget_accounts();
-            Ok(with_cookie(
-                see_other("/sign-in?gone=1"),
-                session::end_cookie(public_url.is_https()),
-            ))
+            Ok(session::end(&public_url, "/sign-in?gone=1"))
         }
         Err(ApiError::WrongPassword) => {
             let form_state = FormState::with_error(form, "password", ctx.messages().wrong_password);
@@ -62,7 +58,7 @@ pub(super) async fn erase(
     }
 }
 
-/// Operators find the way to their page here.
+/// The page has a link to `/operations` if the account is an operator.
 fn show(ctx: &PageContext, form_state: &FormState, status: StatusCode, operator: bool) -> Response {
     let messages = ctx.messages();
     Page::new(ctx, messages.account).status(status).render(&html! {

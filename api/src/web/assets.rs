@@ -1,5 +1,5 @@
-//! Files that pages link to, part of the binary. Their names carry a hash of their content, so that a
-//! browser asks once for each and never shows an old one.
+//! Scripts, styles and icons, compiled into the binary. Their names carry a hash of their content, so that
+//! browsers cache them without limit and never use an old one.
 
 use std::sync::{LazyLock, OnceLock};
 
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::error::ApiError;
 use crate::page_cache::encoding::Encoding;
 
-/// A file.
+/// A static file with its compressed variants.
 pub(super) struct Asset {
     file: String,
     content_type: &'static str,
@@ -58,7 +58,7 @@ impl Asset {
         }
     }
 
-    /// Where it is served.
+    /// The path that it is served under.
     pub(super) fn url(&self) -> String {
         format!("/assets/{}", self.file)
     }
@@ -83,8 +83,7 @@ pub(super) async fn asset(
     let mut response = asset.encoded(encoding).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-    let for_ever = "public, max-age=31536000, immutable";
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(for_ever));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     if let Some(encoding) = encoding.header() {
         headers.insert(CONTENT_ENCODING, encoding);

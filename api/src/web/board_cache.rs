@@ -1,5 +1,5 @@
-//! What the pages keep between requests: so that a burst of visitors asks the database once. Like
-//! [`crate::page_cache`], nothing that is kept outlives an erasure.
+//! Cached data of pages: many requests for the same page query the database once. Names of erased
+//! accounts leave the cache at once: keys contain the erasure epoch, as in [`crate::page_cache`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,24 +15,23 @@ use super::chart::{CHART_LINES, Chart};
 use crate::error::ApiError;
 use crate::extract::Paging;
 
-/// Pages of rankings at most. Each takes some kilobytes.
+/// Each page takes some kilobytes.
 const MAX_RANKING_PAGES: u64 = 2_000;
-/// A name that changes without a new edition shows after this time.
+/// Staleness of a page within one version of the boards. A new version replaces it sooner.
 const RANKING_PAGE_TTL: Duration = Duration::from_secs(1);
-/// New boards are linked to after this time.
+/// Staleness of the links to boards.
 const BOARD_LIST_TTL: Duration = Duration::from_secs(5);
 
-/// Charts at most.
 const MAX_CHARTS: u64 = 500;
-/// A chart reads every vote of the leaders, and shows days.
+/// Staleness of a chart. It is expensive: its query reads every vote of the leaders.
 const CHART_TTL: Duration = Duration::from_secs(30);
 
-/// The count of erasures, the edition of the boards, and the page.
-type Key = (u64, u64, Board, Paging);
+/// The erasure epoch, the version of the boards, and the page.
+type PageKey = (u64, u64, Board, Paging);
 
-/// Ranking pages, charts, and the list of boards.
+/// Caches ranking pages, charts, and the list of boards.
 pub(crate) struct BoardCache {
-    pages: FutureCache<Key, Arc<RankingPage>>,
+    pages: FutureCache<PageKey, Arc<RankingPage>>,
     charts: FutureCache<(u64, Board), Option<Arc<Chart>>>,
     boards: Cache<(), Arc<Vec<BoardSize>>>,
     erasures: ErasureEpoch,
@@ -51,7 +50,7 @@ impl BoardCache {
         }
     }
 
-    /// A page of a board, as of the newest edition.
+    /// A page of a board, as of the newest version of the boards.
     pub(super) async fn page(
         &self,
         queries: &Queries,
@@ -60,26 +59,25 @@ impl BoardCache {
     ) -> Result<Arc<RankingPage>, ApiError> {
         let key =
             (self.erasures.current(), queries.boards_version()?.number, board.clone(), paging);
-        let look = async {
+        let load = async {
             let page = queries.ranking(board, paging.skip(), paging.page_size).await?;
             Ok::<_, ApiError>(Arc::new(page))
         };
-        let found = self.pages.try_get_with(key, look).await;
+        let found = self.pages.try_get_with(key, load).await;
         found.map_err(|error| error.shared())
     }
 
-    /// How many erasures have been heard of. What is made of names that were read after asking this
-    /// may be kept under it.
-    pub(super) fn erasure_count(&self) -> u64 {
+    /// The erasure epoch of a cached value: read it before the names that the value contains.
+    pub(super) fn erasure_epoch(&self) -> u64 {
         self.erasures.current()
     }
 
-    /// How the leaders of a board came to their votes, if there is something to be seen. A page does
-    /// not fail for want of it. `erasures` is from before the artists were read.
+    /// The chart of a board's leaders. `None` if nobody has votes, or if the query fails: the page is
+    /// shown without a chart. `erasure_epoch` is from before `artists` were read.
     pub(super) async fn chart(
         &self,
         queries: &Queries,
-        erasures: u64,
+        erasure_epoch: u64,
         board: &Board,
         artists: &[RankedArtist],
     ) -> Option<Arc<Chart>> {
@@ -93,12 +91,12 @@ impl BoardCache {
             match queries.vote_history(&ids).await {
                 Ok(history) => Chart::new(history?, leaders).map(Arc::new),
                 Err(error) => {
-                    tracing::warn!(%error, "a page goes without its chart");
+                    tracing::warn!(%error, "the history of votes cannot be read, the page has no chart");
                     None
                 }
             }
         };
-        self.charts.get_with((erasures, board.clone()), draw).await
+        self.charts.get_with((erasure_epoch, board.clone()), draw).await
     }
 
     /// The list of boards.

@@ -1,4 +1,4 @@
-//! `GET /videos`: the videos on stage.
+//! `GET /videos`: the published videos.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(super) async fn page(
     let page = query.integer("page", 1, 1, None);
     query.finish()?;
     let paging = Paging { page, page_size: VIDEOS_PER_PAGE };
-    // One more than is shown tells whether there is a next page.
+    // One video more than the page shows tells whether there is a next page.
     let wanted = PublicVideos {
         of: filter.board(),
         order_by,
@@ -63,7 +63,7 @@ pub(super) async fn page(
             @for (video, poster) in &cards { li { (card(&ctx, video, poster.as_deref())) } }
         }
         (paging::links(&ctx, page, page_count, |page| {
-            filter.url(&[("order_by", name(order_by)), ("page", page)])
+            filter.url(&[("order_by", parameter(order_by)), ("page", page)])
         }))
     }))
 }
@@ -79,17 +79,10 @@ fn card(ctx: &PageContext, video: &PublicVideo, poster: Option<&str>) -> Markup 
             div {
                 h2 { a href={ "/videos/" (video.id) } { (video.title) } }
                 p { (video.artist_name) " · " (video.city) ", " (video.country) }
-                p.votes { (votes(ctx, video.votes)) }
+                p.votes { (ctx.vote_count(video.votes)) }
             }
         }
     }
-}
-
-/// So many votes, in words.
-pub(super) fn votes(ctx: &PageContext, votes: u64) -> Markup {
-    let messages = ctx.messages();
-    let unit = if votes == 1 { messages.vote_one } else { messages.votes };
-    html! { strong { (ctx.language.number(votes)) } " " (unit) }
 }
 
 fn orders(ctx: &PageContext, filter: &BoardFilter, chosen: OrderBy) -> Markup {
@@ -97,7 +90,7 @@ fn orders(ctx: &PageContext, filter: &BoardFilter, chosen: OrderBy) -> Markup {
     let link = |order: OrderBy, text: &str| {
         html! {
             li {
-                a href=(filter.url(&[("order_by", name(order))]))
+                a href=(filter.url(&[("order_by", parameter(order))]))
                     aria-current=[(order == chosen).then_some("true")] { (text) }
             }
         }
@@ -109,7 +102,8 @@ fn orders(ctx: &PageContext, filter: &BoardFilter, chosen: OrderBy) -> Markup {
     }
 }
 
-fn name(order: OrderBy) -> &'static str {
+/// The value of the query parameter `order_by`.
+fn parameter(order: OrderBy) -> &'static str {
     match order {
         OrderBy::UploadedAt => "uploaded_at",
         OrderBy::Votes => "votes",

@@ -1,4 +1,4 @@
-//! What every page has: head, navigation, footer, and the headers it is sent with.
+//! What all pages share: head, navigation, footer and response headers.
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -14,14 +14,14 @@ use super::language::Language;
 use super::page_context::PageContext;
 use crate::page_cache::encoding::Encoding;
 
-/// A page to be shown.
+/// A page without its content. [`Page::render`] adds that.
 pub(super) struct Page<'a> {
     ctx: &'a PageContext,
     title: String,
     status: StatusCode,
     scripts: Vec<&'static Asset>,
     head: Markup,
-    /// Where pictures and videos come from, besides us.
+    /// A source of images and videos that the policy allows, besides this site.
     media: Option<String>,
 }
 
@@ -41,26 +41,26 @@ impl<'a> Page<'a> {
         self
     }
 
-    /// More for the head.
+    /// Adds elements to the head.
     pub(super) fn head(mut self, head: Markup) -> Self {
         self.head = head;
         self
     }
 
-    /// The page shows files of the store that this URL, if there is one, leads to.
+    /// Allows images and videos from the origin of `url`, if it has one.
     pub(super) fn allow_media_from(mut self, url: Option<&str>) -> Self {
         let origin = url.and_then(|url| Url::parse(url).ok()).map(|url| url.origin());
         self.media = origin.filter(|origin| origin.is_tuple()).map(|o| o.ascii_serialization());
         self
     }
 
-    /// The page shows files that its visitor has chosen.
+    /// Allows videos that the user has chosen from the own disk.
     pub(super) fn allow_blob_media(mut self) -> Self {
         self.media = Some("blob:".to_owned());
         self
     }
 
-    /// The whole answer, around the page's own content.
+    /// The response: the page with this content.
     pub(super) fn render(self, content: &Markup) -> Response {
         let plain = Bytes::from(self.document(content).into_string());
         let encoding = Encoding::choose(&self.ctx.headers, plain.len());
@@ -70,7 +70,7 @@ impl<'a> Page<'a> {
         headers.insert(CONTENT_SECURITY_POLICY, self.policy());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         headers.insert(VARY, HeaderValue::from_static("cookie, accept-language, accept-encoding"));
-        // Our own forms say where they come from; nobody else is told.
+        // Our own pages receive the referrer, other sites do not.
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
         if let Some(encoding) = encoding.header() {
             headers.insert(CONTENT_ENCODING, encoding);
@@ -78,7 +78,7 @@ impl<'a> Page<'a> {
         response
     }
 
-    /// Scripts and styles are files of ours. Nothing that a page contains can be one.
+    /// The Content Security Policy: scripts and styles only from files of this site, never inline.
     fn policy(&self) -> HeaderValue {
         let media = self.media.as_deref().unwrap_or_default();
         let policy = format!(
@@ -86,8 +86,8 @@ impl<'a> Page<'a> {
              img-src 'self' {media}; media-src 'self' {media}; form-action 'self'; \
              base-uri 'none'; frame-ancestors 'none'"
         );
-        let strict = HeaderValue::from_static("default-src 'none'");
-        HeaderValue::try_from(policy).unwrap_or(strict)
+        let nothing = HeaderValue::from_static("default-src 'none'");
+        HeaderValue::try_from(policy).unwrap_or(nothing)
     }
 
     fn document(&self, content: &Markup) -> Markup {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_is_text() {
+    fn text_of_users_is_escaped() {
         let ctx = page_context();
         let page = Page::new(&ctx, "<script>alert(1)</script>");
         let written = page.document(&html! { p { "<img src=x onerror=alert(1)>" } }).into_string();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_inline_may_run_and_media_come_from_the_store() {
+    fn the_policy_forbids_inline_code_and_allows_media_of_the_store() {
         let ctx = page_context();
         let page =
             Page::new(&ctx, "t").allow_media_from(Some("https://media.example/a.mp4?signature=x"));

@@ -1,4 +1,4 @@
-//! `GET /me/videos`, and the page that asks before a video is deleted.
+//! `GET /me/videos`, and the deletion of a video with its confirmation page.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -9,11 +9,10 @@ use maud::{Markup, html};
 use projections::queries::{OwnVideo, Queries};
 
 use super::assets;
-use super::gallery::votes;
 use super::language::Language;
 use super::layout::Page;
 use super::page_context::{PageContext, SignedIn};
-use super::sign_in::see_other;
+use super::redirect::see_other;
 use crate::error::ApiError;
 use crate::extract::{QueryFields, RequestContext, VideoPath};
 use crate::media_urls::{MediaUrls, SIGNED_URL_TTL};
@@ -41,7 +40,7 @@ pub(super) async fn list(
         let poster = urls.signed_if_any(key, SIGNED_URL_TTL).await?;
         videos.push((video, poster));
     }
-    let moves = videos.iter().any(|(video, _)| is_unfinished(video.status));
+    let unfinished = videos.iter().any(|(video, _)| is_unfinished(video.status));
     let media = videos.iter().find_map(|(_, poster)| poster.as_deref());
     let page = Page::new(&ctx, messages.my_videos).script(&assets::REFRESH).allow_media_from(media);
     Ok(page.render(&html! {
@@ -51,8 +50,8 @@ pub(super) async fn list(
         }
         @if let Some(notice) = notice { p.notice role="status" { (notice) } }
         @if videos.is_empty() { p.empty { (messages.my_videos_empty) } }
-        ul.own #videos data-refresh[moves] {
-            @for (video, poster) in &videos { li { (entry(&ctx, video, poster.as_deref())) } }
+        ul.own #videos data-refresh[unfinished] {
+            @for (video, poster) in &videos { li { (card(&ctx, video, poster.as_deref())) } }
         }
     }))
 }
@@ -61,7 +60,7 @@ fn is_unfinished(status: VideoStatus) -> bool {
     matches!(status, VideoStatus::Pending | VideoStatus::Processing)
 }
 
-fn entry(ctx: &PageContext, video: &OwnVideo, poster: Option<&str>) -> Markup {
+fn card(ctx: &PageContext, video: &OwnVideo, poster: Option<&str>) -> Markup {
     let messages = ctx.messages();
     let page = format!("/videos/{}", video.id);
     html! {
@@ -94,7 +93,7 @@ fn entry(ctx: &PageContext, video: &OwnVideo, poster: Option<&str>) -> Markup {
                         }
                     }
                 }
-                @if video.status == VideoStatus::Processed { p.votes { (votes(ctx, video.votes)) } }
+                @if video.status == VideoStatus::Processed { p.votes { (ctx.vote_count(video.votes)) } }
                 @if video.votes == 0 {
                     p { a.danger href={ "/me/videos/" (video.id) "/delete" } { (messages.delete) span.unseen { " " (video.title) } } }
                 }

@@ -1,4 +1,4 @@
-//! `GET /operations`: how the installation fares, for operators.
+//! `GET /operations`: lag, queues, rebuilds and failures of the installation, for operators.
 
 mod lag;
 
@@ -28,7 +28,7 @@ pub(super) async fn page(
     if !queries.is_operator(account).await? {
         return Err(ApiError::OperatorsOnly);
     }
-    // The log is asked first: what is folded meanwhile then counts as folded.
+    // Read the log's ends before the checkpoints: the other order would show lag that is not there.
     let ends = commands.log_end_offsets().await;
     let installation = queries.installation().await?;
     let lag = ends.ok().map(|ends| Lag::of(&ends, &installation.checkpoints));
@@ -47,11 +47,11 @@ pub(super) async fn page(
             }
             (figures(&ctx, &installation, lag.as_ref()))
             div.panels {
-                (parts(&ctx, &checks))
+                (health_checks(&ctx, &checks))
                 (partitions(&ctx, lag.as_ref()))
-                (table(&ctx, messages.rejections, messages.rejections_hint, [messages.reason, messages.number_of_times],
+                (count_table(&ctx, messages.rejections, messages.rejections_hint, [messages.reason, messages.number_of_times],
                     installation.rejections.iter().map(|(reason, n)| (reason.clone(), *n))))
-                (table(&ctx, messages.command_outcomes, messages.command_outcomes_hint, [messages.outcome, messages.number_of_times],
+                (count_table(&ctx, messages.command_outcomes, messages.command_outcomes_hint, [messages.outcome, messages.number_of_times],
                     outcomes.iter().map(|((command, verdict), n)| (format!("{command}: {verdict}"), *n))))
                 (dead_letters(&ctx, &installation.newest_dead_letters))
             }
@@ -59,7 +59,7 @@ pub(super) async fn page(
     }))
 }
 
-/// What one looks at first.
+/// The four most important figures.
 fn figures(ctx: &PageContext, installation: &Installation, lag: Option<&Lag>) -> Markup {
     let messages = ctx.messages();
     let number = |n: u64| ctx.language.number(n);
@@ -101,8 +101,8 @@ fn figure(name: &str, value: &str, hint: &str, bad: bool) -> Markup {
     }
 }
 
-/// The parts that this process depends on.
-fn parts(ctx: &PageContext, checks: &[Check]) -> Markup {
+/// The health checks of this process.
+fn health_checks(ctx: &PageContext, checks: &[Check]) -> Markup {
     let messages = ctx.messages();
     html! {
         section.card {
@@ -156,8 +156,8 @@ fn partitions(ctx: &PageContext, lag: Option<&Lag>) -> Markup {
     }
 }
 
-/// Names and how often each of them was.
-fn table(
+/// A table of names and their counts.
+fn count_table(
     ctx: &PageContext,
     title: &str,
     hint: &str,
@@ -209,7 +209,7 @@ fn dead_letters(ctx: &PageContext, letters: &[DeadLetterSummary]) -> Markup {
     }
 }
 
-/// A length of time, as short as one reads it at a glance.
+/// A duration in its largest whole unit.
 fn age(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_age_is_read_at_a_glance() {
+    fn an_age_has_one_unit() {
         let read = |seconds| age(Duration::from_secs(seconds));
         assert_eq!([read(0), read(59), read(60)], ["0 s", "59 s", "1 min"]);
         assert_eq!([read(3_599), read(86_399), read(200_000)], ["59 min", "23 h", "2 d"]);

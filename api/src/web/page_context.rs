@@ -1,25 +1,27 @@
-//! Who asks for a page, and in which language.
+//! The context of a page: language, signed-in account, URL and headers of the request.
 
 use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequestParts, OriginalUri};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use domain::AccountId;
 use http::HeaderMap;
 use http::request::Parts;
+use maud::{Markup, html};
 
 use super::language::Language;
 use super::messages::Messages;
+use super::redirect;
 use crate::authenticator::Authenticator;
 use crate::error::ApiError;
 use crate::extract::Cookies;
 
-/// A request for a page.
+/// What the rendering of a page depends on, besides its content.
 pub(super) struct PageContext {
     pub(super) language: Language,
-    /// Who has signed in.
+    /// The signed-in account.
     pub(super) account: Option<AccountId>,
-    /// The path and query that were asked for.
+    /// The path and query of the request.
     pub(super) path_and_query: String,
     pub(super) headers: HeaderMap,
 }
@@ -29,19 +31,20 @@ impl PageContext {
         self.language.messages()
     }
 
-    /// Whoever is signed in, on a page that others see, too.
+    /// The signed-in account, or a redirect to the sign-in page that leads back to this page.
     pub(super) fn require_account(&self) -> Result<AccountId, Box<Response>> {
-        self.account.ok_or_else(|| Box::new(self.redirect_to_sign_in(&self.path_and_query)))
+        self.account.ok_or_else(|| Box::new(redirect::sign_in(&self.path_and_query)))
     }
 
-    /// Off to sign in, and then to `next`.
-    pub(super) fn redirect_to_sign_in(&self, next: &str) -> Response {
-        let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
-        Redirect::to(&format!("/sign-in?next={next}")).into_response()
+    /// A number of votes with its noun, such as `2 votes`.
+    pub(super) fn vote_count(&self, votes: u64) -> Markup {
+        let messages = self.messages();
+        let noun = if votes == 1 { messages.vote_one } else { messages.votes };
+        html! { strong { (self.language.number(votes)) } " " (noun) }
     }
 }
 
-/// A visit of somebody who has signed in. Everybody else is asked to sign in, and then comes back.
+/// The context of a page that requires an account. Other requests are redirected to the sign-in page.
 pub(super) struct SignedIn {
     pub(super) ctx: PageContext,
     pub(super) account: AccountId,
@@ -77,28 +80,5 @@ where
             path_and_query: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             headers: parts.headers.clone(),
         })
-    }
-}
-
-/// A page of ours to go on to; anything else is the front page.
-pub(super) fn local_path(path: &str) -> &str {
-    let foreign = path.starts_with("//") || path.contains(['\\', '\r', '\n', '\t']);
-    if path.starts_with('/') && !foreign { path } else { "/" }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_is_led_to_another_site() {
-        for good in ["/", "/me/videos?a=b#c"] {
-            assert_eq!(local_path(good), good);
-        }
-        for bad in
-            ["", "//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil", "x"]
-        {
-            assert_eq!(local_path(bad), "/", "{bad:?}");
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use domain::AccountId;
-use http::{StatusCode, Uri};
+use http::Uri;
 use maud::{Markup, html};
 use projections::queries::{Queries, RankedArtist, RankingPage};
 
@@ -21,12 +21,11 @@ use crate::extract::{Paging, QueryFields};
 use crate::live::Live;
 
 const ROWS_PER_PAGE: u32 = 20;
-/// Rows around an artist.
+/// Rows of the page around an artist, the artist's own row included.
 const ROWS_AROUND_ARTIST: u32 = 11;
-/// Artists that a search shows at most.
 const MAX_SEARCH_RESULTS: u32 = 20;
 
-/// What is to be seen of a board.
+/// Which part of a board the page shows.
 enum RankingQuery {
     Page(Paging),
     /// The rows around an artist.
@@ -46,8 +45,8 @@ pub(super) async fn page(
     let artist = match query.take("artist").as_deref() {
         None | Some("") => None,
         Some("me") => match ctx.require_account() {
-            Ok(person) => Some(person),
-            Err(sign_in) => return Ok(*sign_in),
+            Ok(account) => Some(account),
+            Err(redirect) => return Ok(*redirect),
         },
         Some(artist) => Some(artist.parse().map_err(|_| ApiError::ArtistUnknown)?),
     };
@@ -60,14 +59,14 @@ pub(super) async fn page(
     };
     let (content, live) = match ranking_query {
         RankingQuery::Page(paging) => {
-            let erasures = cache.erasure_count();
+            let erasure_epoch = cache.erasure_epoch();
             let page = cache.page(&queries, &board, paging).await?;
             let chart = match paging.page {
-                1 => cache.chart(&queries, erasures, &board, &page.artists).await,
+                1 => cache.chart(&queries, erasure_epoch, &board, &page.artists).await,
                 _ => None,
             };
             let content = html! {
-                (rows_of(&ctx, &filter, paging, &page))
+                (numbered_page(&ctx, &filter, paging, &page))
                 @if let Some(chart) = chart { (chart.render(&ctx)) }
             };
             (content, Some(page.version))
@@ -78,8 +77,8 @@ pub(super) async fn page(
     let messages = ctx.messages();
     let boards = cache.boards(&queries)?;
     let title = filter.title(messages);
-    let stream = live.map(|edition| filter.stream_url(&live_boards.id(edition)));
-    let page = Page::new(&ctx, title.as_str()).status(StatusCode::OK).script(&assets::RANKING);
+    let stream = live.map(|version| filter.stream_url(&live_boards.id(version)));
+    let page = Page::new(&ctx, title.as_str()).script(&assets::RANKING);
     Ok(page.render(&html! {
         div.heading {
             div {
@@ -130,8 +129,13 @@ fn search_form(ctx: &PageContext, filter: &BoardFilter, searched: &str) -> Marku
     }
 }
 
-/// A page of the board. The first one follows what happens.
-fn rows_of(ctx: &PageContext, filter: &BoardFilter, paging: Paging, page: &RankingPage) -> Markup {
+/// A numbered page of the board.
+fn numbered_page(
+    ctx: &PageContext,
+    filter: &BoardFilter,
+    paging: Paging,
+    page: &RankingPage,
+) -> Markup {
     let messages = ctx.messages();
     let page_count = PageCount::Known(paging.total_pages(page.total));
     html! {
@@ -164,7 +168,7 @@ fn table(
             }
             tbody #rows { @for artist in artists { (row(ctx, artist, marked)) } }
         }
-        // What a row that comes in later is made of.
+        // The script clones this for artists who enter the page later.
         template #row {
             tr {
                 td.place {} th.artist scope="row" { a.name {} span.from {} } td.origin {} td.votes {}

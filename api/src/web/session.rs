@@ -1,45 +1,63 @@
-//! Cookies: the session, and the chosen language.
+//! Sessions and the chosen language, in cookies.
 //!
-//! The session is an access token that scripts cannot read (`HttpOnly`) and that other sites' requests
-//! do not carry beyond following a link (`SameSite=Lax`). The API takes no cookies, so that it needs no
-//! protection against forged requests; the pages' own forms have one (see [`super::same_origin`]).
+//! The session cookie holds an access token. Scripts cannot read it (`HttpOnly`). Other sites' requests
+//! carry it only when the user follows a link (`SameSite=Lax`). The API ignores cookies, so it needs no
+//! protection against cross-site request forgery. The forms of the pages have one: [`super::same_origin`].
 
+use axum::response::Response;
 use cookie::{Cookie, SameSite};
+use domain::AccountId;
 use http::HeaderValue;
+use http::header::SET_COOKIE;
 
 use super::language::Language;
+use super::redirect::see_other;
+use crate::authenticator::Authenticator;
+use crate::error::ApiError;
 use crate::extract::cookies::{LANGUAGE_COOKIE, SESSION_COOKIE};
+use crate::state::PublicUrl;
 
 const ONE_YEAR_SECONDS: i64 = 365 * 24 * 60 * 60;
 
-/// Begins a session. `secure` keeps it off plain HTTP.
-pub(super) fn start_cookie(token: &str, seconds: u64, secure: bool) -> HeaderValue {
-    let seconds = i64::try_from(seconds).unwrap_or(ONE_YEAR_SECONDS);
-    header(cookie(SESSION_COOKIE, token, seconds, secure))
+/// Starts a session of `account` and redirects to `next`.
+pub(super) fn start(
+    authenticator: &Authenticator,
+    public_url: &PublicUrl,
+    account: AccountId,
+    next: &str,
+) -> Result<Response, ApiError> {
+    let token = authenticator.issue(account)?;
+    let seconds = i64::try_from(authenticator.lifetime_seconds()).unwrap_or(ONE_YEAR_SECONDS);
+    Ok(with_cookie(next, cookie(SESSION_COOKIE, &token, seconds, public_url.is_https())))
 }
 
-/// Ends the session.
-pub(super) fn end_cookie(secure: bool) -> HeaderValue {
-    header(cookie(SESSION_COOKIE, "", 0, secure))
+/// Ends the session and redirects to `next`.
+pub(super) fn end(public_url: &PublicUrl, next: &str) -> Response {
+    with_cookie(next, cookie(SESSION_COOKIE, "", 0, public_url.is_https()))
 }
 
-/// Keeps the chosen language.
-pub(super) fn language_cookie(language: Language, secure: bool) -> HeaderValue {
-    header(cookie(LANGUAGE_COOKIE, language.tag(), ONE_YEAR_SECONDS, secure))
+/// Stores the chosen language for one year and redirects to `next`.
+pub(super) fn set_language(public_url: &PublicUrl, language: Language, next: &str) -> Response {
+    let secure = public_url.is_https();
+    with_cookie(next, cookie(LANGUAGE_COOKIE, language.tag(), ONE_YEAR_SECONDS, secure))
 }
 
-fn cookie<'a>(name: &'a str, value: &'a str, seconds: i64, secure: bool) -> Cookie<'a> {
-    Cookie::build((name, value))
+fn with_cookie(next: &str, cookie: HeaderValue) -> Response {
+    let mut response = see_other(next);
+    response.headers_mut().append(SET_COOKIE, cookie);
+    response
+}
+
+/// With `secure`, browsers never send the cookie over plain HTTP.
+fn cookie(name: &str, value: &str, seconds: i64, secure: bool) -> HeaderValue {
+    let cookie = Cookie::build((name, value))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(secure)
         .max_age(cookie::time::Duration::seconds(seconds))
-        .build()
-}
-
-fn header(cookie: Cookie<'_>) -> HeaderValue {
-    // Tokens and language tags are fit for a header.
+        .build();
+    // Tokens and language tags consist of characters that a header may hold.
     HeaderValue::try_from(cookie.to_string()).unwrap_or(HeaderValue::from_static(""))
 }
 
@@ -51,8 +69,8 @@ mod tests {
     use http::header::COOKIE;
 
     #[test]
-    fn a_session_comes_back_and_scripts_cannot_read_it() {
-        let set = start_cookie("a.b-c_d", 60, true);
+    fn a_session_cookie_is_read_back_and_hidden_from_scripts() {
+        let set = cookie(SESSION_COOKIE, "a.b-c_d", 60, true);
         let set = set.to_str().unwrap();
         for attribute in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/", "Max-Age=60"] {
             assert!(set.contains(attribute), "{attribute} in {set}");
@@ -62,6 +80,7 @@ mod tests {
         let found = Cookies::of(&headers);
         assert_eq!(found.session.as_deref(), Some("a.b-c_d"));
         assert_eq!(found.language.as_deref(), Some("en"));
-        assert!(end_cookie(false).to_str().unwrap().contains("Max-Age=0"));
+        let ended = end(&PublicUrl("http://anb.example".into()), "/");
+        assert!(ended.headers()[SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
     }
 }

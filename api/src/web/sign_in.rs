@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use commands::Commands;
-use domain::AccountId;
-use http::header::SET_COOKIE;
-use http::{HeaderValue, StatusCode, Uri};
+use http::{StatusCode, Uri};
 use maud::html;
 
 use super::form::{Field, FormState};
 use super::language::Language;
 use super::layout::Page;
-use super::page_context::{PageContext, local_path};
+use super::page_context::PageContext;
+use super::redirect::local_path;
 use super::session;
 use crate::authenticator::Authenticator;
 use crate::error::ApiError;
@@ -54,7 +53,7 @@ pub(super) async fn submit(
     };
     let found = commands.login(&email, &password).await;
     match found.map_err(failed(|_| ApiError::WrongCredentials))? {
-        Some(account) => start_session(&authenticator, &public_url, account, local_path(&next)),
+        Some(account) => session::start(&authenticator, &public_url, account, local_path(&next)),
         None => {
             let form_state = FormState::with_error(form, "email", ctx.messages().wrong_credentials);
             Ok(show(&ctx, &form_state, &next, None, StatusCode::UNAUTHORIZED))
@@ -63,38 +62,12 @@ pub(super) async fn submit(
 }
 
 pub(super) async fn sign_out(State(public_url): State<PublicUrl>) -> Response {
-    with_cookie(see_other("/"), session::end_cookie(public_url.is_https()))
+    session::end(&public_url, "/")
 }
 
 pub(super) async fn set_language(State(public_url): State<PublicUrl>, form: WebForm) -> Response {
-    let spoken = Language::of(Some(form.text("language")), &http::HeaderMap::new());
-    with_cookie(
-        see_other(local_path(form.text("next"))),
-        session::language_cookie(spoken, public_url.is_https()),
-    )
-}
-
-/// Begins a session.
-pub(super) fn start_session(
-    authenticator: &Authenticator,
-    public_url: &PublicUrl,
-    account: AccountId,
-    next: &str,
-) -> Result<Response, ApiError> {
-    let token = authenticator.issue(account)?;
-    let cookie =
-        session::start_cookie(&token, authenticator.lifetime_seconds(), public_url.is_https());
-    Ok(with_cookie(see_other(next), cookie))
-}
-
-/// After a form: on to a page, with GET.
-pub(super) fn see_other(path: &str) -> Response {
-    Redirect::to(path).into_response()
-}
-
-pub(super) fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
-    response.headers_mut().append(SET_COOKIE, cookie);
-    response
+    let chosen = Language::of(Some(form.text("language")), &http::HeaderMap::new());
+    session::set_language(&public_url, chosen, local_path(form.text("next")))
 }
 
 fn show(

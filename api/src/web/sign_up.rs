@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::form::{Field, FormState};
 use super::layout::Page;
 use super::page_context::PageContext;
-use super::sign_in::{see_other, start_session};
+use super::redirect::see_other;
+use super::session;
 use crate::authenticator::Authenticator;
 use crate::error::ApiError;
 use crate::extract::{RequestContext, WebForm};
@@ -41,13 +42,13 @@ pub(super) async fn submit(
         }
         Err(error) => return Err(error),
     };
-    // A form that is sent twice registers once.
+    // The form carries a random key, so that sending it twice registers once.
     let key = Some(form.text("key")).filter(|key| Uuid::parse_str(key).is_ok());
     let context = CommandContext { idempotency_key: key.map(str::to_owned), ..context };
     let answer = commands.register(&context, registration).await;
     match answer.map_err(failed(ApiError::RegistrationRejected)) {
         Ok(Answer::Done(account)) => {
-            start_session(&authenticator, &public_url, account, "/me/upload")
+            session::start(&authenticator, &public_url, account, "/me/upload")
         }
         Ok(Answer::Pending(_)) => Ok(see_other("/sign-in?pending=1")),
         Err(ApiError::RegistrationRejected(Rejection::EmailTaken)) => {

@@ -10,7 +10,7 @@ use super::assets;
 use super::form::{Field, FormState};
 use super::layout::Page;
 use super::page_context::{PageContext, SignedIn};
-use super::sign_in::see_other;
+use super::redirect::see_other;
 use crate::error::ApiError;
 use crate::extract::{RequestContext, WebForm};
 use crate::routes::videos::upload::enter;
@@ -31,7 +31,7 @@ pub(super) async fn submit(
     request: Request,
 ) -> Result<Response, ApiError> {
     let messages = ctx.messages();
-    let refused = |text: &str, status| {
+    let rejected = |text: &str, status| {
         let form_state = FormState::with_error(WebForm::default(), "file", text);
         Ok(show(max_size, &ctx, &form_state, status))
     };
@@ -42,9 +42,9 @@ pub(super) async fn submit(
             Ok(show(max_size, &ctx, &form_state, StatusCode::UNPROCESSABLE_ENTITY))
         }
         Err(ApiError::NoFile | ApiError::NotAVideo) => {
-            refused(messages.not_a_video, StatusCode::BAD_REQUEST)
+            rejected(messages.not_a_video, StatusCode::BAD_REQUEST)
         }
-        Err(ApiError::VideoTooLarge) => refused(messages.file_too_large, StatusCode::BAD_REQUEST),
+        Err(ApiError::VideoTooLarge) => rejected(messages.file_too_large, StatusCode::BAD_REQUEST),
         Err(error) => Err(error),
     }
 }

@@ -9,22 +9,21 @@ use maud::{Markup, html};
 use projections::queries::{PublicVideo, Queries};
 
 use super::assets;
-use super::gallery::votes;
 use super::layout::Page;
 use super::page_context::PageContext;
-use super::sign_in::see_other;
+use super::redirect::{self, see_other};
 use crate::error::ApiError;
 use crate::extract::{QueryFields, RequestContext, VideoPath};
 use crate::media_urls::{MediaUrls, SIGNED_URL_TTL, hls_path};
 use crate::routes::pending::failed;
 use crate::state::PublicUrl;
 
-/// Where a visitor stands with a video.
-enum Ballot {
+/// What a visitor can do about a video.
+enum VoteState {
     SignedOut,
-    Open,
-    /// The vote stands in the log, and its verdict will come.
-    Waiting,
+    CanVote,
+    /// The vote is in the log and has no verdict yet.
+    Pending,
     Voted,
 }
 
@@ -40,26 +39,26 @@ pub(super) async fn page(
     let id = path.or(ApiError::VideoNotFound)?;
     let command = QueryFields::of(&uri).take("command");
     let video = queries.public_video(id).await?.ok_or(ApiError::VideoNotFound)?;
-    let ballot = ballot(&queries, &commands, &ctx, id, command.as_deref()).await?;
-    let film = urls.signed(&video.processed_key, SIGNED_URL_TTL).await?;
+    let vote_state = vote_state(&queries, &commands, &ctx, id, command.as_deref()).await?;
+    let video_url = urls.signed(&video.processed_key, SIGNED_URL_TTL).await?;
     let poster = urls.signed_if_any(video.poster_key.as_deref(), SIGNED_URL_TTL).await?;
     let messages = ctx.messages();
     let address = format!("{}/videos/{id}", public_url.0);
     let page = Page::new(&ctx, video.title.as_str())
         .script(&assets::VIDEO)
-        .allow_media_from(Some(&film))
+        .allow_media_from(Some(&video_url))
         .head(preview(&ctx, &video, &address));
     Ok(page.render(&html! {
         article.player {
             div.screen {
-                // Nothing of the film is loaded, and nothing in its frame moves, until somebody plays it.
+                // `preload="none"`: a video costs no traffic until somebody plays it.
                 video controls playsinline preload="none" poster=[poster] {
-                    // A browser takes the first that it can play.
+                    // A browser plays the first source that it supports.
                     @if video.hls_key.is_some() {
                         source src=(hls_path(id)) type="application/vnd.apple.mpegurl";
                     }
-                    source src=(film) type="video/mp4";
-                    p { (messages.no_video_support) " " a href=(film) { (video.title) } }
+                    source src=(video_url) type="video/mp4";
+                    p { (messages.no_video_support) " " a href=(video_url) { (video.title) } }
                 }
             }
             div.heading {
@@ -71,7 +70,7 @@ pub(super) async fn page(
                         time datetime=(video.uploaded_at.to_rfc3339()) { (ctx.language.day(video.uploaded_at)) }
                     }
                 }
-                (vote_box(&ctx, &video, &ballot))
+                (vote_box(&ctx, &video, &vote_state))
             }
             section.share aria-labelledby="share-title" {
                 h2 #share-title { (messages.share) }
@@ -86,7 +85,7 @@ pub(super) async fn page(
     }))
 }
 
-/// What other sites show of a link: <https://ogp.me>.
+/// What other sites show for a link to this page: <https://ogp.me>.
 fn preview(ctx: &PageContext, video: &PublicVideo, address: &str) -> Markup {
     let messages = ctx.messages();
     let about = format!("{} · {}, {}", video.artist_name, video.city, video.country);
@@ -102,51 +101,51 @@ fn preview(ctx: &PageContext, video: &PublicVideo, address: &str) -> Markup {
         meta name="description" content=(about);
         meta name="twitter:card" content="summary_large_image";
         @for (property, content) in properties { meta property=(property) content=(content); }
-        // Signed links end; this one stays.
+        // Signed URLs expire; this path does not.
         @if video.poster_key.is_some() { meta property="og:image" content={ (address) "/poster" }; }
     }
 }
 
-async fn ballot(
+async fn vote_state(
     queries: &Queries,
     commands: &Commands,
     ctx: &PageContext,
     video: VideoId,
     command: Option<&str>,
-) -> Result<Ballot, ApiError> {
-    let Some(voter) = ctx.account else { return Ok(Ballot::SignedOut) };
+) -> Result<VoteState, ApiError> {
+    let Some(voter) = ctx.account else { return Ok(VoteState::SignedOut) };
     if queries.has_voted(voter, video).await? {
-        return Ok(Ballot::Voted);
+        return Ok(VoteState::Voted);
     }
-    let Some(command) = command else { return Ok(Ballot::Open) };
+    let Some(command) = command else { return Ok(VoteState::CanVote) };
     let status = commands.status(command).await.map_err(failed(ApiError::VoteRejected))?;
     Ok(match status {
-        Some(CommandStatus::Pending) => Ballot::Waiting,
-        Some(CommandStatus::Accepted { .. }) => Ballot::Voted,
-        Some(CommandStatus::Rejected(_)) | None => Ballot::Open,
+        Some(CommandStatus::Pending) => VoteState::Pending,
+        Some(CommandStatus::Accepted { .. }) => VoteState::Voted,
+        Some(CommandStatus::Rejected(_)) | None => VoteState::CanVote,
     })
 }
 
-fn vote_box(ctx: &PageContext, video: &PublicVideo, ballot: &Ballot) -> Markup {
+fn vote_box(ctx: &PageContext, video: &PublicVideo, state: &VoteState) -> Markup {
     let messages = ctx.messages();
-    let here = format!("/videos/{}", video.id);
+    let page = format!("/videos/{}", video.id);
     html! {
-        section.ballot #ballot aria-label=(messages.vote) data-refresh[matches!(ballot, Ballot::Waiting)] {
-            p.votes { (votes(ctx, video.votes)) }
-            @match ballot {
-                Ballot::SignedOut => {
-                    a.button.primary href={ "/sign-in?next=" (here) } { (messages.sign_in_to_vote) }
+        section.ballot #ballot aria-label=(messages.vote) data-refresh[matches!(state, VoteState::Pending)] {
+            p.votes { (ctx.vote_count(video.votes)) }
+            @match state {
+                VoteState::SignedOut => {
+                    a.button.primary href={ "/sign-in?next=" (page) } { (messages.sign_in_to_vote) }
                 }
-                Ballot::Open => {
-                    form method="post" action={ (here) "/vote" } {
+                VoteState::CanVote => {
+                    form method="post" action={ (page) "/vote" } {
                         button.primary { (messages.vote) }
                     }
                 }
-                Ballot::Waiting => {
+                VoteState::Pending => {
                     p role="status" { strong { (messages.vote_pending) } " " (messages.vote_pending_hint) }
                     a.button href=(ctx.path_and_query) { (messages.refresh) }
                 }
-                Ballot::Voted => {
+                VoteState::Voted => {
                     p role="status" { strong.done { "✓ " (messages.voted) } br; (messages.voted_hint) }
                 }
             }
@@ -173,15 +172,15 @@ pub(super) async fn vote(
     path: VideoPath,
 ) -> Result<Response, ApiError> {
     let video = path.or(ApiError::VoteRejected(Rejection::VideoUnknown))?;
-    let here = format!("/videos/{video}");
-    let Some(voter) = ctx.account else { return Ok(ctx.redirect_to_sign_in(&here)) };
-    // A form that is sent twice is one vote, and no error.
+    let page = format!("/videos/{video}");
+    let Some(voter) = ctx.account else { return Ok(redirect::sign_in(&page)) };
+    // The key makes a form that is sent twice one vote and no error.
     let context = CommandContext { idempotency_key: Some(format!("page {video}")), ..context };
     let voted = commands.vote(&context, voter, video).await;
     match voted.map_err(failed(ApiError::VoteRejected)) {
-        Ok(Answer::Pending(token)) => Ok(see_other(&format!("{here}?command={token}"))),
+        Ok(Answer::Pending(token)) => Ok(see_other(&format!("{page}?command={token}"))),
         Ok(Answer::Done(_)) | Err(ApiError::VoteRejected(Rejection::AlreadyVoted)) => {
-            Ok(see_other(&here))
+            Ok(see_other(&page))
         }
         Err(error) => Err(error),
     }

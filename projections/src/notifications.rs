@@ -18,9 +18,11 @@ const RECONNECT_DELAY: Duration = Duration::from_millis(500);
 /// its state with the database.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Listens for ever: moves the desk's checkpoints and the ranking's revision as projectors, here
-/// or elsewhere, commit, and notes erasure_epoch. After a lost connection it reads where things stand, and
-/// takes for granted that somebody was erased meanwhile, so nothing is missed.
+/// Listens until the task is dropped. Each commit of a projector, in any process, advances the
+/// checkpoints of `desk`, the ranking revision and, after an erasure, the erasure epoch.
+///
+/// After a lost connection it reads the current state and advances the epoch: an erasure may have been
+/// missed.
 pub async fn follow(
     pool: PgPool,
     lookup: Arc<dyn VerdictLookup>,

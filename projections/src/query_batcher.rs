@@ -68,6 +68,9 @@ impl<K: Copy + Eq + Hash, V: Clone, E: Clone> QueryBatcher<K, V, E> {
             let mut waiting = std::mem::take(&mut *self.lock());
             waiting.retain(|waiting| !waiting.answer.is_closed());
             let keys: Vec<K> = waiting.iter().map(|waiting| waiting.key).collect();
+            metrics::histogram!("anb_query_batch_keys", "kind" => self.kind)
+                .record(keys.len() as f64);
+            // Deprecated name of the same metric.
             metrics::histogram!("anb_gathered_questions", "kind" => self.kind)
                 .record(keys.len() as f64);
             let queried = tokio::time::timeout(QUERY_TIMEOUT, query(keys)).await;

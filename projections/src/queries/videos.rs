@@ -15,31 +15,31 @@ use crate::query_error::QueryError;
 pub struct OwnVideo {
     /// The video.
     pub id: VideoId,
-    /// Whose it is.
+    /// The account that uploaded it.
     pub owner: AccountId,
     /// Its title.
     pub title: String,
     /// Its description, if there is one.
     pub description: Option<String>,
-    /// How far it has come.
+    /// Its status.
     pub status: VideoStatus,
-    /// While it is being processed: how much of it is done, in percent.
+    /// The progress of its processing in percent, while a worker has it.
     pub progress: Option<u8>,
     /// When it was uploaded.
     pub uploaded_at: Timestamp,
-    /// When it was published, once it is.
+    /// When it was published; `None` before that.
     pub processed_at: Option<Timestamp>,
-    /// Why it never will be.
+    /// Why its processing failed; `None` unless it did.
     pub failure: Option<FailureReason>,
-    /// Where the original lies.
+    /// The storage key of the original.
     pub original_key: String,
-    /// Where the finished video lies, once there is one.
+    /// The storage key of the finished video, once there is one.
     pub processed_key: Option<String>,
-    /// Where its still picture lies, once there is one.
+    /// The storage key of its poster, once there is one.
     pub poster_key: Option<String>,
-    /// Where the list of its adaptive stream lies, if it has one.
+    /// The storage key of the playlist of its adaptive stream, if it has one.
     pub hls_key: Option<String>,
-    /// Votes counted.
+    /// Counted votes.
     pub votes: u64,
 }
 
@@ -52,54 +52,54 @@ pub struct PublicVideo {
     pub title: String,
     /// Its artist's name, or a neutral one.
     pub artist_name: String,
-    /// The artist's city, as they spelled it.
+    /// The artist's city, as they spell it.
     pub city: String,
-    /// The artist's country, as they spelled it.
+    /// The artist's country, as they spell it.
     pub country: String,
-    /// Where the finished video lies.
+    /// The storage key of the finished video.
     pub processed_key: String,
-    /// Where its still picture lies.
+    /// The storage key of its poster.
     pub poster_key: Option<String>,
-    /// Where the list of its adaptive stream lies, if it has one.
+    /// The storage key of the playlist of its adaptive stream, if it has one.
     pub hls_key: Option<String>,
-    /// Votes counted.
+    /// Counted votes.
     pub votes: u64,
     /// When it was uploaded.
     pub uploaded_at: Timestamp,
 }
 
-/// By what published videos are ordered. Ties go to the newer one, then by id.
+/// The order of published videos. Ties go to the newer one, then by id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OrderBy {
-    /// When it was uploaded.
+    /// By the time of the upload.
     #[default]
     UploadedAt,
-    /// Votes counted.
+    /// By counted votes.
     Votes,
 }
 
-/// Which end of the order comes first.
+/// The direction of an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// The smallest.
+    /// The smallest first.
     Ascending,
-    /// The largest.
+    /// The largest first.
     #[default]
     Descending,
 }
 
-/// Which published videos, and in which order.
+/// A page of published videos.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PublicVideos {
-    /// Of artists of these places only.
+    /// Only videos of artists on this board.
     pub of: Board,
     /// The order.
     pub order_by: OrderBy,
     /// Its direction.
     pub direction: Direction,
-    /// How many to leave out from the beginning.
+    /// Videos to skip.
     pub skip: u64,
-    /// How many at most.
+    /// The most videos to return.
     pub limit: u32,
 }
 
@@ -191,7 +191,7 @@ macro_rules! select_page {
 }
 
 impl Queries {
-    /// All videos of `owner`, the newest first; deleted ones are gone.
+    /// All videos of `owner` except deleted ones, the newest first.
     ///
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
@@ -210,7 +210,7 @@ impl Queries {
         query.fetch_optional(&self.pool).await?.map(OwnVideoRow::into_video).transpose()
     }
 
-    /// Where the list of a published video's adaptive stream lies; `None` if there is none.
+    /// The storage key of the playlist of a published video's adaptive stream; `None` if it has none.
     ///
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
@@ -224,7 +224,7 @@ impl Queries {
         Ok(key.flatten())
     }
 
-    /// A published video; `None` if there is none of this id, or none yet.
+    /// A published video; `None` if it does not exist or is not published.
     ///
     /// # Errors
     /// [`QueryError`] if the database gives no answer.

@@ -1,4 +1,4 @@
-//! What the read models say of people who have left, and how other processes hear of it.
+//! Erased persons in the read models, and how other processes learn of an erasure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ fn event_id(n: u128) -> EventId {
     EventId(Uuid::from_u128(n))
 }
 
-/// Appends the events, the first one as number `first`, and folds them.
+/// Appends the events with ids from `first` on, and folds them.
 pub(crate) async fn fold(pool: &PgPool, log: &Arc<MemoryLog>, first: u128, events: Vec<Event>) {
     let record = |(n, event)| Envelope::new(event_id(n), event).into_record().unwrap();
     for appended in log.append((first..).zip(events).map(record).collect()).await {
@@ -37,7 +37,7 @@ fn of_video(n: u128, event: domain::VideoEvent) -> Event {
 }
 
 #[tokio::test]
-async fn an_erased_person_needs_no_originals_and_waits_for_nothing() {
+async fn an_erasure_orphans_originals_and_abandons_unpublished_videos() {
     let pool = test_services::database().await;
     let log = MemoryLog::new(3);
     let lookup = PostgresReadModels::new(pool.clone());
@@ -54,7 +54,7 @@ async fn an_erased_person_needs_no_originals_and_waits_for_nothing() {
     fold(&pool, &log, 1, events).await;
     let keys = ["originals/1.mp4", "processed/1.mp4", "posters/1.jpg", "originals/2.mp4"];
     let mut keys: Vec<String> = keys.map(str::to_owned).into();
-    // Of these two only the second has an adaptive stream.
+    // Only the second of them has an adaptive stream.
     let streams = [1, 2].map(|n| format!("hls/{}/480p.mp4", video(n)));
     keys.extend(streams.clone());
     let orphans = async || {
@@ -76,28 +76,28 @@ async fn an_erased_person_needs_no_originals_and_waits_for_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_erasure_is_heard_of_and_so_is_a_time_of_deafness() {
+async fn the_epoch_advances_on_an_erasure_and_after_a_lost_connection() {
     let pool = test_services::database().await;
     let log = MemoryLog::new(2);
     let erasure_epoch = ErasureEpoch::default();
     let lookup = Arc::new(PostgresReadModels::new(pool.clone()));
-    let (desk, generation) = (VerdictDesk::new(8), watch::Sender::new(0));
+    let (desk, ranking_revision) = (VerdictDesk::new(8), watch::Sender::new(0));
     tokio::spawn(notifications::follow(
         pool.clone(),
         lookup,
         desk,
-        generation,
+        ranking_revision,
         erasure_epoch.clone(),
     ));
     assert!(!erasure_epoch.is_followed());
-    moved(&erasure_epoch, 0, "it listens: whatever was remembered before is void").await;
+    moved(&erasure_epoch, 0, "the start of listening").await;
     let listening = erasure_epoch.current();
 
     fold(&pool, &log, 1, vec![registered(1), registered(2)]).await;
     fold(&pool, &log, 50, vec![erased(1)]).await;
     moved(&erasure_epoch, listening, "an erasure").await;
     assert!(erasure_epoch.is_followed());
-    assert_eq!(erasure_epoch.current(), listening + 1, "a registration is none");
+    assert_eq!(erasure_epoch.current(), listening + 1, "a registration does not advance it");
 
     let cut: Vec<bool> = sqlx::query_scalar(
         "select pg_terminate_backend(pid) from pg_stat_activity
@@ -107,7 +107,7 @@ async fn an_erasure_is_heard_of_and_so_is_a_time_of_deafness() {
     .await
     .unwrap();
     assert_eq!(cut, [true]);
-    moved(&erasure_epoch, listening + 1, "it listens again").await;
+    moved(&erasure_epoch, listening + 1, "a new connection").await;
 }
 
 async fn moved(erasure_epoch: &ErasureEpoch, from: u64, what: &str) {

@@ -1,4 +1,4 @@
-//! Random histories: a small contest in which everything that can happen does, duplicates included.
+//! Random histories of a small contest, with events of every kind and with duplicates.
 
 use chrono::DateTime;
 use domain::event::{
@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use crate::projector::memory_log::record;
 
-const PEOPLE: u128 = 8;
+const PERSONS: u128 = 8;
 const VIDEOS: u128 = 6;
-/// Numbers that lie so far apart are accounts of one person.
-const AGAIN: u128 = 100;
+/// Accounts of one person have numbers that differ by this.
+const SECOND_ACCOUNT: u128 = 100;
 
 pub(crate) fn person(n: u128) -> AccountId {
     AccountId(Uuid::from_u128(0xa000 + n))
@@ -28,10 +28,10 @@ pub(crate) fn video(n: u128) -> VideoId {
 }
 
 fn owner(video: u128) -> AccountId {
-    person(video % PEOPLE)
+    person(video % PERSONS)
 }
 
-/// `length` records from `seed`, with times that grow; one in five repeats an earlier event.
+/// `length` records from `seed`, with growing times. One in five repeats an earlier event.
 pub(crate) fn records(seed: u64, length: usize) -> Vec<Record> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut written: Vec<Envelope> = Vec::new();
@@ -66,21 +66,21 @@ fn random_event(rng: &mut StdRng) -> Event {
             is_final: rng.random_ratio(1, 3),
         }),
         10 if rng.random_ratio(1, 4) => VideoEvent::Withdrawn(Withdrawn { owner: owner(number) }),
-        10 => VideoEvent::Deleted(Deleted { by: person(rng.random_range(0..PEOPLE)) }),
-        // Rare: there is no more to be told of a video that is gone.
+        10 => VideoEvent::Deleted(Deleted { by: person(rng.random_range(0..PERSONS)) }),
+        // Rare: nothing happens to a deleted video.
         11 if rng.random_ratio(1, 8) => VideoEvent::Deleted(Deleted { by: owner(number) }),
-        _ => VideoEvent::VoteCast(VoteCast { voter: person(rng.random_range(0..PEOPLE)) }),
+        _ => VideoEvent::VoteCast(VoteCast { voter: person(rng.random_range(0..PERSONS)) }),
     };
     Event::Video(id, event)
 }
 
-/// A person's first account, or the one that they want after its erasure.
+/// A person's first account, or a second one with the same address.
 fn random_account(rng: &mut StdRng) -> u128 {
-    rng.random_range(0..PEOPLE) + if rng.random_ratio(1, 3) { AGAIN } else { 0 }
+    rng.random_range(0..PERSONS) + if rng.random_ratio(1, 3) { SECOND_ACCOUNT } else { 0 }
 }
 
 pub(crate) fn email(n: u128) -> EmailKey {
-    EmailKey::derive(&[7; 32], &format!("person-{}@example.com", n % AGAIN))
+    EmailKey::derive(&[7; 32], &format!("person-{}@example.com", n % SECOND_ACCOUNT))
 }
 
 pub(crate) fn erased(n: u128) -> Event {

@@ -1,4 +1,4 @@
-//! A log in memory: the records are given, the order between partitions is the test's choice.
+//! A log in memory.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +20,7 @@ impl MemoryLog {
         Arc::new(Self { partitions, appended: watch::Sender::new(0) })
     }
 
-    /// Appends anything at all, to the partition of its key.
+    /// Appends any record to the partition of its key, valid or not.
     pub(crate) fn push(&self, mut record: Record) -> Position {
         let mut partitions = self.partitions.lock().unwrap();
         let key = record.key.clone().unwrap_or_default();
@@ -34,7 +34,7 @@ impl MemoryLog {
         position
     }
 
-    /// Loses a record; the others keep their places.
+    /// Removes a record. The others keep their offsets.
     pub(crate) fn lose(&self, at: Position) {
         let mut partitions = self.partitions.lock().unwrap();
         partitions[at.partition as usize].retain(|record| record.position != at);
@@ -111,7 +111,7 @@ impl LogReader for MemoryReader {
             if !batch.is_empty() {
                 return Ok(batch);
             }
-            let gone = |_| ReadError::unavailable("the log is gone");
+            let gone = |_| ReadError::unavailable("the log was dropped");
             self.appended.changed().await.map_err(gone)?;
         }
     }

@@ -51,8 +51,7 @@ impl Process {
         }
     }
 
-    /// Folds events of every kind about the artists and videos from `n` on, which are not cached, and
-    /// reads everything.
+    /// Folds events about persons and videos from `n` on, which no cache has, and runs every query.
     async fn use_all_statements(&mut self, n: u128) {
         let voter = person(n + 1);
         let vote = |of| (of, VideoEvent::VoteCast(VoteCast { voter }));
@@ -70,7 +69,7 @@ impl Process {
 
     async fn fold(&mut self, first: u128, events: Vec<Event>) {
         let record = |(n, event)| {
-            Envelope::new(domain::EventId(Uuid::from_u128(n)), event).into_record().unwrap()
+            Envelope::new(domain::EventId(Uuid::from_u128(n + 1)), event).into_record().unwrap()
         };
         let records = (first..).zip(events).map(record).collect();
         for appended in self.log.append(records).await {
@@ -138,7 +137,7 @@ async fn statements_prepared_before_a_migration_work_after_it() {
     process.use_all_statements(40).await;
 }
 
-/// A video that is there already is written with every field, so that an event may change any of them.
+/// An update writes every field of a video, so an event may change any of them.
 #[tokio::test]
 async fn an_update_of_a_video_writes_every_field() {
     use domain::video::{Failure, Published};

@@ -1,4 +1,4 @@
-//! Terms of operators, whose events were made by clocks that disagree.
+//! Operator grants whose events come in another order than their ids.
 
 use domain::event::{OperatorGranted, OperatorRevoked};
 use domain::{AccountEvent, Event};
@@ -19,7 +19,7 @@ fn revoked() -> Event {
 }
 
 #[tokio::test]
-async fn one_batch_may_end_a_term_and_begin_the_next_whatever_their_ids() {
+async fn one_batch_may_end_a_grant_and_start_the_next_one() {
     let pool = test_services::database().await;
     let log = MemoryLog::new(1);
     fold(&pool, &log, 1, vec![registered(1)]).await;

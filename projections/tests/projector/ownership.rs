@@ -1,4 +1,4 @@
-//! One owner per partition, and no commit by anybody else.
+//! A partition has one owner, and no other process commits to it.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,8 @@ use projections::store::postgres::PostgresStore;
 use projections::store::{Advance, Batch, Store, StoreError};
 use sqlx::PgPool;
 
-/// Another owner is at work within this time, whatever became of the first.
-const TAKEOVER: Duration = Duration::from_secs(5);
+/// Another owner works within this time after the first one stopped or froze.
+const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn store(pool: &PgPool) -> PostgresStore {
     PostgresStore::new(pool.connect_options())
@@ -26,11 +26,11 @@ async fn advance(store: &mut PostgresStore, from: u64, to: u64) -> Result<(), St
 }
 
 #[tokio::test]
-async fn a_partition_has_one_owner_until_it_goes() {
+async fn a_partition_has_one_owner_until_that_disconnects() {
     let pool = test_services::database().await;
     let (mut first, mut second) = (store(&pool), store(&pool));
     assert_eq!(first.claim(4).await.unwrap().len(), 4);
-    assert_eq!(first.claim(4).await.unwrap().len(), 4, "what is owned stays owned");
+    assert_eq!(first.claim(4).await.unwrap().len(), 4, "owned partitions stay owned");
     assert_eq!(second.claim(4).await.unwrap(), []);
     advance(&mut first, 0, 3).await.unwrap();
 
@@ -39,7 +39,7 @@ async fn a_partition_has_one_owner_until_it_goes() {
     assert_eq!(owned[0], Position { partition: 0, offset: 3 });
 }
 
-/// Claims until everything is won; panics if that takes longer than a takeover may.
+/// Claims until all partitions are owned. Panics after [`TAKEOVER_TIMEOUT`].
 async fn take_over(store: &mut PostgresStore) -> Vec<Position> {
     let winning = async {
         loop {
@@ -50,11 +50,11 @@ async fn take_over(store: &mut PostgresStore) -> Vec<Position> {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(TAKEOVER, winning).await.unwrap()
+    tokio::time::timeout(TAKEOVER_TIMEOUT, winning).await.unwrap()
 }
 
 #[tokio::test]
-async fn who_gives_no_sign_of_life_loses_its_partitions_and_can_commit_nothing() {
+async fn an_owner_without_heartbeats_loses_its_partitions_and_cannot_commit() {
     let pool = test_services::database().await;
     let (mut frozen, mut other) = (store(&pool), store(&pool));
     frozen.claim(4).await.unwrap();
@@ -68,9 +68,9 @@ async fn who_gives_no_sign_of_life_loses_its_partitions_and_can_commit_nothing()
     advance(&mut other, 3, 5).await.unwrap();
 }
 
-/// Frozen between two statements of a transaction, which is worse: it holds row locks, too.
+/// An owner that freezes within a transaction holds row locks as well.
 #[tokio::test]
-async fn who_hangs_in_the_middle_of_a_batch_is_cut_and_may_try_again() {
+async fn an_owner_that_hangs_in_a_transaction_is_disconnected_and_may_claim_again() {
     let pool = test_services::database().await;
     let (mut frozen, mut other) = (store(&pool), store(&pool));
     frozen.claim(4).await.unwrap();
@@ -79,9 +79,9 @@ async fn who_hangs_in_the_middle_of_a_batch_is_cut_and_may_try_again() {
     let mut hanging = Box::pin(advance(&mut frozen, 0, 3));
     tokio::select! {
         _ = &mut hanging => panic!("it did not wait for the row"),
-        () = somebody_waits(&pool) => {}
+        () = a_session_waits(&pool) => {}
     }
-    // From here on nobody looks after it: the row is free, and the transaction stays open.
+    // From here on the task is not polled: the row is free, and the transaction stays open.
     obstacle.rollback().await.unwrap();
 
     let owned = take_over(&mut other).await;
@@ -93,7 +93,7 @@ async fn who_hangs_in_the_middle_of_a_batch_is_cut_and_may_try_again() {
     assert_eq!(frozen.claim(4).await.unwrap(), []);
 }
 
-async fn somebody_waits(pool: &PgPool) {
+async fn a_session_waits(pool: &PgPool) {
     let sql = "select exists (select from pg_locks where not granted and pid in
                (select pid from pg_stat_activity where datname = current_database()))";
     while !sqlx::query_scalar::<_, bool>(sql).fetch_one(pool).await.unwrap() {
@@ -102,12 +102,12 @@ async fn somebody_waits(pool: &PgPool) {
 }
 
 #[tokio::test]
-async fn who_gives_signs_of_life_keeps_its_partitions() {
+async fn an_owner_with_heartbeats_keeps_its_partitions() {
     let pool = test_services::database().await;
     let (mut owner, mut other) = (store(&pool), store(&pool));
     owner.claim(4).await.unwrap();
     let started = Instant::now();
-    while started.elapsed() < TAKEOVER {
+    while started.elapsed() < TAKEOVER_TIMEOUT {
         tokio::time::sleep(Duration::from_secs(1)).await;
         owner.keep_alive().await.unwrap();
         assert_eq!(other.claim(4).await.unwrap(), []);
@@ -115,33 +115,33 @@ async fn who_gives_signs_of_life_keeps_its_partitions() {
     advance(&mut owner, 0, 1).await.unwrap();
 }
 
-/// A crash of Postgres may take back the last generations; readers would sleep through their numbers.
+/// A crash of Postgres may undo the last revisions. Readers would not notice a number that comes twice.
 #[tokio::test]
-async fn a_new_owner_leaps_over_generations_that_may_have_been_seen() {
+async fn a_new_owner_skips_revisions_that_readers_may_have_seen() {
     let pool = test_services::database().await;
-    let generation = async || -> i64 {
+    let ranking_revision = async || -> i64 {
         let sql = "select generation from ranking_head";
         sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
     };
     let (mut first, mut second) = (store(&pool), store(&pool));
     first.claim(4).await.unwrap();
-    let seen = generation().await;
+    let seen = ranking_revision().await;
     first.claim(4).await.unwrap();
-    assert_eq!(generation().await, seen, "who goes on has nothing to leap over");
+    assert_eq!(ranking_revision().await, seen, "an owner that continues skips nothing");
     drop(first);
     take_over(&mut second).await;
-    assert!(generation().await > seen + 100_000);
+    assert!(ranking_revision().await > seen + 100_000);
 }
 
 #[tokio::test]
-async fn who_does_not_find_the_checkpoint_where_it_was_left_commits_nothing() {
+async fn an_owner_whose_checkpoint_was_moved_cannot_commit() {
     let pool = test_services::database().await;
     let mut owner = store(&pool);
     owner.claim(1).await.unwrap();
     advance(&mut owner, 0, 5).await.unwrap();
     let before = checksums(&pool).await.unwrap();
 
-    // A frozen owner that wakes up still believes in its old checkpoint.
+    // A frozen owner that resumes still has its old checkpoint.
     let mut frozen = store(&pool);
     assert_eq!(frozen.claim(1).await.unwrap(), []);
     let refused = advance(&mut frozen, 0, 9).await;

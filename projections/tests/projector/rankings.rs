@@ -1,4 +1,4 @@
-//! The boards in memory hold what the table holds, whatever happens to the database.
+//! The boards in memory equal the ranking table, also after crashes and rebuilds.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Scene {
         }
     }
 
-    /// So many more records are folded, each in a generation of its own.
+    /// Folds `count` more records, each in a revision of its own.
     async fn fold(&mut self, count: usize) {
         for record in self.history.drain(..count) {
             self.log.push(record);
@@ -53,7 +53,7 @@ impl Scene {
         self.follower.catch_up().await.unwrap();
     }
 
-    /// Somebody whom only those see who read the whole ranking.
+    /// Adds an artist whom only a read of the whole ranking finds.
     async fn add_a_stranger(&self) {
         sqlx::query(
             "insert into ranking (artist_id, votes, reached_at, city, country, city_key, country_key,
@@ -90,10 +90,10 @@ impl Scene {
             let standing = ranked.standing;
             (standing.artist.0, standing.votes as i64, standing.reached_at)
         };
-        let (generation, page) =
+        let (revision, page) =
             self.look(|boards| (boards.ranking_revision(), boards.page(&Board::default(), 0, 100)));
         assert_eq!(page.artists.iter().map(row).collect::<Vec<_>>(), rows);
-        assert_eq!(generation, head as u64);
+        assert_eq!(revision, head as u64);
     }
 
     async fn run(&self, sql: &'static str) {
@@ -111,14 +111,14 @@ fn stranger() -> AccountId {
 }
 
 #[tokio::test]
-async fn the_boards_follow_by_what_has_changed() {
+async fn the_boards_follow_by_changes_alone() {
     let mut scene = Scene::set(21).await;
     scene.follow().await;
     scene.agree().await;
     scene.fold(400).await;
     scene.follow().await;
     scene.agree().await;
-    assert!(scene.look(Boards::artists) > 2, "a history too dull");
+    assert!(scene.look(Boards::artists) > 2, "the history has too few artists");
 
     scene.add_a_stranger().await;
     for count in [1, 1, 2, 3, 5, 40, 100] {
@@ -134,11 +134,11 @@ async fn the_boards_follow_by_what_has_changed() {
     scene.agree().await;
     let version = scene.rankings.version();
     scene.follow().await;
-    assert_eq!(scene.rankings.version(), version, "nothing new is no new version");
+    assert_eq!(scene.rankings.version(), version, "no change, no new version");
 }
 
 #[tokio::test]
-async fn who_falls_too_far_behind_reads_everything() {
+async fn a_follower_too_far_behind_reads_the_whole_ranking() {
     let mut scene = Scene::set(22).await;
     scene.fold(150).await;
     scene.follow().await;
@@ -153,7 +153,7 @@ async fn who_falls_too_far_behind_reads_everything() {
 }
 
 #[tokio::test]
-async fn a_rebuild_leaves_nobody_behind() {
+async fn the_boards_follow_a_rebuild() {
     let mut scene = Scene::set(23).await;
     scene.fold(200).await;
     scene.follow().await;
@@ -167,20 +167,19 @@ async fn a_rebuild_leaves_nobody_behind() {
     assert_eq!(scene.look(Boards::artists), before);
 
     let empty = MemoryLog::new(3);
-    let all_the_same = RebuildOptions { accept_differences: true, ..RebuildOptions::default() };
-    rebuild(&scene.pool, empty, all_the_same).await.unwrap();
+    let accepting = RebuildOptions { accept_differences: true, ..RebuildOptions::default() };
+    rebuild(&scene.pool, empty, accepting).await.unwrap();
     scene.follow().await;
     scene.agree().await;
-    assert_eq!(scene.look(Boards::artists), 0, "rows that vanish without a trail");
+    assert_eq!(scene.look(Boards::artists), 0, "rows were removed without a trail");
 }
 
 #[tokio::test]
-async fn a_database_that_went_back_is_noticed_also_when_it_has_caught_up() {
+async fn a_revision_number_that_comes_twice_is_noticed() {
     let mut scene = Scene::set(24).await;
     scene.fold(200).await;
     scene.follow().await;
-    // A crash: the last commits are gone, and so is what was unlogged. What comes then has the
-    // numbers that were there before.
+    // A crash undoes the last commits and empties the unlogged table. Later revisions reuse the numbers.
     scene
         .run(
             "update ranking_head set generation = generation - 3;
@@ -189,38 +188,38 @@ async fn a_database_that_went_back_is_noticed_also_when_it_has_caught_up() {
         )
         .await;
     let before = scene.look(Boards::ranking_revision);
-    while generation(&scene.pool).await < before as i64 {
+    while ranking_revision(&scene.pool).await < before as i64 {
         scene.fold(1).await;
     }
     scene.follow().await;
     scene.agree().await;
 }
 
-async fn generation(pool: &PgPool) -> i64 {
+async fn ranking_revision(pool: &PgPool) -> i64 {
     sqlx::query_scalar("select generation from ranking_head").fetch_one(pool).await.unwrap()
 }
 
 #[tokio::test]
-async fn a_projector_that_leaves_no_trail_is_followed() {
+async fn revisions_without_a_trail_are_followed() {
     let mut scene = Scene::set(25).await;
     scene.fold(200).await;
     scene.follow().await;
-    let silently = "update ranking_head set generation = generation + 1;
+    let without_trail = "update ranking_head set generation = generation + 1;
                     update ranking set votes = votes + 1 where votes is not null;";
-    scene.run(silently).await;
+    scene.run(without_trail).await;
     scene.follow().await;
     scene.agree().await;
-    // In the middle of a trail, too.
+    // Within a trail, too.
     scene.fold(50).await;
     scene.follow().await;
-    scene.run(silently).await;
+    scene.run(without_trail).await;
     scene.fold(50).await;
     scene.follow().await;
     scene.agree().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_was_cut_is_made_anew_without_reading_everything() {
+async fn a_lost_connection_is_reopened_without_reading_the_whole_ranking() {
     let mut scene = Scene::set(9).await;
     scene.fold(300).await;
     scene.follow().await;

@@ -1,4 +1,4 @@
-//! What is in the tables is what the fold says, however the log was cut into batches.
+//! The tables equal the fold, whatever the size of batches.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(crate) fn projector(pool: &PgPool, log: &Arc<MemoryLog>) -> Projector<Postgr
     Projector::new(log.clone(), store, None, watch::Sender::new(0))
 }
 
-/// The same contest by plain fold, in memory.
+/// The same contest, folded in memory.
 fn naive(log: &MemoryLog) -> (Contest, WorkingSetKeys) {
     let mut contest = Contest::default();
     let records: Vec<_> = log
@@ -51,7 +51,7 @@ fn naive(log: &MemoryLog) -> (Contest, WorkingSetKeys) {
 }
 
 #[tokio::test]
-async fn the_tables_hold_what_the_fold_says_whatever_the_batches() {
+async fn the_tables_equal_the_fold_for_any_batch_size() {
     for (seed, max_batch) in [(1, 1), (2, 7), (3, 64), (4, 4096)] {
         let pool = test_services::database().await;
         let log = filled(seed);
@@ -59,7 +59,10 @@ async fn the_tables_hold_what_the_fold_says_whatever_the_batches() {
         assert_eq!(folded, 400);
 
         let (expected, keys) = naive(&log);
-        assert!(expected.votes.len() > 5 && expected.rejections.len() > 5, "a history too dull");
+        assert!(
+            expected.votes.len() > 5 && expected.rejections.len() > 5,
+            "the history has too few votes or rejections"
+        );
         let mut store = PostgresStore::new(pool.connect_options());
         assert_eq!(store.load(&keys).await.unwrap(), expected, "seed {seed}");
         assert_eq!(ranking_rows(&pool).await, ranking_of(&expected), "seed {seed}");
@@ -95,7 +98,7 @@ fn open_videos(contest: &Contest) -> HashMap<Uuid, AccountId> {
 }
 
 #[tokio::test]
-async fn a_record_that_is_no_event_becomes_a_dead_letter_and_stops_nothing() {
+async fn a_record_that_cannot_be_decoded_becomes_a_dead_letter() {
     let pool = test_services::database().await;
     let log = filled(6);
     let poison = poison(&log);
@@ -115,10 +118,10 @@ async fn a_record_that_is_no_event_becomes_a_dead_letter_and_stops_nothing() {
         .fetch_one(&pool)
         .await
         .unwrap();
-    assert_eq!(sum as usize, 450 + poison, "the projection went on behind the poison");
+    assert_eq!(sum as usize, 450 + poison, "the projection went on after the dead letters");
 }
 
-/// Everything that can be wrong with a record, once each.
+/// Appends one record for each way in which a record can be invalid. Returns their number.
 pub(crate) fn poison(log: &MemoryLog) -> usize {
     let good = history::records(8, 1).remove(0);
     let with = |change: fn(&mut Record)| {
@@ -144,7 +147,7 @@ pub(crate) fn poison(log: &MemoryLog) -> usize {
 }
 
 #[tokio::test]
-async fn a_row_that_makes_no_sense_stops_the_projection_loudly() {
+async fn an_invalid_row_stops_the_projection() {
     let pool = test_services::database().await;
     let log = filled(9);
     projector(&pool, &log).catch_up().await.unwrap();
@@ -152,7 +155,7 @@ async fn a_row_that_makes_no_sense_stops_the_projection_loudly() {
     let before = checksums(&pool).await.unwrap();
 
     for record in history::records(9, 400) {
-        log.push(record); // Duplicates of all that happened: the rejections are read again.
+        log.push(record); // Duplicates: the rejections are loaded again.
     }
     let projector = projector(&pool, &log);
     let state = projector.state();
@@ -164,7 +167,7 @@ async fn a_row_that_makes_no_sense_stops_the_projection_loudly() {
 }
 
 #[tokio::test]
-async fn a_gap_in_the_log_stops_the_projection_loudly() {
+async fn a_gap_in_the_log_stops_the_projection() {
     let pool = test_services::database().await;
     let log = filled(10);
     projector(&pool, &log).catch_up().await.unwrap();
@@ -173,7 +176,7 @@ async fn a_gap_in_the_log_stops_the_projection_loudly() {
     let again = history::records(11, 400).into_iter().map(|record| log.push(record));
     let lost = again.collect::<Vec<_>>()[200];
     log.lose(lost);
-    // All in one batch, so that what lies before the gap waits with what lies behind it.
+    // One batch, so that the records before the gap are not committed either.
     let projector = projector(&pool, &log).with_max_batch(1_000);
     let state = projector.state();
     let stopped = projector.run(CancellationToken::new()).await;

@@ -1,4 +1,4 @@
-//! The next generation is built beside the live one, compared with it, and takes its place.
+//! Rebuilds: the next generation is built, compared with the live one, and made live.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::projector::read_models::{PARTITIONS, filled, poison, projector};
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// A contest that has been folded, in batches of an odd size.
+/// A folded contest, in batches of an odd size.
 async fn folded(seed: u64) -> (PgPool, Arc<MemoryLog>, Checksums) {
     let (pool, log) = (test_services::database().await, filled(seed));
     projector(&pool, &log).with_max_batch(11).catch_up().await.unwrap();
@@ -29,11 +29,11 @@ async fn folded(seed: u64) -> (PgPool, Arc<MemoryLog>, Checksums) {
     (pool, log, live)
 }
 
-async fn again(pool: &PgPool, log: &Arc<MemoryLog>) -> Result<Rebuilt, RebuildError> {
+async fn rebuild_again(pool: &PgPool, log: &Arc<MemoryLog>) -> Result<Rebuilt, RebuildError> {
     rebuild(pool, log.clone(), RebuildOptions::default()).await
 }
 
-/// Begins a rebuild, and ends it the hard way when it has folded so much.
+/// Starts a rebuild, and aborts it after it has folded `records`.
 async fn killed_at(pool: &PgPool, log: &Arc<MemoryLog>, records: u64) {
     let progress = watch::Sender::default();
     let mut seen = progress.subscribe();
@@ -50,9 +50,9 @@ async fn live_number(pool: &PgPool) -> i64 {
 }
 
 #[tokio::test]
-async fn it_ends_with_the_same_checksums_and_the_old_one_is_kept() {
+async fn a_rebuild_has_the_same_checksums_and_keeps_the_old_generation() {
     let (pool, log, live) = folded(5).await;
-    let rebuilt = again(&pool, &log).await.unwrap();
+    let rebuilt = rebuild_again(&pool, &log).await.unwrap();
     assert_eq!((rebuilt.generation, rebuilt.retired, rebuilt.records), (2, 1, 400));
     assert_eq!((rebuilt.differences, rebuilt.resumed), (vec![], false));
     assert_eq!(rebuilt.checksums, live);
@@ -65,15 +65,15 @@ async fn it_ends_with_the_same_checksums_and_the_old_one_is_kept() {
     .execute(&pool)
     .await
     .unwrap();
-    assert_ne!(checksums(&pool).await.unwrap(), live, "a checksum that sees nothing");
+    assert_ne!(checksums(&pool).await.unwrap(), live, "the checksum missed a change");
     assert_eq!(discard(&pool).await.unwrap(), [1]);
     let left = "select count(*) from pg_namespace where nspname like 'generation%'";
     assert_eq!(sqlx::query_scalar::<_, i64>(left).fetch_one(&pool).await.unwrap(), 0);
 }
 
-/// Later migrations name tables, indexes and constraints, and count on what they find there.
+/// Later migrations refer to tables, indexes and constraints by name.
 #[tokio::test]
-async fn the_tables_are_the_same_ones_by_name_and_shape() {
+async fn a_rebuild_keeps_the_names_and_shapes_of_all_tables() {
     let (pool, log, _) = folded(5).await;
     let shape = async || -> Vec<String> {
         let sql = "select tablename || indexdef from pg_indexes where schemaname = 'public'
@@ -95,40 +95,40 @@ async fn the_tables_are_the_same_ones_by_name_and_shape() {
         sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
     };
     let before = shape().await;
-    again(&pool, &log).await.unwrap();
+    rebuild_again(&pool, &log).await.unwrap();
     assert_eq!(shape().await, before);
-    again(&pool, &log).await.unwrap();
+    rebuild_again(&pool, &log).await.unwrap();
     assert_eq!(shape().await, before, "and a copy of the copy");
 }
 
 #[tokio::test]
-async fn of_no_event_or_one_or_of_what_is_no_event() {
+async fn an_empty_log_one_event_and_dead_letters_are_rebuilt() {
     let pool = test_services::database().await;
     let empty = MemoryLog::new(PARTITIONS);
-    assert_eq!(again(&pool, &empty).await.unwrap().records, 0, "nobody has ever projected");
+    assert_eq!(rebuild_again(&pool, &empty).await.unwrap().records, 0, "no projector has ever run");
     projector(&pool, &empty).catch_up().await.unwrap();
-    assert_eq!(again(&pool, &empty).await.unwrap().records, 0);
+    assert_eq!(rebuild_again(&pool, &empty).await.unwrap().records, 0);
 
     let log = empty;
     log.push(history::records(3, 1).remove(0));
     projector(&pool, &log).catch_up().await.unwrap();
-    assert_eq!(again(&pool, &log).await.unwrap().records, 1);
+    assert_eq!(rebuild_again(&pool, &log).await.unwrap().records, 1);
 
     let poison = poison(&log) as u64;
     projector(&pool, &log).catch_up().await.unwrap();
-    let rebuilt = again(&pool, &log).await.unwrap();
+    let rebuilt = rebuild_again(&pool, &log).await.unwrap();
     assert_eq!(rebuilt.records, 1 + poison);
     assert_eq!(rebuilt.checksums["dead_letters"].rows, poison);
 }
 
 #[tokio::test]
-async fn what_differs_is_named_and_does_not_become_live_unasked() {
+async fn a_different_generation_becomes_live_only_if_accepted() {
     let (pool, log, live) = folded(6).await;
     sqlx::query("delete from votes where event_id = (select min(event_id::text)::uuid from votes)")
         .execute(&pool)
         .await
         .unwrap();
-    let refused = again(&pool, &log).await.unwrap_err();
+    let refused = rebuild_again(&pool, &log).await.unwrap_err();
     let RebuildError::Different(differences) = &refused else { panic!("{refused}") };
     assert_eq!(refused.to_string(), "the next generation differs from the live one in votes");
     let [difference] = differences.as_slice() else { panic!("{differences:?}") };
@@ -137,30 +137,30 @@ async fn what_differs_is_named_and_does_not_become_live_unasked() {
     assert!(!row.live && row.row.contains("0000b00"), "the vote itself: {difference}");
     assert_eq!(live_number(&pool).await, 1);
 
-    let all_the_same = RebuildOptions { accept_differences: true, ..RebuildOptions::default() };
-    let rebuilt = rebuild(&pool, log, all_the_same).await.unwrap();
-    assert!(rebuilt.resumed && rebuilt.records == 0, "what was built is not built again");
+    let accepting = RebuildOptions { accept_differences: true, ..RebuildOptions::default() };
+    let rebuilt = rebuild(&pool, log, accepting).await.unwrap();
+    assert!(rebuilt.resumed && rebuilt.records == 0, "nothing is folded twice");
     assert_eq!(&rebuilt.differences, differences);
     assert_eq!(checksums(&pool).await.unwrap(), live);
 }
 
 #[tokio::test]
-async fn one_that_was_killed_is_gone_on_with() {
+async fn an_aborted_rebuild_is_continued() {
     let (pool, log, live) = folded(7).await;
     killed_at(&pool, &log, 150).await;
-    assert_eq!(checksums(&pool).await.unwrap(), live, "nobody has noticed");
-    let rebuilt = again(&pool, &log).await.unwrap();
+    assert_eq!(checksums(&pool).await.unwrap(), live, "the live generation is unchanged");
+    let rebuilt = rebuild_again(&pool, &log).await.unwrap();
     assert!(rebuilt.resumed);
     assert!((1..=250).contains(&rebuilt.records), "{} records again", rebuilt.records);
     assert_eq!((rebuilt.generation, rebuilt.checksums), (2, live));
 }
 
 #[tokio::test]
-async fn one_from_before_a_migration_is_not() {
+async fn a_rebuild_from_before_a_migration_is_started_over() {
     let (pool, log, live) = folded(8).await;
     killed_at(&pool, &log, 150).await;
     migrate(&pool).await;
-    let rebuilt = again(&pool, &log).await.unwrap();
+    let rebuilt = rebuild_again(&pool, &log).await.unwrap();
     assert_eq!((rebuilt.resumed, rebuilt.records, rebuilt.generation), (false, 400, 3));
     assert_eq!(rebuilt.checksums, live);
 
@@ -169,7 +169,7 @@ async fn one_from_before_a_migration_is_not() {
     assert!(matches!(back, RebuildError::NothingRetired), "{back:?}");
 }
 
-/// As far as anybody can tell.
+/// Adds a row to the list of migrations.
 async fn migrate(pool: &PgPool) {
     sqlx::query(
         "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
@@ -181,7 +181,7 @@ async fn migrate(pool: &PgPool) {
 }
 
 #[tokio::test]
-async fn a_second_one_meanwhile_is_refused() {
+async fn a_second_rebuild_at_the_same_time_is_refused() {
     let (pool, log, _) = folded(9).await;
     killed_at(&pool, &log, 150).await;
     let mut other = pool.acquire().await.unwrap();
@@ -190,15 +190,15 @@ async fn a_second_one_meanwhile_is_refused() {
         .execute(&mut *other)
         .await
         .unwrap();
-    let refused = again(&pool, &log).await.unwrap_err().to_string();
+    let refused = rebuild_again(&pool, &log).await.unwrap_err().to_string();
     assert!(refused.starts_with("another rebuild is running: it has folded "), "{refused}");
     assert!(matches!(discard(&pool).await, Err(RebuildError::Running(_))));
 }
 
 #[tokio::test]
-async fn what_was_live_before_can_be_again_and_has_not_missed_anything() {
+async fn a_retired_generation_catches_up_when_it_is_made_live_again() {
     let (pool, log, _) = folded(10).await;
-    again(&pool, &log).await.unwrap();
+    rebuild_again(&pool, &log).await.unwrap();
     for record in history::records(11, 200) {
         log.push(record);
     }
@@ -213,10 +213,9 @@ async fn what_was_live_before_can_be_again_and_has_not_missed_anything() {
     discard(&pool).await.unwrap();
 }
 
-/// A projector is at work, records come in, and people read, on connections that have prepared their
-/// statements long before.
+/// Meanwhile a projector folds new records, and readers use connections with prepared statements.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_notices() {
+async fn readers_and_projectors_go_on_during_a_rebuild() {
     let (pool, log, _) = folded(12).await;
     let stop = CancellationToken::new();
     let projecting = tokio::spawn(projector(&pool, &log).run(stop.clone()));
@@ -239,10 +238,10 @@ async fn nobody_notices() {
     caught_up(&pool, 1_000).await;
     stop.cancel();
     projecting.await.unwrap().unwrap();
-    assert!(reading.await.unwrap() > 100, "hardly anybody read");
+    assert!(reading.await.unwrap() > 100, "too few reads");
 
     let live = checksums(&pool).await.unwrap();
-    let rebuilt = again(&pool, &log).await.unwrap();
+    let rebuilt = rebuild_again(&pool, &log).await.unwrap();
     assert_eq!((rebuilt.checksums, rebuilt.records), (live, 1_000));
 }
 
@@ -272,7 +271,7 @@ async fn caught_up(pool: &PgPool, records: i64) {
 }
 
 #[tokio::test]
-async fn another_version_of_the_fold_rebuilds_by_itself() {
+async fn a_newer_version_of_the_fold_rebuilds_automatically() {
     let (pool, log, live) = folded(14).await;
     made_by_version(&pool, 0).await;
     let keeper = tokio::spawn(rebuild_when_outdated(pool.clone(), log));
@@ -289,11 +288,11 @@ async fn another_version_of_the_fold_rebuilds_by_itself() {
 }
 
 #[tokio::test]
-async fn an_old_version_leaves_the_rows_of_a_newer_fold_alone() {
+async fn an_older_version_does_not_write_rows_of_a_newer_fold() {
     let (pool, log, _) = folded(15).await;
     let newer = domain::fold::VERSION + 1;
     made_by_version(&pool, newer).await;
-    let refused = again(&pool, &log).await;
+    let refused = rebuild_again(&pool, &log).await;
     assert!(matches!(refused, Err(RebuildError::NewerFold { live }) if live == newer));
     let mut old = PostgresStore::new(pool.connect_options());
     assert_eq!(old.claim(PARTITIONS).await.unwrap(), []);

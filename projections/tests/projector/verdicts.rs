@@ -1,4 +1,4 @@
-//! Whoever waits learns the verdict, wherever the projector runs.
+//! Verdicts reach their commands, in the process of the projector and in others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::projector::memory_log::MemoryLog;
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// One voter votes for one published video, thirty times: the first counts.
+/// A voter votes thirty times for one published video. The first vote counts.
 async fn thirty_votes(log: Arc<dyn EventLog>, desk: Arc<VerdictDesk>) {
     let submitter = EventSubmitter::new(log, desk);
     let submit = |n: u128, event: Event| {
@@ -56,7 +56,7 @@ fn run_projector(pool: &PgPool, log: &Arc<MemoryLog>, desk: Option<Arc<VerdictDe
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn from_the_fold_in_the_same_process() {
+async fn verdicts_come_from_the_fold_in_the_same_process() {
     let pool = test_services::database().await;
     let (log, desk) = (MemoryLog::new(2), VerdictDesk::new(100));
     run_projector(&pool, &log, Some(desk.clone()));
@@ -64,26 +64,26 @@ async fn from_the_fold_in_the_same_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn from_the_rows_of_another_process() {
+async fn verdicts_come_from_the_rows_in_another_process() {
     let pool = test_services::database().await;
     let (log, desk) = (MemoryLog::new(2), VerdictDesk::new(100));
     let lookup: Arc<dyn VerdictLookup> = Arc::new(PostgresReadModels::new(pool.clone()));
     run_projector(&pool, &log, None);
-    let generation = watch::Sender::new(0);
-    let mut seen = generation.subscribe();
+    let ranking_revision = watch::Sender::new(0);
+    let mut seen = ranking_revision.subscribe();
     let erasure_epoch = ErasureEpoch::default();
     tokio::spawn(notifications::follow(
         pool.clone(),
         lookup.clone(),
         desk.clone(),
-        generation,
+        ranking_revision,
         erasure_epoch,
     ));
     let serving = desk.clone();
     tokio::spawn(async move { serving.serve(lookup, Duration::ZERO).await });
     thirty_votes(log, desk).await;
-    // A new owner leaps over a million of them, so it must be one more than that.
-    let moved = seen.wait_for(|generation| *generation > 1 << 20);
+    // A new owner skips a million revisions; the votes add more.
+    let moved = seen.wait_for(|ranking_revision| *ranking_revision > 1 << 20);
     let arrived = tokio::time::timeout(SOON, moved).await;
-    arrived.expect("the generation moved").unwrap();
+    arrived.expect("the ranking_revision moved").unwrap();
 }

@@ -1,4 +1,4 @@
-//! A contest in which everything changes at random, and its ranking the naive way.
+//! A contest with random changes, and its ranking by a plain sort.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
 
-/// Two spellings of one city, a city that two countries have, and one whose name is nothing.
+/// Two spellings of one city, a city name in two countries, and a city whose key is empty.
 const PLACES: [(&str, &str); 7] = [
     ("Bogotá", "Colombia"),
     ("BOGOTA", "colombia"),
@@ -23,22 +23,22 @@ const PLACES: [(&str, &str); 7] = [
 
 pub(crate) struct Contest {
     random: StdRng,
-    people: u64,
+    persons: u64,
     most_votes: u64,
     artists: BTreeMap<AccountId, (Standing, usize)>,
 }
 
 impl Contest {
-    /// Few votes make many ties.
-    pub(crate) fn new(seed: u64, people: u64, most_votes: u64) -> Self {
+    /// A small `most_votes` makes many ties.
+    pub(crate) fn new(seed: u64, persons: u64, most_votes: u64) -> Self {
         let random = StdRng::seed_from_u64(seed);
-        Self { random, people, most_votes, artists: BTreeMap::new() }
+        Self { random, persons, most_votes, artists: BTreeMap::new() }
     }
 
-    /// Something happens to somebody; `leaving` of ten leave.
+    /// Changes a random artist, who leaves in `leaving` of ten cases.
     pub(crate) fn step(&mut self, leaving: u32) -> Change {
         let artist =
-            AccountId(Uuid::from_u128(u128::from(self.random.random_range(0..self.people))));
+            AccountId(Uuid::from_u128(u128::from(self.random.random_range(0..self.persons))));
         if self.random.random_ratio(leaving, 10) {
             self.artists.remove(&artist);
             return Change::Leaves(artist);
@@ -67,10 +67,10 @@ impl Contest {
     }
 
     pub(crate) fn somebody(&mut self) -> AccountId {
-        AccountId(Uuid::from_u128(u128::from(self.random.random_range(0..self.people))))
+        AccountId(Uuid::from_u128(u128::from(self.random.random_range(0..self.persons))))
     }
 
-    /// A board by plain recount.
+    /// A board by a plain sort.
     fn recount(&self, board: &Board) -> Vec<Standing> {
         let fits = |key: Option<&str>, place| key.is_none_or(|key| key == place_key(place));
         let on = |place: usize| {
@@ -83,8 +83,8 @@ impl Contest {
         ranked
     }
 
-    /// Every position, page and neighbourhood of every board. `every`: of so many artists one is
-    /// looked up by name.
+    /// Checks every position, page and neighbourhood of every board. Looks up one of `every` artists by
+    /// id.
     pub(crate) fn check(&self, boards: &Boards, every: usize) {
         boards.check();
         assert_eq!(boards.artists(), self.artists.len());
@@ -113,7 +113,7 @@ impl Contest {
                 assert_eq!(rows(&around), numbered[first..numbered.len().min(first + 5)]);
             }
         }
-        for person in (0..self.people).step_by(every) {
+        for person in (0..self.persons).step_by(every) {
             let artist = AccountId(Uuid::from_u128(u128::from(person)));
             let standing = self.artists.get(&artist).map(|(standing, _)| *standing);
             let found = boards.standing(artist);
@@ -126,18 +126,19 @@ impl Contest {
         }
     }
 
-    /// Everybody's position on a board, asked for at once; also of those who are not on it.
+    /// Checks the positions of all persons on a board in one batch, absent ones included.
     fn check_positions(&self, boards: &Boards, board: &Board, numbered: &[(u64, Standing)]) {
-        let people: Vec<AccountId> =
-            (0..self.people).map(|person| AccountId(Uuid::from_u128(u128::from(person)))).collect();
-        let mut expected = vec![None; people.len()];
+        let persons: Vec<AccountId> = (0..self.persons)
+            .map(|person| AccountId(Uuid::from_u128(u128::from(person))))
+            .collect();
+        let mut expected = vec![None; persons.len()];
         for (position, standing) in numbered {
             expected[standing.artist.0.as_u128() as usize] = Some(*position);
         }
-        assert!(boards.positions(board, &people) == expected, "{board:?}");
+        assert!(boards.positions(board, &persons) == expected, "{board:?}");
     }
 
-    /// One artist's position among all, by counting.
+    /// Checks an artist's position among all, by counting.
     pub(crate) fn check_position(&self, boards: &Boards, artist: AccountId) {
         let position = self.artists.get(&artist).map(|(standing, _)| {
             1 + self.artists.values().filter(|(other, _)| other < standing).count() as u64
@@ -159,7 +160,7 @@ fn ranks(standing: Standing, place: usize) -> Change {
     Change::Ranks { standing, city: city.to_owned(), country: country.to_owned() }
 }
 
-/// Every board there can be, and some that nobody is on.
+/// Every possible board, and some that are empty.
 fn all_boards() -> Vec<Board> {
     let cities = PLACES.iter().map(|(city, _)| Some(*city)).chain([None, Some("Quito")]);
     let countries = || PLACES.iter().map(|(_, country)| Some(*country)).chain([None]);

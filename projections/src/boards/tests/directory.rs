@@ -1,4 +1,4 @@
-//! The list of boards.
+//! The list of boards that have artists.
 
 use crate::boards::{BoardSize, Boards, Change};
 use domain::AccountId;
@@ -28,7 +28,7 @@ fn country(name: &str, artists: u64) -> (Option<String>, Option<String>, u64) {
 }
 
 #[test]
-fn places_are_spelled_as_most_of_their_artists_spell_them() {
+fn the_commonest_spelling_of_a_place_is_listed() {
     let mut boards = Boards::default();
     assert_eq!(listed(&boards), []);
     boards.apply(

@@ -1,10 +1,10 @@
-//! Random changes, a million of them: ties, deletions, artists to zero and back, moves.
+//! A million random changes: ties, deletions, artists with zero votes, moves.
 
 use crate::boards::Boards;
 
 use super::contest::Contest;
 
-/// Applies so many changes, in batches of different sizes.
+/// Applies `steps` changes, in batches of different sizes.
 fn run(contest: &mut Contest, boards: &mut Boards, steps: usize, leaving: u32) {
     let mut left = steps;
     while left > 0 {
@@ -16,8 +16,8 @@ fn run(contest: &mut Contest, boards: &mut Boards, steps: usize, leaving: u32) {
 }
 
 #[test]
-fn a_million_changes_and_every_position_is_right() {
-    // The boards grow, churn, all but empty, and grow again.
+fn every_position_is_right_after_a_million_changes() {
+    // The boards grow, churn, shrink to almost nothing, and grow again.
     let phases = [(300_000, 0), (200_000, 5), (200_000, 9), (300_000, 1)];
     let mut contest = Contest::new(1, 20_000, 40);
     let mut boards = Boards::default();
@@ -49,7 +49,7 @@ fn small_boards_are_right_after_every_change() {
 }
 
 #[test]
-fn boards_that_were_loaded_go_on_as_those_that_grew() {
+fn loaded_boards_change_like_grown_ones() {
     let mut contest = Contest::new(7, 3_000, 1_000_000);
     run(&mut contest, &mut Boards::default(), 5_000, 2);
     let mut loaded = contest.loaded();
@@ -60,7 +60,7 @@ fn boards_that_were_loaded_go_on_as_those_that_grew() {
 }
 
 #[test]
-fn more_votes_than_are_told_apart_at_a_glance_are_told_apart() {
+fn counts_beyond_the_limit_of_keys_still_rank_right() {
     let mut contest = Contest::new(9, 2_000, u64::MAX / 2);
     let mut boards = Boards::default();
     for leaving in [1, 4, 8, 2] {

@@ -1,4 +1,4 @@
-//! Who reads while boards are written sees one revision, and nothing in between.
+//! Concurrent readers see one revision of the boards, never a mixture.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use super::contest::time;
 const ARTISTS: u64 = 2_000;
 const REVISIONS: u64 = 300;
 
-/// In each revision all artists have the same sum of votes, in another order.
+/// Each revision has the same vote counts, in another order.
 fn standing(artist: u64, ranking_revision: u64) -> Standing {
     let id = AccountId(Uuid::from_u128(u128::from(artist)));
     let votes = (artist + ranking_revision * 7) % ARTISTS;
@@ -37,7 +37,7 @@ fn changes(ranking_revision: u64) -> Vec<Change> {
 }
 
 #[test]
-fn readers_see_whole_revisions() {
+fn readers_never_see_a_mixture_of_revisions() {
     let rankings = Rankings::default();
     assert!(rankings.read(|_| ()).is_none() && rankings.version().is_none());
     rankings.replace(first_boards());
@@ -66,7 +66,7 @@ fn reloaded(ranking_revision: u64) -> Boards {
     builder.build(ranking_revision)
 }
 
-/// Pages through the board again and again; says how many revisions were seen.
+/// Pages through the board until `done`. Returns the number of different revisions.
 fn read_until(done: &AtomicBool, rankings: &Rankings) -> usize {
     let board = Board::of(Some("lima"), None);
     let mut seen = HashSet::new();

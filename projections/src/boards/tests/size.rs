@@ -1,4 +1,4 @@
-//! What an artist costs.
+//! Memory per artist and board.
 
 use crate::boards::{Boards, BoardsBuilder, Change};
 use domain::AccountId;
@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::contest::time;
 
 const ARTISTS: u64 = 100_000;
-/// Of everybody, of the country, of the city, of the city in the country.
+/// Boards of an artist: all artists, country, city, city in the country.
 const BOARDS: usize = 4;
 const CITIES: u64 = 300;
-const MOST: f64 = 50.0;
+const MAX_BYTES: f64 = 50.0;
 
 fn standing(artist: u64, round: u64) -> Standing {
     let scattered = (artist + round).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -45,5 +45,5 @@ fn an_artist_costs_less_than_fifty_bytes_per_board() {
     }
     let churned = bytes_each(&boards);
     println!("{loaded:.1} bytes per artist and board when loaded, {churned:.1} after changes");
-    assert!(loaded < MOST && churned < MOST, "{loaded} {churned}");
+    assert!(loaded < MAX_BYTES && churned < MAX_BYTES, "{loaded} {churned}");
 }

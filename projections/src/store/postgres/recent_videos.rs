@@ -33,6 +33,7 @@ impl RecentVideos {
         for id in &batch.changes.videos {
             let Some(video) = batch.contest.videos.get(id) else { continue };
             match self.0.get_mut(id) {
+                // Only the votes changed: see `Changes::status_changed`.
                 Some(known) if !batch.changes.status_changed.contains(id) => {
                     known.votes = video.votes;
                     known.last_vote_at = video.last_vote_at;

@@ -57,7 +57,7 @@ impl FoldingLog {
         let mut changes = Changes::default();
         let folded = domain::fold::fold(&mut self.contest.lock().unwrap(), &mut changes, &recorded);
         for video in changes.videos {
-            if !matches!(self.status(video), VideoState::Pending | VideoState::Processing) {
+            if !self.status(video).status().awaits_processing() {
                 sqlx::query("delete from transcode_jobs where video_id = $1")
                     .bind(video.0)
                     .execute(&self.pool)
@@ -82,12 +82,18 @@ impl FoldingLog {
     /// How many different reports of an end of this video the log holds.
     pub(crate) fn ends(&self, video: VideoId) -> usize {
         let records = self.records.lock().unwrap();
+        let is_end = |event: &VideoEvent| match event {
+            VideoEvent::Processed(_) => true,
+            VideoEvent::ProcessingFailed(failed) => failed.is_final,
+            VideoEvent::Uploaded(_)
+            | VideoEvent::ProcessingStarted(_)
+            | VideoEvent::Deleted(_)
+            | VideoEvent::Withdrawn(_)
+            | VideoEvent::VoteCast(_) => false,
+        };
         let ends = records.iter().filter(|record| match &record.event {
-            Event::Video(of, VideoEvent::Processed(_)) => *of == video,
-            Event::Video(of, VideoEvent::ProcessingFailed(failed)) => {
-                *of == video && failed.is_final
-            }
-            _ => false,
+            Event::Video(of, event) => *of == video && is_end(event),
+            Event::Account(..) => false,
         });
         ends.map(|record| record.event_id).collect::<HashSet<_>>().len()
     }
@@ -96,8 +102,8 @@ impl FoldingLog {
     pub(crate) fn history(&self, video: VideoId) -> Vec<String> {
         let records = self.records.lock().unwrap();
         let events = records.iter().filter_map(|record| match &record.event {
-            Event::Video(of, event) if *of == video => Some(event.clone()),
-            _ => None,
+            Event::Video(of, event) => (*of == video).then(|| event.clone()),
+            Event::Account(..) => None,
         });
         let name = |event: VideoEvent| match event {
             VideoEvent::ProcessingStarted(started) => format!("started {}", started.attempt),

@@ -5,7 +5,6 @@ use std::error::Error;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use crate::error_chain::error_chain;
 use crate::object_storage::StorageError;
 
 /// A request that failed.
@@ -41,6 +40,17 @@ where
         (Some(code), None, _) => code.to_owned(),
         // Answers to HEAD have no body that could carry a code.
         (None, _, Some(status)) => format!("HTTP status {status}"),
-        (None, _, None) => error_chain(error),
+        (None, _, None) => chain(error),
     }
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

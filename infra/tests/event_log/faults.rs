@@ -15,38 +15,38 @@ use url::Url;
 
 use crate::cutting_proxy::CuttingProxy;
 use crate::fixture::{
-    PARTITIONS, PATIENCE, append, assert_dense, beginning, eventually, keys, number, read, record,
+    PARTITIONS, TIMEOUT, append, assert_dense, beginning, eventually, keys, number, read, record,
     settings,
 };
 
 const RESTARTS: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_restarted_while_reading_and_appending() {
+async fn a_restart_of_postgres_loses_and_repeats_no_record() {
     let mut server = OwnPostgres::start().await.unwrap();
     let url = server.database_url().await.unwrap();
     let pool = infra::database::connect(&url, 10).await.unwrap();
     let log = Arc::new(PostgresLog::open(pool, PARTITIONS).await.unwrap());
     let traffic = Traffic::start(log);
     for _ in 0..RESTARTS {
-        traffic.flows().await;
+        traffic.makes_progress().await;
         server.kill();
         server.restart().await.unwrap();
     }
-    traffic.flows().await;
+    traffic.makes_progress().await;
     traffic.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kafka_restarted_while_reading_and_appending() {
+async fn a_restart_of_kafka_loses_and_repeats_no_record() {
     let mut broker = spawn_blocking(OwnKafka::start).await.unwrap().unwrap();
     let settings = settings(broker.brokers(), kafka_broker::fresh_topic());
     let traffic = Traffic::start(Arc::new(KafkaLog::open(settings).await.unwrap()));
     for _ in 0..RESTARTS {
-        traffic.flows().await;
+        traffic.makes_progress().await;
         broker = spawn_blocking(move || broker.restart().map(|()| broker)).await.unwrap().unwrap();
     }
-    traffic.flows().await;
+    traffic.makes_progress().await;
     traffic.end().await;
 }
 
@@ -87,7 +87,7 @@ async fn a_commit_without_an_answer_is_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_postgres_an_append_is_refused() {
+async fn without_postgres_an_append_is_unavailable() {
     let mut server = OwnPostgres::start().await.unwrap();
     let url = server.database_url().await.unwrap();
     let pool = infra::database::connect(&url, 10).await.unwrap();
@@ -143,7 +143,7 @@ impl Traffic {
     }
 
     /// Waits until records are acknowledged again.
-    async fn flows(&self) {
+    async fn makes_progress(&self) {
         let before = self.acknowledged.load(Ordering::Relaxed);
         eventually("appends are acknowledged", async || {
             self.acknowledged.load(Ordering::Relaxed) > before + 50
@@ -157,7 +157,7 @@ impl Traffic {
         let positions = self.appending.await.unwrap();
         let ends: u64 = self.log.end_offsets().await.unwrap().iter().sum();
         self.total.send_replace(Some(usize::try_from(ends).unwrap()));
-        let seen = tokio::time::timeout(PATIENCE, self.reading).await;
+        let seen = tokio::time::timeout(TIMEOUT, self.reading).await;
         let seen = seen.unwrap_or_else(|_| panic!("the reader does not get to the end")).unwrap();
         assert_eq!(seen.len() as u64, ends, "nothing came twice");
         assert_dense(&seen, |_| 0);

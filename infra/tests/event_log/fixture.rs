@@ -12,7 +12,7 @@ use infra::event_log::{EventLog, LogReader, NewRecord, Record};
 
 pub(crate) const PARTITIONS: u32 = 4;
 /// Longer than anything takes that works.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn postgres() -> Arc<dyn EventLog> {
     let pool = test_services::database().await;
@@ -65,7 +65,7 @@ pub(crate) async fn read(reader: &mut dyn LogReader, count: usize) -> Vec<Record
             records.extend(reader.next(1_000).await.unwrap());
         }
     };
-    tokio::time::timeout(PATIENCE, reading).await.unwrap();
+    tokio::time::timeout(TIMEOUT, reading).await.unwrap();
     records
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn assert_dense(records: &[Record], first: impl Fn(u32) -> u64) {
 pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !holds().await {
-        assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
+        assert!(started.elapsed() < TIMEOUT, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

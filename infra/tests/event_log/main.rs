@@ -30,15 +30,15 @@ macro_rules! on_every_adapter {
 }
 
 on_every_adapter!(
-    gives_back_what_was_appended,
+    a_reader_gets_what_was_appended,
     positions_grow_by_one_within_a_partition,
     records_of_one_stream_keep_their_order,
-    many_appenders_at_once_get_a_place_each,
-    reads_from_any_offset_on,
-    reads_at_most_as_many_as_asked_for,
+    concurrent_appends_get_distinct_positions,
+    a_reader_starts_at_any_offset,
+    a_read_returns_at_most_max_records,
     a_waiting_reader_wakes_up_at_once,
-    a_reader_that_is_interrupted_loses_nothing,
-    a_record_too_large_is_refused,
+    a_dropped_read_loses_no_record,
+    a_record_that_is_too_large_is_rejected,
     an_offset_after_the_end_is_reported,
-    knows_its_end,
+    end_offsets_count_the_records,
 );

@@ -1,4 +1,4 @@
-//! What every adapter does.
+//! Tests that every adapter passes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -126,7 +126,7 @@ pub(crate) async fn a_waiting_reader_wakes_up_at_once(log: Log) {
             let records = reader.next(10).await.unwrap();
             (reader, records, Instant::now())
         });
-        // Until the reader certainly waits; the test measures the time after this one.
+        // By then the reader waits. The measured time starts afterwards.
         tokio::time::sleep(Duration::from_millis(30)).await;
         append(log.as_ref(), vec![record(&keys()[n], n)]).await;
         let appended = Instant::now();
@@ -136,7 +136,7 @@ pub(crate) async fn a_waiting_reader_wakes_up_at_once(log: Log) {
         reader = back;
     }
     delays.sort();
-    // The median: this machine may be busy with other tests at one moment or another.
+    // The median, because other tests may keep the machine busy for a moment.
     assert!(delays[10] < Duration::from_millis(50), "{delays:?}");
 }
 
@@ -157,7 +157,7 @@ pub(crate) async fn a_dropped_read_loses_no_record(log: Log) {
     let started = Instant::now();
     while read.len() < RECORDS {
         assert!(started.elapsed() < crate::fixture::TIMEOUT, "{} read", read.len());
-        // Too little time, again and again, and now and then enough.
+        // Most of these timeouts are too short for a record to arrive.
         patience = (patience + 1) % 40;
         let next = tokio::time::timeout(Duration::from_micros(patience * 100), reader.next(50));
         if let Ok(records) = next.await {

@@ -1,4 +1,4 @@
-//! What is particular to the log in Kafka.
+//! Tests of the Kafka adapter only.
 
 use std::time::{Duration, Instant};
 
@@ -114,7 +114,7 @@ async fn a_reader_reports_a_topic_that_was_created_again() {
     assert!(matches!(gone, ReadError::OffsetGone { requested: 10, end: 0, .. }), "{gone}");
 }
 
-/// Reads with a plain consumer, as `kcat` would.
+/// Reads with a plain consumer, as `kcat` does.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_a_cloud_event_in_the_binary_mode() {
     let KafkaTopic { brokers, topic } = test_services::kafka();

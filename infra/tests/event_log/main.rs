@@ -1,6 +1,6 @@
-//! The contract of [`EventLog`], held against every adapter: a table in Postgres, and a topic on a
-//! real Kafka broker. Each scenario in [`contract`] runs once per adapter; what hurts a service is
-//! in [`faults`], on services of its own.
+//! Contract tests of [`EventLog`] against every adapter: a table in Postgres and a topic on a real Kafka
+//! broker. Each test in [`contract`] runs once per adapter. Tests in [`faults`] stop or freeze a service
+//! and use services of their own.
 
 #![expect(clippy::unwrap_used, reason = "what these helpers unwrap is part of the tests")]
 
@@ -11,7 +11,7 @@ mod fixture;
 mod kafka;
 mod postgres;
 
-/// Makes one test per adapter of each scenario.
+/// Generates one test per adapter for each function of [`contract`].
 macro_rules! on_every_adapter {
     ($($scenario:ident),+ $(,)?) => {
         mod on_postgres {

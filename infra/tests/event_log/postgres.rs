@@ -1,4 +1,4 @@
-//! What is particular to the log in Postgres.
+//! Tests of the Postgres adapter only.
 
 use infra::event_log::OpenError;
 use infra::event_log::postgres::PostgresLog;
@@ -40,7 +40,7 @@ async fn a_reader_reports_a_log_that_was_truncated() {
     let log = PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap();
     let at = append(&log, (0..10).map(|n| record("video-1", n)).collect()).await[0];
     let mut during = log.read(&beginning()).await.unwrap();
-    // Each of the four partitions has a share of it.
+    // Each of the four partitions has an equal share of `max`.
     assert_eq!(during.next(12).await.unwrap().len(), 3);
 
     sqlx::query(r#"delete from event_log where "offset" < 5"#).execute(&pool).await.unwrap();

@@ -1,4 +1,4 @@
-//! What every adapter does.
+//! Tests that every adapter passes.
 
 use std::io;
 use std::sync::Arc;
@@ -192,7 +192,7 @@ pub(crate) async fn a_sweep_spares_writes_under_way(store: &Store) {
     assert_eq!(store.sweep_partial(Duration::from_secs(3600)).await.unwrap(), 0);
     assert_eq!(store.leftovers().await, 1);
 
-    // Without an age every write counts as interrupted.
+    // With an age of 0 every write counts as interrupted.
     assert_eq!(store.sweep_partial(Duration::ZERO).await.unwrap(), 1);
     assert_eq!(store.leftovers().await, 0);
     put.abort();

@@ -1,4 +1,4 @@
-//! What only the local adapter does.
+//! Tests of the local adapter only.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ use crate::fixture::{key, local_in};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// What stands in a URL, as the route takes it apart.
+/// The parts of a URL, as the route parses them.
 struct Parts {
     key: String,
     expires: u64,
@@ -66,7 +66,7 @@ async fn an_object_keeps_its_url_within_a_step() {
     let store = local_in(folder.path());
     let url = async || store.url(&key("a.mp4"), HOUR).await.unwrap();
 
-    // Two in a row can only differ where a step ends between them; then the next two do not.
+    // Two URLs in a row can differ only if a step ends between them; the next two are then equal.
     let equal = url().await == url().await || url().await == url().await;
 
     assert!(equal);

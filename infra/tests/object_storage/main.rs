@@ -1,5 +1,5 @@
-//! The contract of [`ObjectStorage`], held against every adapter: a local folder, and S3 on a real
-//! server. Each scenario in [`contract`] runs once per adapter.
+//! Contract tests of [`ObjectStorage`] against every adapter: a local folder, and S3 on a real server.
+//! Each test in [`contract`] runs once per adapter.
 
 #![expect(clippy::unwrap_used, reason = "what these helpers unwrap is part of the tests")]
 
@@ -10,7 +10,7 @@ mod local;
 mod s3;
 mod stalling_proxy;
 
-/// Makes one test per adapter of each scenario.
+/// Generates one test per adapter for each function of [`contract`].
 macro_rules! on_every_adapter {
     ($($scenario:ident),+ $(,)?) => {
         mod on_local {

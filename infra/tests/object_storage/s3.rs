@@ -1,4 +1,4 @@
-//! What only the S3 adapter does.
+//! Tests of the S3 adapter only.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -102,7 +102,7 @@ async fn a_forged_url_is_rejected() {
     }
 }
 
-/// The URL counts from a moment that lies up to five minutes back, and holds that much longer.
+/// The validity starts up to five minutes in the past and is that much longer.
 #[tokio::test]
 async fn a_signed_url_is_valid_for_the_whole_hour() {
     let store = Store::s3().await;

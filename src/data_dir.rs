@@ -59,7 +59,7 @@ pub(crate) fn secret_key(data_dir: &Path) -> Result<SecretKey> {
 
 /// Written beside and renamed, so that a power cut leaves a whole key or none.
 fn make_key(path: &Path) -> io::Result<String> {
-    let key: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = hex::encode(rand::random::<[u8; 32]>());
     let beside = path.with_extension("new");
     let mut file =
         OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;

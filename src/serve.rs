@@ -255,7 +255,7 @@ impl Common {
     ) {
         let (desk, lookup) = (Arc::clone(&self.desk), Arc::clone(&self.lookup));
         background.spawn(async move {
-            desk.serve(lookup, verdict_grace).await;
+            desk.run_lookups(lookup, verdict_grace).await;
             "the verdict desk"
         });
         let (desk, lookup) = (Arc::clone(&self.desk), Arc::clone(&self.lookup));

@@ -67,7 +67,7 @@ impl Database {
 
     /// Starts the private server of a folder that is ours.
     async fn start_private(data_dir: &Path, lock: DataDirLock) -> Result<Self> {
-        let server = PrivatePostgres::start(&home(data_dir), Purpose::Lasting).await?;
+        let server = PrivatePostgres::start(&home(data_dir), Purpose::Durable).await?;
         let pool = database::connect(&server.url(), CONNECTIONS).await?;
         Ok(Self { pool, private: Some(Private { server, _lock: lock }) })
     }

@@ -1,45 +1,45 @@
-//! When the next batch begins.
+//! A minimum interval between small batches, as the linger of a Kafka producer.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// A batch costs some round trips and a commit however little is in it. So while there is little to do,
-/// batches begin no sooner than this one after the other. The first after a pause has no wait.
-const PACE: Duration = Duration::from_millis(5);
-/// While there is much to do, a few who are early make a small batch between large ones, and a wait
-/// would hold up everybody else. So it takes two in a row that are smaller than this.
-const SMALL: usize = 32;
+/// The interval between the starts of two small batches. A batch costs some round trips and a commit,
+/// even if it holds one item. The first batch after a pause starts at once.
+const MIN_INTERVAL: Duration = Duration::from_millis(5);
+/// A batch with fewer items is small. Under load a few early items make a small batch between large ones,
+/// and a wait would delay all others. So only the second small batch in a row delays the next one.
+const SMALL_BATCH: usize = 32;
 
-/// Gathers what comes one by one into fewer batches.
+/// Collects single items into fewer batches while the load is low.
 #[derive(Debug)]
 pub struct BatchThrottle {
-    next: Instant,
-    before: usize,
+    next_start: Instant,
+    last_size: usize,
 }
 
 impl Default for BatchThrottle {
     fn default() -> Self {
-        Self { next: Instant::now(), before: 0 }
+        Self { next_start: Instant::now(), last_size: 0 }
     }
 }
 
 impl BatchThrottle {
-    /// Until the next batch may begin. May be given up and waited for again.
+    /// Waits until the next batch may begin. Cancel-safe.
     pub async fn wait(&self) {
-        // A timer that is due already takes up to a millisecond all the same.
-        if self.next > Instant::now() {
-            sleep_until(self.next).await;
+        // A timer that is already due still takes up to a millisecond.
+        if self.next_start > Instant::now() {
+            sleep_until(self.next_start).await;
         }
     }
 
-    /// A batch of so many begins.
+    /// Records that a batch of `size` items begins now.
     pub fn begin(&mut self, size: usize) {
-        self.next = Instant::now();
-        if size.max(self.before) < SMALL {
-            self.next += PACE;
+        self.next_start = Instant::now();
+        if size.max(self.last_size) < SMALL_BATCH {
+            self.next_start += MIN_INTERVAL;
         }
-        self.before = size;
+        self.last_size = size;
     }
 }
 
@@ -47,29 +47,29 @@ impl BatchThrottle {
 mod tests {
     use super::*;
 
-    async fn waits(pace: &BatchThrottle) -> bool {
+    async fn waits(throttle: &BatchThrottle) -> bool {
         let started = Instant::now();
-        pace.wait().await;
+        throttle.wait().await;
         !started.elapsed().is_zero()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_small_batches_in_a_row_are_kept_apart() {
-        let mut pace = BatchThrottle::default();
-        let mut kept_apart = Vec::new();
-        for size in [1, 1, 100, 1, 100, 1, 1, SMALL] {
-            pace.begin(size);
-            kept_apart.push(waits(&pace).await);
+    async fn only_two_small_batches_in_a_row_delay_the_next() {
+        let mut throttle = BatchThrottle::default();
+        let mut delayed = Vec::new();
+        for size in [1, 1, 100, 1, 100, 1, 1, SMALL_BATCH] {
+            throttle.begin(size);
+            delayed.push(waits(&throttle).await);
         }
-        assert_eq!(kept_apart, [true, true, false, false, false, false, true, false]);
+        assert_eq!(delayed, [true, true, false, false, false, false, true, false]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_first_after_a_pause_has_no_wait() {
-        let mut pace = BatchThrottle::default();
-        assert!(!waits(&pace).await);
-        pace.begin(1);
-        tokio::time::advance(PACE).await;
-        assert!(!waits(&pace).await);
+    async fn the_first_batch_after_a_pause_starts_at_once() {
+        let mut throttle = BatchThrottle::default();
+        assert!(!waits(&throttle).await);
+        throttle.begin(1);
+        tokio::time::advance(MIN_INTERVAL).await;
+        assert!(!waits(&throttle).await);
     }
 }

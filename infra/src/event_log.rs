@@ -1,11 +1,10 @@
 //! The event log: the only source of truth.
 //!
-//! The port is small on purpose: append, read from a position, where is the end. Offsets grow within
-//! a partition and are otherwise opaque; a reader asks for "everything from here on" and never does
-//! arithmetic on them beyond `last + 1`.
+//! The port has three operations: append, read from a position, and ask for the end. Offsets grow within
+//! a partition. The only arithmetic that readers may do on them is `last + 1`.
 //!
-//! Adapters: `postgres` (the embedded default) and `kafka`. One contract suite,
-//! `infra/tests/event_log/`, runs against each.
+//! Adapters: `postgres` (the embedded default) and `kafka`. The contract tests in `infra/tests/event_log/`
+//! run against both.
 
 pub mod envelope;
 pub mod kafka;
@@ -20,12 +19,12 @@ use domain::{Position, Timestamp};
 
 use crate::cause::{Cause, cause};
 
-/// The most bytes that a record may have: key, headers and value. Well below what a Kafka broker
-/// takes by default (`max.message.bytes`, 1 MiB with its framing), and the same for every adapter, so
-/// that a log can move between them.
+/// The maximum size of a record in bytes: key, headers and value. It is below the default limit of a
+/// Kafka broker (`max.message.bytes`, 1 MiB with framing). It is the same for every adapter, so that a
+/// log can move between them.
 pub const MAX_RECORD_BYTES: usize = 900_000;
 
-/// A record that is about to be appended.
+/// A record to append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRecord {
     /// The stream id. It decides the partition: [`partition::partition_of`].
@@ -37,7 +36,7 @@ pub struct NewRecord {
 }
 
 impl NewRecord {
-    /// Refuses what no log takes, before it is queued.
+    /// Rejects a record that no log accepts, before it is queued.
     fn checked(self) -> Result<Self, AppendError> {
         let headers: usize =
             self.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
@@ -49,10 +48,11 @@ impl NewRecord {
     }
 }
 
-/// A record as the log holds it, not yet understood: anybody with access may have written it.
+/// A record as the log holds it. Its content is not validated: any client of the broker may have written
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Its place.
+    /// Where it is.
     pub position: Position,
     /// When the log appended it.
     pub at: Timestamp,
@@ -70,47 +70,47 @@ pub trait EventLog: Send + Sync + 'static {
     /// The fixed number of partitions.
     fn partitions(&self) -> u32;
 
-    /// Appends each record to its partition, and answers for each, in the same order, where it
-    /// stands or why it doesn't. Records of one call that share a key keep their order. Concurrent
-    /// calls are batched by the adapter, so that one call per command is the right use.
+    /// Appends each record to its partition. Returns one result for each record, in the same order.
+    /// Records of one call that share a key keep their order. The adapter batches concurrent calls, so
+    /// callers need not.
     async fn append(&self, records: Vec<NewRecord>) -> Vec<Result<Position, AppendError>>;
 
     /// Opens a reader over the partitions named in `from`, each from its own offset on.
     ///
     /// # Errors
-    /// [`ReadError::OffsetGone`] if an offset lies before the first or after the end of its
-    /// partition: the log was truncated, or it is another log.
+    /// [`ReadError::OffsetGone`] if an offset is before the first or after the end of its partition. Then
+    /// the log was truncated, or it is another log.
     async fn read(&self, from: &[Position]) -> Result<Box<dyn LogReader>, ReadError>;
 
-    /// For each partition, the offset that the next record will get.
+    /// Returns for each partition the offset that the next record will get.
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError>;
 }
 
 /// A reader: the records of some partitions, each partition in order.
 #[async_trait]
 pub trait LogReader: Send {
-    /// Waits until there is a record, then returns what is there, at most `max`.
+    /// Waits for at least one record, then returns the available records, at most `max`.
     ///
-    /// Cancel-safe: a call that is dropped loses no record. After a passing fault
-    /// ([`ReadError::Unavailable`]) the reader may be called again and goes on where it was.
+    /// Cancel-safe: a dropped call loses no record. After [`ReadError::Unavailable`] the caller may call
+    /// again, and the reader continues where it was.
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, ReadError>;
 }
 
 /// Why a record was not appended, or may not have been.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AppendError {
-    /// The record is larger than the log takes; it was not appended.
+    /// The record is too large; it was not appended.
     #[error("the record has {bytes} bytes, the log takes {max}")]
     TooLarge {
         /// The record's size: key, headers and value.
         bytes: usize,
-        /// The most that fits.
+        /// The limit.
         max: usize,
     },
-    /// The log cannot be reached, or its queue is full; the record was not appended.
+    /// The log cannot be reached, or its queue is full. The record was not appended.
     #[error("the log is unavailable: {0}")]
     Unavailable(#[source] Cause),
-    /// Nobody can say whether the record was appended. Only a retry with the same event id is safe.
+    /// The record may or may not have been appended. Only a retry with the same event id is safe.
     #[error("the outcome of the append is unknown: {0}")]
     Unknown(#[source] Cause),
 }
@@ -130,7 +130,7 @@ impl AppendError {
 /// Why the log cannot be read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The offset no longer exists, or does not exist yet: never skip, stop loudly.
+    /// The offset no longer exists, or does not exist yet. A reader must stop and never skip.
     #[error(
         "offset {requested} of partition {partition} does not exist: \
          the log holds {first} to {end} (exclusive)"
@@ -142,7 +142,7 @@ pub enum ReadError {
         requested: u64,
         /// The first offset that exists.
         first: u64,
-        /// The offset of the next record to come.
+        /// The offset that the next record will get.
         end: u64,
     },
     /// The log cannot be reached right now.
@@ -160,7 +160,7 @@ impl ReadError {
 /// Why a log cannot be opened at start.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The log exists with another number of partitions, which would send streams elsewhere.
+    /// The log has another number of partitions. Streams would go to other partitions than before.
     #[error("the log has {found} partitions, LOG_PARTITIONS says {wanted}")]
     PartitionCount {
         /// As configured.

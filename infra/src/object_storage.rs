@@ -1,7 +1,7 @@
 //! Object storage: originals, finished videos and posters.
 //!
-//! Adapters: `local` (a folder, the embedded default) and `s3`. One contract suite,
-//! `infra/tests/object_storage.rs`, runs against both.
+//! Adapters: `local` (a folder, the embedded default) and `s3`. The contract tests in
+//! `infra/tests/object_storage/` run against both.
 
 mod content_type;
 pub mod local;
@@ -22,17 +22,17 @@ use crate::cause::{Cause, cause};
 
 pub use content_type::content_type_of;
 
-/// Signed URLs begin or end at a multiple of this, so that the same object keeps the same URL for a
-/// while and caches recognise it.
+/// Signed URLs start or expire at a multiple of this. So an object keeps its URL for a while, and caches
+/// recognise it.
 const EXPIRY_STEP: Duration = Duration::from_secs(300);
 
 /// The name of an object: one or more segments of `[A-Za-z0-9._-]`, joined by `/`, none of them
-/// `.` or `..`. Safe as a path, as a URL path and as an S3 key, unescaped.
+/// `.` or `..`. It needs no escaping in a path, in a URL or as an S3 key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey(String);
 
 impl ObjectKey {
-    /// Parses a key; `None` if it is not one.
+    /// Parses a key; `None` if the text is none.
     pub fn parse(text: &str) -> Option<Self> {
         let sound = |segment: &str| {
             !matches!(segment, "" | "." | "..")
@@ -75,12 +75,12 @@ pub struct ObjectInfo {
 /// The store.
 #[async_trait]
 pub trait ObjectStorage: Send + Sync + 'static {
-    /// Writes an object, whole or not at all: if `body` yields an error, or writing fails, or the
-    /// call is dropped, no object remains (nor parts of one, beyond what [`Self::sweep_partial`]
-    /// removes). Memory stays bounded whatever the size. Returns the number of bytes written.
+    /// Writes an object, whole or not at all. If `body` fails, or writing fails, or the call is dropped,
+    /// no object remains; [`Self::sweep_partial`] removes leftovers. Memory does not depend on the size.
+    /// Returns the number of bytes written.
     ///
     /// # Errors
-    /// [`StorageError::Body`] if `body` failed, else what the store says.
+    /// [`StorageError::Body`] if `body` failed.
     async fn put(
         &self,
         key: &ObjectKey,
@@ -88,10 +88,10 @@ pub trait ObjectStorage: Send + Sync + 'static {
         body: ByteStream,
     ) -> Result<u64, StorageError>;
 
-    /// Reads an object from the beginning.
+    /// Reads an object from its start.
     async fn get(&self, key: &ObjectKey) -> Result<ByteStream, StorageError>;
 
-    /// Removes an object. One that does not exist is removed already: no error.
+    /// Removes an object. It is no error if the object does not exist.
     async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError>;
 
     /// Removes all objects whose key starts with `prefix`.
@@ -103,7 +103,8 @@ pub trait ObjectStorage: Send + Sync + 'static {
         Ok(())
     }
 
-    /// A URL that works as it is for `valid_for`, answers `Range` requests, and has the right type.
+    /// A URL that needs no other credentials for `valid_for`. It answers `Range` requests and has the
+    /// media type of the object.
     async fn url(&self, key: &ObjectKey, valid_for: Duration) -> Result<String, StorageError>;
 
     /// All objects whose key starts with `prefix`, in no particular order.
@@ -112,24 +113,24 @@ pub trait ObjectStorage: Send + Sync + 'static {
         prefix: &str,
     ) -> Result<BoxStream<'static, Result<ObjectInfo, StorageError>>, StorageError>;
 
-    /// Removes what interrupted writes left behind that began longer than `older_than` ago (files
-    /// half written, multipart uploads never completed). Returns how many.
+    /// Removes leftovers of interrupted writes that are older than `older_than`: partial files and
+    /// multipart uploads. Returns how many.
     async fn sweep_partial(&self, older_than: Duration) -> Result<u64, StorageError>;
 
-    /// Whether the store can be used right now; for readiness.
+    /// Checks that the store can be used now; for the readiness check.
     async fn check(&self) -> Result<(), StorageError>;
 }
 
-/// Why the store could not do it.
+/// Why an operation of the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     /// There is no such object.
     #[error("no object `{0}`")]
     NotFound(ObjectKey),
-    /// The stream of bytes to be written failed; the store itself is fine.
+    /// The stream of bytes to write failed. The store works.
     #[error("the body failed: {0}")]
     Body(#[source] std::io::Error),
-    /// The store cannot be reached, is full, or refuses.
+    /// The store cannot be reached, is full, or rejects the request.
     #[error("object storage is unavailable: {0}")]
     Unavailable(#[source] Cause),
 }

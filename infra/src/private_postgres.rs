@@ -1,8 +1,11 @@
-//! A PostgreSQL of our own: made, started, mended and stopped by us, for `anb dev` and for tests.
+//! A private PostgreSQL server, for `anb dev` and for tests.
 //!
-//! The cluster lies in `<home>/data`. It listens on 127.0.0.1 only, on a free port, and wants the
-//! password in `<home>/password`. PostgreSQL refuses to run as root, so a root process runs it as
+//! The cluster is in `<home>/data`. The server listens on a free port of 127.0.0.1 and requires the
+//! password in `<home>/password`. PostgreSQL refuses to run as root, so a root process starts it as
 //! another user.
+//!
+//! Kept, not `postgresql_embedded`: that crate downloads its own server. It neither stops the server when
+//! the parent dies, nor cleans up after a crash, nor starts as another user.
 
 mod account;
 mod binaries;
@@ -14,7 +17,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -26,21 +29,21 @@ use binaries::Binaries;
 
 const SUPERUSER: &str = "anb";
 const DATABASE: &str = "postgres";
-const START_PATIENCE: Duration = Duration::from_secs(60);
-const STOP_PATIENCE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(20);
-const START_TRIES: usize = 3;
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+const START_ATTEMPTS: usize = 3;
 
 /// What the cluster is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Data that is to last.
-    Lasting,
-    /// A test run: fast, many connections, nothing survives a crash of the machine.
-    Throwaway,
+    /// Data that must survive a crash of the machine.
+    Durable,
+    /// A test run: fast, with many connections; a crash of the machine may lose the data.
+    Disposable,
 }
 
-/// A PostgreSQL server that runs as our child.
+/// A PostgreSQL server that runs as a child process.
 #[derive(Debug)]
 pub struct PrivatePostgres {
     child: Child,
@@ -54,23 +57,23 @@ struct Address {
     password: String,
 }
 
-/// Why there is no private PostgreSQL; one line for a person.
+/// Why there is no private server; one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivatePostgresError {
-    /// No server binaries.
+    /// The server's programs were not found.
     #[error(
         "PostgreSQL is not installed: no `initdb` in PG_BIN, /usr/lib/postgresql/*/bin or PATH"
     )]
     NotInstalled,
-    /// The folder cannot be made or used.
+    /// The folder cannot be created or used.
     #[error("the data folder {path} cannot be used: {source}")]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: io::Error,
     },
-    /// `initdb` or `postgres` did not do its work.
+    /// `initdb` or `postgres` failed.
     #[error("{program} failed: {output}")]
     Failed {
         /// The program.
@@ -81,20 +84,22 @@ pub enum PrivatePostgresError {
 }
 
 impl PrivatePostgres {
-    /// Starts the cluster in `home`, making it first if need be. What an earlier process has left
-    /// (a server still running, a stale pid file, a half-made cluster) is put in order.
+    /// Starts the cluster in `home`, after creating it if it does not exist. Cleans up what an earlier
+    /// process left: a running server, a stale pid file, an incomplete cluster.
     ///
-    /// The server stops when the thread that calls this ends: call it on a thread that lasts.
+    /// The server stops when the calling thread ends, because the kernel ties it to that thread.
     ///
     /// # Errors
     /// [`PrivatePostgresError`]
     pub async fn start(home: &Path, purpose: Purpose) -> Result<Self, PrivatePostgresError> {
-        for _ in 1..START_TRIES {
+        for _ in 1..START_ATTEMPTS {
             let port = free_port().map_err(folder(home))?;
             match Self::start_on(home, purpose, port).await {
                 Ok(postgres) => return Ok(postgres),
-                // Somebody may have taken the port that was free a moment ago.
-                Err(error) => tracing::debug!(%error, "PostgreSQL did not start, trying again"),
+                // Another process may have taken the port meanwhile.
+                Err(error) => {
+                    tracing::debug!(%error, "PostgreSQL did not start and is started again")
+                }
             }
         }
         let port = free_port().map_err(folder(home))?;
@@ -122,7 +127,7 @@ impl PrivatePostgres {
         launch(&home, &binaries, &run_as, Address { port, password }, purpose).await
     }
 
-    /// The URL of a server that is running in `home` on behalf of another process, if there is one.
+    /// The URL of the server that another process runs in `home`, if there is one.
     pub fn running_in(home: &Path) -> Option<String> {
         let home = account::resolved(home);
         let (_, port) = leftover::running_server(&home.join("data"))?;
@@ -130,27 +135,27 @@ impl PrivatePostgres {
         Some(url(&Address { port, password }, DATABASE))
     }
 
-    /// Whether a cluster was ever made in `home`.
+    /// Whether `home` holds a cluster.
     pub fn exists_in(home: &Path) -> bool {
         account::resolved(home).join("data/PG_VERSION").exists()
     }
 
-    /// How to connect.
+    /// The URL of its database, with the password.
     pub fn url(&self) -> String {
         url(&self.address, DATABASE)
     }
 
-    /// The port it listens on.
+    /// The port that it listens on.
     pub fn port(&self) -> u16 {
         self.address.port
     }
 
-    /// The server's process, for tests that want to hurt it.
+    /// The process id of the server, for tests that kill or freeze it.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Where the cluster really lies.
+    /// The folder of the cluster, without symbolic links.
     pub fn home(&self) -> &Path {
         &self.home
     }
@@ -158,26 +163,26 @@ impl PrivatePostgres {
     /// Stops the server: open transactions are rolled back, data is flushed.
     ///
     /// # Errors
-    /// [`PrivatePostgresError::Failed`] if it does not stop in time; it is killed then.
+    /// [`PrivatePostgresError::Failed`] if it does not stop in time. Then it is killed.
     pub async fn stop(mut self) -> Result<(), PrivatePostgresError> {
         self.signal(Signal::INT);
         let started = Instant::now();
-        while started.elapsed() < STOP_PATIENCE {
+        while started.elapsed() < STOP_TIMEOUT {
             if let Ok(Some(_)) = self.child.try_wait() {
                 return Ok(());
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         self.signal(Signal::QUIT);
         Err(PrivatePostgresError::Failed {
             program: "postgres",
-            output: format!("it did not stop within {} s", STOP_PATIENCE.as_secs()),
+            output: format!("it did not stop within {} s", STOP_TIMEOUT.as_secs()),
         })
     }
 
     fn signal(&self, signal: Signal) {
         let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else { return };
-        // It may be gone already, which is what we want.
+        // Fails if it has stopped already.
         let _ = kill_process(pid, signal);
     }
 }
@@ -186,7 +191,7 @@ impl Drop for PrivatePostgres {
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
             self.signal(Signal::QUIT);
-            // It has no choice about SIGQUIT, so this does not take long; a zombie would linger.
+            // SIGQUIT ends it at once. Without this wait a zombie process would remain.
             let _ = self.child.wait();
         }
     }
@@ -202,15 +207,15 @@ fn folder(path: &Path) -> impl Fn(io::Error) -> PrivatePostgresError {
     move |source| PrivatePostgresError::Folder { path: path.clone(), source }
 }
 
-/// Makes a cluster beside its final place and moves it there when it is whole.
+/// Creates a cluster in a temporary folder, and renames it when it is complete.
 fn initialise(
     home: &Path,
     binaries: &Binaries,
     run_as: &RunAs,
 ) -> Result<(), PrivatePostgresError> {
-    let half_made = home.join("data.new");
-    if half_made.exists() {
-        fs::remove_dir_all(&half_made).map_err(folder(&half_made))?;
+    let incomplete = home.join("data.new");
+    if incomplete.exists() {
+        fs::remove_dir_all(&incomplete).map_err(folder(&incomplete))?;
     }
     let password = new_password();
     write_secret(&home.join("password"), &password).map_err(folder(home))?;
@@ -219,7 +224,7 @@ fn initialise(
         .command(&binaries.initdb)
         .current_dir(home)
         .arg("-D")
-        .arg(&half_made)
+        .arg(&incomplete)
         .args(["-U", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"])
         .args(["--no-instructions", "--pwfile"])
         .arg(home.join("password"))
@@ -230,7 +235,7 @@ fn initialise(
         let output = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
         return Err(PrivatePostgresError::Failed { program: "initdb", output });
     }
-    fs::rename(&half_made, home.join("data")).map_err(folder(home))
+    fs::rename(&incomplete, home.join("data")).map_err(folder(home))
 }
 
 async fn launch(
@@ -248,7 +253,7 @@ async fn launch(
         .mode(0o600)
         .open(&log_path)
         .map_err(folder(&log_path))?;
-    let mut command = run_as.command_that_dies_with_us(&binaries.postgres);
+    let mut command = run_as.command_that_dies_with_parent(&binaries.postgres);
     command.current_dir(home).arg("-D").arg(home.join("data"));
     for setting in settings(address.port, purpose) {
         command.arg("-c").arg(setting);
@@ -257,7 +262,7 @@ async fn launch(
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
-        // A Ctrl-C in the terminal is for us: we stop the server when everything else has stopped.
+        // Keeps Ctrl-C in the terminal from the server: this process stops it last.
         .process_group(0)
         .spawn()
         .map_err(folder(home))?;
@@ -281,14 +286,14 @@ impl PrivatePostgres {
             }
             match PgConnection::connect_with(&options).await {
                 Ok(connection) => {
-                    // Its goodbye may be lost; the server is up all the same.
+                    // The server is ready even if this fails.
                     let _ = connection.close().await;
                     return Ok(());
                 }
-                Err(error) if started.elapsed() > START_PATIENCE => {
+                Err(error) if started.elapsed() > START_TIMEOUT => {
                     return Err(failed(format!("it does not answer: {error}")));
                 }
-                Err(_) => tokio::time::sleep(POLL).await,
+                Err(_) => tokio::time::sleep(POLL_INTERVAL).await,
             }
         }
     }
@@ -304,7 +309,7 @@ fn settings(port: u16, purpose: Purpose) -> Vec<String> {
         "timezone=UTC".to_owned(),
         "log_timezone=UTC".to_owned(),
     ];
-    if purpose == Purpose::Throwaway {
+    if purpose == Purpose::Disposable {
         let fast = ["fsync=off", "full_page_writes=off", "max_connections=500"];
         settings.extend(fast.map(str::to_owned));
     }
@@ -326,9 +331,4 @@ fn write_secret(path: &Path, secret: &str) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(secret.as_bytes())?;
     file.sync_all()
-}
-
-/// A program as it is run: found, and perhaps as somebody else.
-fn plain(program: &Path) -> Command {
-    Command::new(program)
 }

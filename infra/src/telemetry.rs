@@ -9,36 +9,37 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::config::LogFormat;
 
-/// Durations from half a millisecond, a local append, to ten minutes, a long encode.
-const SECONDS: [f64; 16] = [
+/// Durations from 0.5 ms, a local append, to 10 minutes, a long encode.
+const SECONDS_BUCKETS: [f64; 16] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0, 120.0,
     600.0,
 ];
 /// Batch sizes: powers of four up to the largest batch.
-const COUNTS: [f64; 7] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0];
+const COUNT_BUCKETS: [f64; 7] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0];
 /// Sizes from 1 KiB to 1 GiB.
-const BYTES: [f64; 6] = [1024.0, 16_384.0, 262_144.0, 1_048_576.0, 16_777_216.0, 1_073_741_824.0];
+const BYTES_BUCKETS: [f64; 6] =
+    [1024.0, 16_384.0, 262_144.0, 1_048_576.0, 16_777_216.0, 1_073_741_824.0];
 
 /// Why telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The filter cannot be read.
+    /// The filter cannot be parsed.
     #[error("RUST_LOG: `{filter}` is no filter: {source}")]
     Filter {
-        /// As given.
+        /// The value of the setting.
         filter: String,
-        /// What is wrong with it.
+        /// The parser's error.
         source: ParseError,
     },
-    /// Something is installed already.
+    /// A subscriber is installed already.
     #[error("telemetry is already installed: {0}")]
     Installed(#[source] Box<dyn Error + Send + Sync>),
-    /// The recorder refused its buckets.
+    /// The recorder of metrics cannot be installed.
     #[error(transparent)]
     Recorder(#[from] BuildError),
 }
 
-/// Sends what `filter` lets through to standard error.
+/// Logs events that match `filter` to standard error.
 ///
 /// # Errors
 /// [`TelemetryError::Filter`], or [`TelemetryError::Installed`] if called twice.
@@ -56,17 +57,17 @@ pub fn install_logs(filter: &str, format: LogFormat) -> Result<(), TelemetryErro
     installed.map_err(TelemetryError::Installed)
 }
 
-/// Installs the recorder of metrics. Its owner calls [`PrometheusHandle::run_upkeep`] every few
-/// seconds, or histograms grow until somebody scrapes.
+/// Installs the recorder of metrics. The caller must call [`PrometheusHandle::run_upkeep`] every few
+/// seconds; otherwise histograms grow until the next scrape.
 ///
 /// # Errors
 /// [`TelemetryError::Recorder`], also if called twice.
 pub fn install_metrics() -> Result<PrometheusHandle, TelemetryError> {
     Ok(PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
-        .set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &BYTES)?
-        // A batch or a queue: everything else that is counted.
-        .set_buckets(&COUNTS)?
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &BYTES_BUCKETS)?
+        // All other histograms count items of a batch or a queue.
+        .set_buckets(&COUNT_BUCKETS)?
         .install_recorder()?)
 }
 
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_that_makes_no_sense_names_its_setting() {
+    fn an_invalid_filter_names_its_setting() {
         let error = install_logs("infra=loud", LogFormat::Text).unwrap_err().to_string();
         assert!(error.starts_with("RUST_LOG: `infra=loud` is no filter"), "{error}");
     }
@@ -83,9 +84,9 @@ mod tests {
     #[test]
     fn histograms_get_the_buckets_of_their_unit() {
         let recorder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS_BUCKETS)
             .unwrap()
-            .set_buckets(&COUNTS)
+            .set_buckets(&COUNT_BUCKETS)
             .unwrap()
             .build_recorder();
         let handle = recorder.handle();

@@ -1,25 +1,25 @@
-//! What commands and the transcoder may ask the read models: a port, implemented by `projections`.
+//! What commands and the transcoder may ask the read models. `projections` implements the port.
 //!
-//! Commands ask only to refuse early what is known to be impossible, and to answer with what the
-//! fold has written. The rule itself is always the fold's.
+//! Commands ask for two purposes: to reject early what is known to be impossible, and to answer with what
+//! the fold has written. The fold alone applies the rules.
 
 use async_trait::async_trait;
 use domain::{AccountId, EmailKey, EventId, Timestamp, VideoId, VideoStatus};
 
 use crate::lookup_error::LookupError;
 
-/// An account, as far as commands care.
+/// An account, as commands see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountFacts {
     /// The account.
     pub id: AccountId,
-    /// City, as the person spelled it.
+    /// The city, as the person spelled it.
     pub city: String,
-    /// Country, as the person spelled it.
+    /// The country, as the person spelled it.
     pub country: String,
     /// The event that registered it.
     pub registered_by: EventId,
-    /// The event that erased it, if it is no more.
+    /// The event that erased it, if it was erased.
     pub erased_by: Option<EventId>,
 }
 
@@ -43,7 +43,7 @@ pub struct UploadFacts {
     pub uploaded_at: Timestamp,
 }
 
-/// A video, as far as commands care.
+/// A video, as commands see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoFacts {
     /// The account that uploaded it.
@@ -62,42 +62,42 @@ pub struct VideoFacts {
     pub poster_key: Option<String>,
 }
 
-/// A video that never came on stage, and whose owner has been erased.
+/// A video that was never published and whose owner has been erased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AbandonedVideo {
     /// The video.
     pub video: VideoId,
-    /// Who owned it.
+    /// The erased owner.
     pub owner: AccountId,
     /// The event that erased the owner.
     pub owner_erased_by: EventId,
 }
 
-/// The questions.
+/// The queries of commands and the transcoder.
 #[async_trait]
 pub trait ReadModels: Send + Sync + 'static {
     /// The account that an email address belongs to.
     async fn account_by_email(&self, email: &EmailKey)
     -> Result<Option<AccountFacts>, LookupError>;
 
-    /// An account, erased ones included.
+    /// An account, also if it was erased.
     async fn account(&self, account: AccountId) -> Result<Option<AccountFacts>, LookupError>;
 
-    /// A video, deleted ones included.
+    /// A video, also if it was deleted.
     async fn video(&self, video: VideoId) -> Result<Option<VideoFacts>, LookupError>;
 
-    /// All videos of an account, deleted ones included.
+    /// All videos of an account, also deleted ones.
     async fn videos_of(&self, owner: AccountId) -> Result<Vec<(VideoId, VideoFacts)>, LookupError>;
 
-    /// Videos that were abandoned, at most `most` of them, as far as the projection has come.
-    async fn abandoned_videos(&self, most: u32) -> Result<Vec<AbandonedVideo>, LookupError>;
+    /// Abandoned videos, at most `limit`, as far as the projection has folded.
+    async fn abandoned_videos(&self, limit: u32) -> Result<Vec<AbandonedVideo>, LookupError>;
 
-    /// Which of these object keys belong to no video that still exists. The originals of an erased
-    /// owner are not needed either. An object that is named after a video (`…/<id>.…`, `…/<id>/…`)
-    /// belongs to it until its processing has ended: an attempt may just have written it.
+    /// The object keys among `keys` that no video needs: those of deleted videos, and the originals of
+    /// erased owners. An object that is named after a video (`…/<id>.…`, `…/<id>/…`) is needed until its
+    /// processing has ended, because an attempt may just have written it.
     ///
-    /// None, unless the projection has folded every partition up to `ends` (the log's end offsets):
-    /// a read model that is behind, or being rebuilt, cannot say that something is not needed.
+    /// Returns no key until the projection has folded every partition up to `ends`, the end offsets of the
+    /// log. Before, a read model may lack the video that needs the object.
     async fn orphaned_keys(
         &self,
         keys: &[String],

@@ -1,12 +1,12 @@
-//! The second half of the command protocol: wait until the projection has folded an event, and learn
-//! its verdict.
+//! The second half of the command protocol: wait until the projection has folded an event, and get its
+//! verdict.
 //!
-//! Every process has one [`VerdictDesk`]. Whoever appends an event first takes a [`Ticket`] for it.
-//! Tickets are served in batches, never one query each:
+//! Every process has one [`VerdictDesk`]. A caller takes a [`Ticket`] for its event before the append.
+//! Tickets get their verdicts in batches, never with one query each:
 //!
-//! - A projector in the same process hands over what the fold has just said ([`VerdictDesk::publish`]).
-//! - Elsewhere a moved checkpoint ([`VerdictDesk::advance`]) makes every ticket at or below it due,
-//!   and [`VerdictDesk::serve`] asks [`VerdictLookup`] for all due ones with one query.
+//! - A projector in the same process publishes the verdicts of the fold ([`VerdictDesk::publish`]).
+//! - In other processes, a checkpoint that advances ([`VerdictDesk::advance`]) makes all tickets below it
+//!   due. [`VerdictDesk::run_lookups`] asks [`VerdictLookup`] for all due tickets with one query.
 
 mod desk;
 
@@ -16,100 +16,99 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{EventId, Position, Verdict, VideoId};
-use metrics::Histogram;
-
 use infra::event_log::envelope::Envelope;
 use infra::event_log::{AppendError, EventLog};
+use metrics::Histogram;
 
 use crate::lookup_error::LookupError;
 
 pub use desk::{DeskFull, Ticket, VerdictDesk};
 
-/// An event whose verdict somebody waits for.
+/// An event whose verdict a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AwaitedEvent {
     /// The event.
     pub event_id: EventId,
-    /// For a vote: the video whose count the answer shows.
+    /// For a vote, the video whose count of votes the caller wants.
     pub voted_video: Option<VideoId>,
 }
 
-/// What the desk asks the projection. Implemented by `projections`, used by everybody else.
+/// The verdicts and checkpoints of the projection, in the database.
 #[async_trait]
 pub trait VerdictLookup: Send + Sync + 'static {
-    /// The verdicts of those of these events that lie below the checkpoint of their partition:
-    /// rejected if there is a rejection row, accepted if there is none. An event that is not folded,
-    /// or not again since the read models were emptied for a rebuild, has none. One query, and one
-    /// snapshot of checkpoints and rows, however many events.
+    /// The verdicts of the events that are below the checkpoint of their partition: rejected if there is a
+    /// rejection row, else accepted. An event that is not folded yet has no verdict; neither has one that
+    /// a rebuild has not reached again. One query for all events reads checkpoints and rows from the same
+    /// snapshot.
     async fn verdicts(
         &self,
         events: &[(Position, AwaitedEvent)],
     ) -> Result<HashMap<EventId, Verdict>, LookupError>;
 
-    /// For each partition, the first offset that the projection has not folded yet.
+    /// For each partition, the first offset that the projection has not folded.
     async fn checkpoints(&self) -> Result<Vec<Position>, LookupError>;
 }
 
-/// What became of an event that was appended.
+/// The outcome of an append that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubmitOutcome {
     /// The projection has folded it.
     Decided {
-        /// Where it stands.
+        /// The position of the event.
         position: Position,
-        /// What the fold said.
+        /// The verdict of the fold.
         verdict: Verdict,
     },
-    /// The projection has not come to it before the deadline. Nothing is lost: its place in the log
-    /// is certain, and so is its verdict, whenever somebody asks again.
+    /// The projection did not fold it before the timeout. The event is in the log, so a later lookup
+    /// finds its verdict.
     Pending {
-        /// Where it stands.
+        /// The position of the event.
         position: Position,
     },
 }
 
-/// Append, wait, verdict: what commands and the transcoder do with every event.
+/// Appends events and waits for their verdicts, for commands and the transcoder.
 #[derive(Clone)]
 pub struct EventSubmitter {
     log: Arc<dyn EventLog>,
     desk: Arc<VerdictDesk>,
 }
 
-// Looked up once: every command records both.
-static APPENDED: LazyLock<Histogram> =
+// Every command records both, so the recorder is asked once only.
+static APPEND_SECONDS: LazyLock<Histogram> =
     LazyLock::new(|| metrics::histogram!("anb_log_append_seconds"));
-static DECIDED: LazyLock<Histogram> =
+static VERDICT_SECONDS: LazyLock<Histogram> =
     LazyLock::new(|| metrics::histogram!("anb_command_verdict_seconds"));
 
 impl EventSubmitter {
-    /// EventSubmitter on `log`, awaited at `desk`.
+    /// A submitter that appends to `log` and waits at `desk`.
     pub fn new(log: Arc<dyn EventLog>, desk: Arc<VerdictDesk>) -> Self {
         Self { log, desk }
     }
 
-    /// Appends the event and waits for its verdict, for `deadline` at most.
+    /// Appends the event and waits for its verdict, at most for `timeout`.
     ///
     /// # Errors
-    /// [`AppendError`] if the event was not appended, or if nobody can say. More callers waiting
-    /// than the desk has places for is an [`AppendError::Unavailable`], before anything is appended.
+    /// [`AppendError`] if the event was not appended, or if the outcome is unknown. If the desk is full,
+    /// nothing is appended, and the error is [`AppendError::Unavailable`].
     pub async fn submit(
         &self,
         envelope: Envelope,
-        deadline: Duration,
+        timeout: Duration,
     ) -> Result<SubmitOutcome, AppendError> {
         let voted_video = envelope.event.vote().map(|(video, _)| video);
         let awaited = AwaitedEvent { event_id: envelope.event_id, voted_video };
         let record = envelope.into_record().map_err(AppendError::unavailable)?;
-        let ticket = self.desk.expect(awaited).map_err(AppendError::unavailable)?;
+        let ticket = self.desk.take_ticket(awaited).map_err(AppendError::unavailable)?;
         let appending = std::time::Instant::now();
         let position = match self.log.append(vec![record]).await.pop() {
             Some(result) => result?,
             None => return Err(AppendError::unknown("the log gave no answer")),
         };
-        APPENDED.record(appending.elapsed().as_secs_f64());
+        APPEND_SECONDS.record(appending.elapsed().as_secs_f64());
         let started = std::time::Instant::now();
-        let verdict = ticket.verdict(position, deadline).await;
-        DECIDED.record(started.elapsed().as_secs_f64());
+        let verdict = ticket.verdict(position, timeout).await;
+        VERDICT_SECONDS.record(started.elapsed().as_secs_f64());
         Ok(match verdict {
             Some(verdict) => SubmitOutcome::Decided { position, verdict },
             None => SubmitOutcome::Pending { position },

@@ -1,4 +1,4 @@
-//! Where the database is.
+//! Settings of the database.
 
 use std::path::PathBuf;
 
@@ -18,12 +18,12 @@ pub struct DatabaseArgs {
     pub database_url: Option<Secret>,
 }
 
-/// A database to work on.
+/// Which database to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseSettings {
-    /// Somebody else's server.
+    /// A server that runs elsewhere.
     Url(Secret),
-    /// Our own, in this folder; we start and stop it.
+    /// The private server in this folder, which this process starts and stops.
     Private {
         /// DATA_DIR.
         data_dir: PathBuf,
@@ -67,14 +67,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_url_the_private_database_is_meant() {
+    fn without_a_url_the_private_database_is_used() {
         let private = DatabaseSettings::Private { data_dir: ".anb".into() };
         assert_eq!(args(None).parse(), Ok(private.clone()));
         assert_eq!(args(Some("")).parse(), Ok(private));
     }
 
     #[test]
-    fn a_url_of_another_database_is_refused_without_being_echoed() {
+    fn a_url_of_another_database_is_rejected_and_not_shown() {
         let error = args(Some("mysql://root:hunter2@db/anb")).parse().unwrap_err().to_string();
         assert_eq!(error, "DATABASE_URL does not begin with postgres://");
     }

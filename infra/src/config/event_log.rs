@@ -1,4 +1,4 @@
-//! Which log, and how many partitions it has.
+//! Settings of the event log.
 
 use super::{SettingError, non_empty};
 
@@ -36,7 +36,7 @@ pub enum EventLogKind {
     Kafka,
 }
 
-/// A log that can be opened.
+/// Which log to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventLogSettings {
     /// In the database.
@@ -91,11 +91,11 @@ impl EventLogArgs {
 
 fn parse_brokers(text: &str) -> Result<String, SettingError> {
     let brokers: Vec<&str> = text.split(',').map(str::trim).filter(|b| !b.is_empty()).collect();
-    let sound = |broker: &str| {
+    let is_valid = |broker: &str| {
         let Some((host, port)) = broker.rsplit_once(':') else { return false };
         !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0)
     };
-    match brokers.iter().find(|broker| !sound(broker)) {
+    match brokers.iter().find(|broker| !is_valid(broker)) {
         Some(broker) => {
             Err(SettingError::new(format!("KAFKA_BROKERS: `{broker}` is not host:port")))
         }
@@ -110,10 +110,10 @@ fn parse_brokers(text: &str) -> Result<String, SettingError> {
 /// (`org.apache.kafka.common.internals.Topic#validate`).
 fn parse_topic(topic: Option<String>) -> Result<String, SettingError> {
     let topic = topic.unwrap_or_else(|| DEFAULT_TOPIC.to_owned());
-    let sound = topic.len() <= 249
+    let is_valid = topic.len() <= 249
         && !matches!(topic.as_str(), "." | "..")
         && topic.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    if sound {
+    if is_valid {
         Ok(topic)
     } else {
         Err(SettingError::new(format!("KAFKA_TOPIC: `{topic}` is no name for a topic")))
@@ -156,17 +156,17 @@ mod tests {
             let error = mistake(&args(EventLogKind::Kafka, Some(bad)));
             assert!(error.starts_with("KAFKA_BROKERS: "), "{bad}: {error}");
         }
-        let sound = args(EventLogKind::Kafka, Some("a:1, [::1]:2,")).parse();
+        let parsed = args(EventLogKind::Kafka, Some("a:1, [::1]:2,")).parse();
         let wanted = EventLogSettings::Kafka {
             brokers: "a:1,[::1]:2".to_owned(),
             topic: DEFAULT_TOPIC.to_owned(),
             partitions: 8,
         };
-        assert_eq!(sound, Ok(wanted));
+        assert_eq!(parsed, Ok(wanted));
     }
 
     #[test]
-    fn a_topic_must_be_one_that_kafka_takes() {
+    fn a_topic_must_have_a_name_that_kafka_accepts() {
         let mut kafka = args(EventLogKind::Kafka, Some("a:1"));
         for bad in ["..", "a b", "ñ"] {
             kafka.kafka_topic = Some(bad.to_owned());

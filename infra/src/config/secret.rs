@@ -1,4 +1,6 @@
 //! Values that must never be printed.
+//!
+//! Kept, not `secrecy`: its types can neither be compared nor parsed by clap.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -16,7 +18,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text. Whoever asks for it takes care where it goes.
+    /// The text. The caller must not log it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -46,10 +48,10 @@ impl FromStr for Secret {
 pub struct SecretKey(Secret);
 
 impl SecretKey {
-    /// HMAC-SHA-256 wants a key as long as its output (RFC 7518, section 3.2).
+    /// HMAC-SHA-256 needs a key at least as long as its output (RFC 7518, section 3.2).
     pub const MIN_BYTES: usize = 32;
 
-    /// Takes a secret as a key.
+    /// Checks the length of the secret.
     ///
     /// # Errors
     /// If it is too short.
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_key_is_refused_without_being_echoed() {
+    fn a_short_key_is_rejected_and_not_shown() {
         let error = SecretKey::parse(Secret::new("s".repeat(31))).unwrap_err().to_string();
         assert_eq!(error, "SECRET_KEY has 31 bytes, it needs at least 32");
     }

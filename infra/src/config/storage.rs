@@ -1,4 +1,4 @@
-//! Where videos are kept.
+//! Settings of object storage.
 
 use std::path::{Path, PathBuf};
 
@@ -45,7 +45,7 @@ pub enum StorageKind {
     S3,
 }
 
-/// A store that can be opened.
+/// Which store to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StorageSettings {
     /// A folder of this machine.
@@ -59,14 +59,14 @@ pub enum StorageSettings {
         bucket: String,
         /// The region.
         region: String,
-        /// Another server than Amazon's.
+        /// The URL of a server other than Amazon's.
         endpoint: Option<String>,
     },
 }
 
 impl StorageArgs {
-    /// Checks that the settings belong together. AWS_REGION and AWS_ENDPOINT_URL are general
-    /// settings of AWS, so that their presence alone says nothing.
+    /// Checks that the settings belong together. AWS_REGION and AWS_ENDPOINT_URL are general settings of
+    /// AWS, so they do not contradict STORAGE_BACKEND=local.
     ///
     /// # Errors
     /// A [`SettingError`] that names the setting.
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn local_media_lie_in_the_data_folder_unless_told_otherwise() {
+    fn local_media_are_in_the_data_folder_by_default() {
         let mut args =
             StorageArgs { storage_backend: StorageKind::Local, aws_s3_bucket_name: None, ..s3() };
         let root = |args: &StorageArgs| args.parse(Path::new("/data")).unwrap();

@@ -1,4 +1,4 @@
-//! How much we log, and in which form.
+//! Settings of logging.
 
 /// Flags about logging.
 #[derive(Clone, Debug, clap::Args)]

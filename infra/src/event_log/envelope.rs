@@ -14,16 +14,16 @@ use super::{NewRecord, Record};
 const SOURCE: &str = "/anb";
 const SPEC_VERSION: &str = "1.0";
 
-/// An event and what is known about how it came to be.
+/// An event with its metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// The event's id (`ce_id`).
     pub event_id: EventId,
     /// What happened.
     pub event: Event,
-    /// When its author wrote it (`ce_time`). For people to read; rules use the log's time.
+    /// When the process created it (`ce_time`). Informative: rules use the time of the log.
     pub time: Timestamp,
-    /// The request that it belongs to (`ce_correlationid`).
+    /// The request that caused it (`ce_correlationid`).
     pub correlation_id: Option<String>,
     /// The event that caused it (`ce_causationid`).
     pub causation_id: Option<EventId>,
@@ -34,7 +34,7 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// An envelope with the time filled in and nothing else known.
+    /// An envelope with the current time and no optional metadata.
     pub fn new(event_id: EventId, event: Event) -> Self {
         Self {
             event_id,
@@ -47,10 +47,10 @@ impl Envelope {
         }
     }
 
-    /// The record that carries it.
+    /// The record to append.
     ///
     /// # Errors
-    /// Only if JSON cannot express the payload, which no event's can bring about.
+    /// If JSON cannot express the payload. No payload of ours is like that.
     pub fn into_record(self) -> Result<NewRecord, serde_json::Error> {
         let key = self.event.stream().to_string();
         let encoded = codec::encode(&self.event)?;
@@ -76,30 +76,30 @@ impl Envelope {
     }
 }
 
-/// A record that is no event we can read. It becomes a dead letter.
+/// Why a record is no event that this version can read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// No key, no value, or a header is missing or malformed.
     #[error("{0}")]
     Malformed(String),
-    /// The key belongs into another partition, so that its stream would be split.
-    #[error("key `{key}` belongs into partition {expected}")]
+    /// The key belongs to another partition. Its stream would be split.
+    #[error("key `{key}` belongs to partition {expected}")]
     WrongPartition {
         /// The record's key.
         key: String,
-        /// Where it should have been.
+        /// The partition of this key.
         expected: u32,
     },
-    /// The envelope is sound, its event is none we know.
+    /// The envelope is valid, but the event is unknown.
     #[error(transparent)]
     Event(#[from] codec::DecodeError),
 }
 
 impl Record {
-    /// Opens the envelope: any version ever written, in a log of `partitions` partitions.
+    /// Parses the envelope, of any version ever written, in a log of `partitions` partitions.
     ///
     /// # Errors
-    /// [`EnvelopeError`] if this is no event we know.
+    /// [`EnvelopeError`]
     pub fn open(&self, partitions: u32) -> Result<Recorded, EnvelopeError> {
         let malformed = |what: &str| EnvelopeError::Malformed(what.to_owned());
         let key = self.key.as_deref().ok_or_else(|| malformed("the record has no key"))?;
@@ -133,7 +133,7 @@ impl Record {
         Ok(Recorded { event_id, position: self.position, at: self.at, event })
     }
 
-    /// The attributes of the event. There are few: a search is faster than a map.
+    /// The CloudEvents attributes. They are few, so a linear search is faster than a map.
     fn attributes(&self) -> Result<Vec<(&str, &str)>, EnvelopeError> {
         self.headers
             .iter()

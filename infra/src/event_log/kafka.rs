@@ -1,8 +1,8 @@
 //! The log in Apache Kafka: one topic, through librdkafka.
 //!
-//! The producer is idempotent and waits for all in-sync replicas. Readers are assigned partitions and
-//! offsets by hand: Kafka's consumer groups and committed offsets are not used, because the
-//! checkpoints live with the rows that they belong to.
+//! The producer is idempotent and waits for all in-sync replicas. Readers assign themselves partitions
+//! and offsets. Kafka's consumer groups and committed offsets are not used: a checkpoint commits in the
+//! same transaction as the rows that it belongs to.
 
 mod appender;
 mod reader;
@@ -28,7 +28,7 @@ pub struct KafkaSettings {
     pub brokers: String,
     /// The topic.
     pub topic: String,
-    /// How many partitions it has, or gets.
+    /// The number of partitions.
     pub partitions: u32,
 }
 
@@ -36,28 +36,27 @@ pub struct KafkaSettings {
 pub struct KafkaLog {
     settings: Arc<KafkaSettings>,
     appender: KafkaAppender,
-    /// Answers questions about offsets.
-    inquirer: Arc<Inquirer>,
+    metadata: Arc<MetadataClient>,
 }
 
-/// A consumer that reads nothing.
-type Inquirer = BaseConsumer<Quiet>;
+/// A consumer that reads no records: it asks only for offsets.
+type MetadataClient = BaseConsumer<DebugLog>;
 
 impl KafkaLog {
     /// Opens the log, creating the topic if there is none.
     ///
     /// # Errors
-    /// [`OpenError`], also if the topic is one that would lose events.
+    /// [`OpenError`], also if the settings of the topic would lose events.
     pub async fn open(settings: KafkaSettings) -> Result<Self, OpenError> {
         let settings = Arc::new(settings);
         topic::ensure(&settings).await?;
         let appender = KafkaAppender::new(&settings)
             .map_err(|error| OpenError::Misconfigured(error.to_string()))?;
-        let inquirer: Inquirer = settings
+        let metadata: MetadataClient = settings
             .consumer()
-            .create_with_context(Quiet)
+            .create_with_context(DebugLog)
             .map_err(|error| OpenError::Misconfigured(error.to_string()))?;
-        Ok(Self { settings, appender, inquirer: Arc::new(inquirer) })
+        Ok(Self { settings, appender, metadata: Arc::new(metadata) })
     }
 }
 
@@ -73,13 +72,13 @@ impl EventLog for KafkaLog {
 
     async fn read(&self, from: &[Position]) -> Result<Box<dyn LogReader>, ReadError> {
         let settings = Arc::clone(&self.settings);
-        let reader = KafkaReader::open(settings, Arc::clone(&self.inquirer), from).await?;
+        let reader = KafkaReader::open(settings, Arc::clone(&self.metadata), from).await?;
         Ok(Box::new(reader))
     }
 
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
-        let (settings, inquirer) = (Arc::clone(&self.settings), Arc::clone(&self.inquirer));
-        blocking(move || end_offsets(&settings, &inquirer)).await
+        let (settings, metadata) = (Arc::clone(&self.settings), Arc::clone(&self.metadata));
+        blocking(move || end_offsets(&settings, &metadata)).await
     }
 }
 
@@ -89,7 +88,7 @@ impl KafkaSettings {
         config
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", "anb")
-            // A broker that comes back is found within a second, not ten.
+            // The default of 10 s would delay the reconnection to a restarted broker.
             .set("reconnect.backoff.max.ms", "1000");
         config
     }
@@ -97,21 +96,21 @@ impl KafkaSettings {
     fn consumer(&self) -> ClientConfig {
         let mut config = self.client();
         config
-            // The library asks for one; nothing is ever stored under it.
+            // The library requires one; nothing is stored under it.
             .set("group.id", "anb-unused")
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            // An offset that is gone must be reported, never silently replaced.
+            // A missing offset must be reported and never replaced silently.
             .set("auto.offset.reset", "error");
         config
     }
 }
 
-/// Keeps the library's own words out of the log: each fault is reported by whoever meets it.
+/// Logs the library's own messages only at `debug`: the caller that gets an error reports it.
 #[derive(Clone, Copy)]
-struct Quiet;
+struct DebugLog;
 
-impl ClientContext for Quiet {
+impl ClientContext for DebugLog {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(facility, "{message}");
     }
@@ -121,7 +120,7 @@ impl ClientContext for Quiet {
     }
 }
 
-impl ConsumerContext for Quiet {}
+impl ConsumerContext for DebugLog {}
 
 /// Most calls of the library block.
 async fn blocking<T: Send + 'static>(

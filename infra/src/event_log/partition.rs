@@ -1,9 +1,12 @@
-//! Which partition a stream lives in.
+//! Which partition a stream belongs to.
+//!
+//! Kept, not a library: crates offer other variants of murmur2, and this one must never change.
 
-/// The partition of `key` among `partitions`, exactly as Kafka's Java clients choose it: murmur2
-/// with the sign bit cleared (`org.apache.kafka.common.utils.Utils#murmur2`, `#toPositive`).
+/// The partition of `key` among `partitions`, as Kafka's Java clients choose it: murmur2 with the sign
+/// bit cleared (`org.apache.kafka.common.utils.Utils#murmur2`, `#toPositive`).
 ///
-/// Every adapter uses it, so that a log can move between them and foreign producers agree.
+/// Every adapter uses this function, so that a log can move between them. Producers written in other
+/// languages choose the same partition.
 pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
     (murmur2(key) & 0x7fff_ffff) % partitions.max(1)
 }
@@ -12,7 +15,7 @@ fn murmur2(data: &[u8]) -> u32 {
     const SEED: u32 = 0x9747_b28c;
     const M: u32 = 0x5bd1_e995;
     const R: u32 = 24;
-    // Kafka's reference casts the length to 32 bits as well.
+    // Kafka's own implementation casts the length to 32 bits, too.
     let mut hash = SEED ^ (data.len() as u32);
     let (words, tail) = data.as_chunks::<4>();
     for word in words {

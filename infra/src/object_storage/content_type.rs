@@ -1,12 +1,13 @@
-//! The type of an object by the end of its key.
+//! The media type of an object by its file extension.
+//!
+//! Kept, not `mime_guess`: the list is closed, so that no upload is ever served as HTML or a script.
 
 use domain::container::VideoContainer;
 
 use super::ObjectKey;
 
-/// The media type that an object is served with, by its key's extension;
-/// `application/octet-stream` if nothing is known. Types as registered with IANA, or, where nothing
-/// is registered, as browsers know them.
+/// The media type for the extension of the key; `application/octet-stream` if the extension is unknown.
+/// Types are those registered with IANA, or those that browsers know.
 pub fn content_type_of(key: &ObjectKey) -> &'static str {
     let extension = key.as_str().rsplit_once('.').map_or("", |(_, extension)| extension);
     let extension = extension.to_ascii_lowercase();
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_extension_decides() {
+    fn the_extension_decides_the_type() {
         let type_of = |key| content_type_of(&ObjectKey::parse(key).unwrap());
 
         assert_eq!(type_of("videos/1/original.mp4"), "video/mp4");

@@ -1,11 +1,10 @@
 //! Objects as files of a folder: the embedded default.
 //!
-//! `objects/<key>` holds the objects, `partial/` what is being written. Both lie below one root, so
-//! that the rename from one to the other is atomic. Everything is private to this user; the world
-//! reads through signed URLs, which the API answers after [`LocalStorage::verify`].
+//! `objects/<key>` holds the objects, `partial/` the files being written. Both are below one root, so that
+//! a rename from one to the other is atomic. The files are readable by this user only. Browsers use
+//! signed URLs, which the API serves after [`LocalStorage::verify`].
 //!
-//! A key that is a folder of another key (`a` beside `a/b`) cannot be stored: that is the one way in
-//! which a file system is less than an object store.
+//! One limit of a file system: a key that is a folder of another key (`a` beside `a/b`) cannot be stored.
 
 mod listing;
 mod signed_url;
@@ -25,8 +24,7 @@ use super::{ByteStream, ObjectInfo, ObjectKey, ObjectStorage, StorageError};
 
 pub use signed_url::SignedUrlError;
 
-/// Bytes read from a file at a time.
-const READ_BYTES: usize = 64 * 1024;
+const READ_BUFFER_BYTES: usize = 64 * 1024;
 
 /// The local adapter.
 pub struct LocalStorage {
@@ -37,13 +35,13 @@ pub struct LocalStorage {
 }
 
 impl LocalStorage {
-    /// Opens the store below `media_root`, and makes its folders if they don't exist.
+    /// Opens the store below `media_root`. Creates its folders if they do not exist.
     ///
-    /// `public_url` is where the API is reached from outside, such as `http://127.0.0.1:8080`; it
-    /// must serve `/media/{key}`. URLs are signed with a key derived from `secret`.
+    /// `public_url` is the URL of the API for browsers, such as `http://127.0.0.1:8080`; it must serve
+    /// `/media/{key}`. URLs are signed with a key derived from `secret`.
     ///
     /// # Errors
-    /// [`StorageError::Unavailable`] if the folders cannot be made.
+    /// [`StorageError::Unavailable`] if the folders cannot be created.
     pub fn open(
         media_root: impl Into<PathBuf>,
         public_url: &str,
@@ -61,11 +59,11 @@ impl LocalStorage {
         })
     }
 
-    /// The file to serve for `/media/{key}?expires={expires}&signature={signature}`, if that URL was
-    /// made here and still holds at `now`. The file need not exist: the object may be deleted.
+    /// The file to serve for `/media/{key}?expires={expires}&signature={signature}`. The file need not
+    /// exist: the object may have been deleted.
     ///
     /// # Errors
-    /// [`SignedUrlError`] if the URL was not made here or has expired.
+    /// [`SignedUrlError`] if the signature is wrong or the URL has expired at `now`.
     pub fn verify(
         &self,
         key: &str,
@@ -78,7 +76,7 @@ impl LocalStorage {
         Ok(self.path_of(&key))
     }
 
-    /// Inside `objects` for every key: an [`ObjectKey`] has no `..`, no empty segment and no root.
+    /// The path is inside `objects`: an [`ObjectKey`] has no `..`, no empty segment and no root.
     fn path_of(&self, key: &ObjectKey) -> PathBuf {
         self.objects.join(key.as_str())
     }
@@ -86,7 +84,7 @@ impl LocalStorage {
 
 #[async_trait]
 impl ObjectStorage for LocalStorage {
-    /// The type is not kept: [`super::content_type_of`] the key says it again when it is served.
+    /// Does not store the type: [`super::content_type_of`] derives it from the key.
     async fn put(
         &self,
         key: &ObjectKey,
@@ -109,7 +107,7 @@ impl ObjectStorage for LocalStorage {
         match opened.await {
             Ok(Some(file)) => {
                 let file = tokio::fs::File::from_std(file);
-                Ok(ReaderStream::with_capacity(file, READ_BYTES).boxed())
+                Ok(ReaderStream::with_capacity(file, READ_BUFFER_BYTES).boxed())
             }
             Ok(None) => Err(StorageError::NotFound(key.clone())),
             Err(error) if listing::is_absent(&error) => Err(StorageError::NotFound(key.clone())),
@@ -122,7 +120,7 @@ impl ObjectStorage for LocalStorage {
         match tokio::fs::remove_file(&path).await {
             Ok(()) => Ok(()),
             Err(error) if listing::is_absent(&error) => Ok(()),
-            // The folder of other keys: no object.
+            // A folder that holds other keys is no object.
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => Ok(()),
             Err(error) => Err(disk_error(&path)(error)),
         }

@@ -1,8 +1,7 @@
-//! Bodies on their way in: the first stage of both adapters.
+//! Partial files: both adapters write a body to a file first.
 //!
-//! A body is written to a file of its own before anybody sees an object. So memory holds one chunk
-//! per write, however large the object and however slow the client, and a body that fails costs the
-//! store nothing. The local adapter then renames the file; the S3 adapter uploads from it.
+//! So memory holds one chunk per write, even for a large object from a slow client. A body that fails
+//! never reaches the store. The local adapter then renames the file; the S3 adapter uploads it.
 
 use std::fs;
 use std::io;
@@ -16,25 +15,24 @@ use uuid::Uuid;
 
 use super::{ByteStream, StorageError};
 
-/// Below this many free bytes the disk counts as full: one upload of the default greatest size
-/// (10 MiB) and its directory entries would not fit for sure.
-const MIN_FREE: u64 = 16 * 1024 * 1024;
+/// Below this many free bytes the disk counts as full. An upload of the default maximum size (10 MiB)
+/// might not fit.
+const MIN_FREE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The folder of files half written.
+/// The folder of partial files.
 #[derive(Clone, Debug)]
 pub(super) struct PartialDir {
     path: PathBuf,
 }
 
 impl PartialDir {
-    /// Opens the folder; makes it, private to this user, if it doesn't exist.
+    /// Opens the folder. Creates it, readable by this user only, if it does not exist.
     pub(super) fn open(path: PathBuf) -> Result<Self, StorageError> {
         create_private_dir(&path).map_err(disk_error(&path))?;
         Ok(Self { path })
     }
 
-    /// Writes a body to a file. If the body or the disk fails, or the call is dropped, the file is
-    /// removed.
+    /// Writes a body to a file. Removes the file if the body or the disk fails or the call is dropped.
     pub(super) async fn write(&self, mut body: ByteStream) -> Result<PartialFile, StorageError> {
         let dir = self.path.clone();
         let mut partial =
@@ -47,14 +45,14 @@ impl PartialDir {
         Ok(partial)
     }
 
-    /// Removes files that were last written longer than `older_than` ago. A slow write that is
-    /// still alive is thus spared, however long ago it began.
+    /// Removes files that were last written longer than `older_than` ago, and so spares slow writes that
+    /// are still under way. Returns how many.
     pub(super) async fn sweep(&self, older_than: Duration) -> Result<u64, StorageError> {
         let dir = self.path.clone();
         blocking(move || remove_older(&dir, older_than)).await.map_err(disk_error(&self.path))
     }
 
-    /// Whether a file can be made here and the disk has room.
+    /// Checks that a file can be created here and that the disk has room.
     pub(super) async fn check(&self) -> Result<(), StorageError> {
         let dir = self.path.clone();
         let free = blocking(move || {
@@ -64,14 +62,14 @@ impl PartialDir {
         })
         .await
         .map_err(disk_error(&self.path))?;
-        if free < MIN_FREE {
+        if free < MIN_FREE_BYTES {
             return Err(disk_error(&self.path)(io::ErrorKind::StorageFull.into()));
         }
         Ok(())
     }
 }
 
-/// A file half written, or wholly written but not yet an object. Dropping it removes it.
+/// A file that is not yet an object. Dropping it removes the file.
 #[derive(Debug)]
 pub(super) struct PartialFile {
     path: PathBuf,
@@ -80,7 +78,7 @@ pub(super) struct PartialFile {
 }
 
 impl PartialFile {
-    /// Makes the file and its guard in one step, so that no moment leaves one without the other.
+    /// Creates the file and its guard in one step, so that a dropped call leaves no file.
     fn create(dir: &Path) -> io::Result<Self> {
         let path = dir.join(Uuid::new_v4().to_string());
         let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
@@ -93,29 +91,29 @@ impl PartialFile {
         Ok(())
     }
 
-    /// Waits for the last write: `tokio::fs::File` reports a failed one only at the next call.
+    /// Waits for the last write. `tokio::fs::File` reports its failure only at the next call.
     async fn finish(&mut self) -> Result<(), StorageError> {
         self.file.flush().await.map_err(disk_error(&self.path))
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its size in bytes.
+    /// The bytes written so far.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Makes it the file `target` below `root`, durably: when this returns, a power cut does not
-    /// undo it. Replaces what is there.
+    /// Renames the file to `target` below `root` and replaces an existing file. The result is durable:
+    /// a power cut after the call does not undo it. Returns its size in bytes.
     pub(super) async fn persist(self, target: PathBuf, root: PathBuf) -> Result<u64, StorageError> {
         self.file.sync_all().await.map_err(disk_error(&self.path))?;
         let bytes = self.bytes;
         let shown = target.clone();
-        // Moved into the closure, which runs to its end even if this call is dropped: the guard
-        // must not remove the file while it is being renamed.
+        // The closure owns the guard and runs to its end even if this call is dropped. Otherwise the
+        // guard could remove the file during the rename.
         blocking(move || {
             let folder = target.parent().unwrap_or(&root);
             create_private_dir(folder)?;
@@ -131,20 +129,22 @@ impl PartialFile {
 impl Drop for PartialFile {
     fn drop(&mut self) {
         match fs::remove_file(&self.path) {
-            // Renamed, or swept.
+            // It was renamed or swept.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!(path = %self.path.display(), %error, "partial file stays"),
+            Err(error) => {
+                tracing::warn!(path = %self.path.display(), %error, "a partial file cannot be removed")
+            }
             Ok(()) => {}
         }
     }
 }
 
-/// Makes a folder and those above it, readable by this user alone.
+/// Creates a folder and its parents, readable by this user only.
 pub(super) fn create_private_dir(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Runs file system work where it may block. It runs to its end even if the call is dropped.
+/// Runs file system work on a thread that may block. The work runs to its end even if the call is dropped.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
@@ -173,7 +173,8 @@ pub(super) fn disk_error(path: &Path) -> impl FnOnce(io::Error) -> StorageError 
     }
 }
 
-/// A rename is durable only once the folder is, and a new folder only once the one above it is.
+/// Syncs each folder up to `root`: a rename is durable only when its folder is, and a new folder only
+/// when its parent is.
 fn sync_folders(from: &Path, root: &Path) -> io::Result<()> {
     for folder in from.ancestors() {
         fs::File::open(folder)?.sync_all()?;
@@ -189,7 +190,7 @@ fn remove_older(dir: &Path, older_than: Duration) -> io::Result<u64> {
     let mut removed = 0;
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        // A file that vanishes meanwhile was renamed or removed by its writer: nothing to do.
+        // Its writer may have renamed or removed it meanwhile.
         let Ok(written) = entry.metadata().and_then(|metadata| metadata.modified()) else {
             continue;
         };
@@ -210,7 +211,7 @@ mod tests {
 
     /// `/dev/full` answers every write with "no space left on device".
     #[tokio::test]
-    async fn a_full_disk_is_said_so_and_leaves_no_file() {
+    async fn a_full_disk_is_reported_and_leaves_no_file() {
         let dir = tempfile::tempdir().unwrap();
         let mut partial = PartialFile::create(dir.path()).unwrap();
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sweep_spares_what_was_written_lately() {
+    async fn a_sweep_spares_recently_written_files() {
         let dir = tempfile::tempdir().unwrap();
         let partials = PartialDir::open(dir.path().join("partial")).unwrap();
         let body = stream::iter([Ok(Bytes::from_static(b"abc"))]).boxed();

@@ -1,13 +1,11 @@
 //! Objects in a bucket of Amazon S3, or of a server that speaks its protocol.
 //!
-//! A body is first written to a file in the spool folder, then sent from there, a few at a
-//! time. Parts kept in memory would cost 8 MiB per upload in flight; so an upload costs the chunk
-//! that has just arrived, and while it is sent the buffers of one connection (about half a MiB
-//! was measured), however many there are. A request can be repeated from any byte, and a body that
-//! fails never reaches the store.
+//! The adapter writes a body to a file in the spool folder first, and then sends the file. Parts in memory
+//! would cost 8 MiB per upload; a file costs one chunk, and the buffers of a connection while it is sent
+//! (about 0.5 MiB). The SDK can repeat a request from any byte. A body that fails never reaches the store.
 //!
-//! Up to 8 MiB an object is sent in one request, beyond that in parts, so that no
-//! request is so long that its timeout would say nothing.
+//! An object of up to 8 MiB is sent in one request, a larger one in parts, so that the timeout of a
+//! request can be short.
 
 mod errors;
 mod multipart;
@@ -32,13 +30,12 @@ use super::partial::{PartialDir, PartialFile};
 use super::{ByteStream, EXPIRY_STEP, ObjectInfo, ObjectKey, ObjectStorage, StorageError};
 use errors::unavailable;
 
-/// Signature version 4 signs URLs for seven days at most.
-const LONGEST_URL: Duration = Duration::from_secs(7 * 24 * 3600);
-/// A readiness check that takes longer has failed.
+/// The limit of signature version 4 for the validity of a URL.
+const MAX_URL_VALIDITY: Duration = Duration::from_secs(7 * 24 * 3600);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Objects sent at the same time. More would only share the same line, and each costs memory.
-const MOST_TRANSFERS: usize = 16;
+/// Objects sent at the same time. More would share the same bandwidth, and each costs memory.
+const MAX_TRANSFERS: usize = 16;
 
 /// Where the bucket is and how to reach it.
 #[derive(Clone, Debug)]
@@ -47,18 +44,18 @@ pub struct S3Settings {
     pub bucket: String,
     /// Its region; from the environment if `None`.
     pub region: Option<String>,
-    /// Another server than Amazon's. It is addressed with the bucket in the path.
+    /// A server other than Amazon's. The bucket is part of the path of its URLs.
     pub endpoint_url: Option<String>,
-    /// A folder for bodies on their way in. It must hold the uploads in flight.
+    /// The folder of bodies being received. It needs room for all uploads under way.
     pub spool: PathBuf,
-    /// Who we are.
+    /// The credentials of requests.
     pub credentials: S3Credentials,
 }
 
-/// Who we are.
+/// The credentials of requests.
 #[derive(Clone)]
 pub enum S3Credentials {
-    /// As AWS clients find out: environment variables, profile, container or instance role.
+    /// The default chain of AWS clients: environment variables, profile, container or instance role.
     FromEnvironment,
     /// These.
     Static {
@@ -87,18 +84,17 @@ pub struct S3Storage {
 }
 
 impl S3Storage {
-    /// Prepares the client. Nothing is sent yet: ask [`ObjectStorage::check`] whether the bucket is
-    /// there.
+    /// Creates the client without a request. [`ObjectStorage::check`] tells whether the bucket exists.
     ///
     /// # Errors
-    /// [`StorageError::Unavailable`] if no region is known or the spool folder cannot be made.
+    /// [`StorageError::Unavailable`] if no region is known or the spool folder cannot be created.
     pub async fn open(settings: S3Settings) -> Result<Self, StorageError> {
         let shared = sdk_config(&settings).await;
         if shared.region().is_none() {
             let text = "the region of the bucket is not known, set AWS_REGION";
             return Err(StorageError::unavailable(text));
         }
-        // Servers other than Amazon's refuse the checksums that the SDK adds by default, and do not
+        // Servers other than Amazon's reject the checksums that the SDK adds by default, and do not
         // resolve a bucket as a host name.
         let config = aws_sdk_s3::config::Builder::from(&shared)
             .force_path_style(settings.endpoint_url.is_some())
@@ -109,7 +105,7 @@ impl S3Storage {
             client: Client::from_conf(config),
             bucket: settings.bucket,
             spool: PartialDir::open(settings.spool)?,
-            transfers: Semaphore::new(MOST_TRANSFERS),
+            transfers: Semaphore::new(MAX_TRANSFERS),
         })
     }
 
@@ -127,7 +123,7 @@ impl S3Storage {
 }
 
 async fn sdk_config(settings: &S3Settings) -> SdkConfig {
-    // The longest request carries one part of 8 MiB: 30 s are enough at 2.3 Mbit/s.
+    // The largest request is one part of 8 MiB, which takes 30 s at 2.3 Mbit/s.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .read_timeout(Duration::from_secs(30))
@@ -155,7 +151,7 @@ async fn sdk_config(settings: &S3Settings) -> SdkConfig {
 
 #[async_trait]
 impl ObjectStorage for S3Storage {
-    /// A call that is dropped while its last request is under way may still leave the object, whole.
+    /// A call that is dropped during its last request may still create the object, whole.
     async fn put(
         &self,
         key: &ObjectKey,
@@ -188,11 +184,11 @@ impl ObjectStorage for S3Storage {
         sent.map(drop).map_err(unavailable("deleting an object"))
     }
 
-    /// Holds no longer than the credentials do: those of a role expire on their own.
+    /// The URL also expires with the credentials, as those of a role do.
     async fn url(&self, key: &ObjectKey, valid_for: Duration) -> Result<String, StorageError> {
         let signing = PresigningConfig::builder()
             .start_time(start_of_step(SystemTime::now()))
-            .expires_in(valid_for.saturating_add(EXPIRY_STEP).min(LONGEST_URL))
+            .expires_in(valid_for.saturating_add(EXPIRY_STEP).min(MAX_URL_VALIDITY))
             .build()
             .map_err(StorageError::unavailable)?;
         let request = self.client.get_object().bucket(&self.bucket).key(key.as_str());
@@ -243,7 +239,7 @@ impl ObjectStorage for S3Storage {
 }
 
 fn chunks(body: SdkStream) -> ByteStream {
-    // A body that broke off says so again and again: once is enough.
+    // The stream of a broken body repeats its error for ever; this one ends after the first.
     let next = |body: Option<SdkStream>| async move {
         let mut body = body?;
         match body.next().await? {
@@ -254,7 +250,7 @@ fn chunks(body: SdkStream) -> ByteStream {
     stream::unfold(Some(body), next).boxed()
 }
 
-/// `None` for what others put into the bucket under names that are not ours.
+/// `None` for an object of another program whose name is no key of ours.
 fn describe(object: Object) -> Option<ObjectInfo> {
     let key = ObjectKey::parse(object.key()?)?;
     let bytes = u64::try_from(object.size()?).ok()?;

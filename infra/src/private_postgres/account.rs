@@ -1,4 +1,4 @@
-//! As whom the server runs, and where its files may therefore be.
+//! The user that the server runs as, and a folder that this user can reach.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -7,23 +7,23 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{PrivatePostgresError, folder, plain};
+use super::{PrivatePostgresError, folder};
 
-/// Clusters whose own folder the server's user could not reach, such as one below `/root`.
-const ELSEWHERE: &str = "/var/lib/anb";
+/// Holds clusters whose own folder the server's user cannot reach, such as one below `/root`.
+const FALLBACK_FOLDER: &str = "/var/lib/anb";
 
 pub(super) enum RunAs {
-    /// The user that we are.
-    Ourselves,
-    /// We are root, the server is not.
-    Other { uid: u32, gid: u32 },
+    /// The user of this process.
+    CurrentUser,
+    /// Another user, because this process runs as root.
+    OtherUser { uid: u32, gid: u32 },
 }
 
 impl RunAs {
-    /// `postgres` if there is such a user, else `nobody`; ourselves, unless we are root.
+    /// The current user, unless it is root. Then `postgres` if that user exists, else `nobody`.
     pub(super) fn choose() -> Result<Self, PrivatePostgresError> {
         if !rustix::process::geteuid().is_root() {
-            return Ok(Self::Ourselves);
+            return Ok(Self::CurrentUser);
         }
         let passwd = Path::new("/etc/passwd");
         let users = fs::read_to_string(passwd).map_err(folder(passwd))?;
@@ -34,19 +34,19 @@ impl RunAs {
     }
 
     pub(super) fn command(&self, program: &Path) -> Command {
-        let mut command = plain(program);
-        if let Self::Other { uid, gid } = self {
+        let mut command = Command::new(program);
+        if let Self::OtherUser { uid, gid } = self {
             command.uid(*uid).gid(*gid);
         }
         command
     }
 
-    /// Through `setpriv`, which asks the kernel to stop the server when we are gone. It must come
-    /// after the change of user, which would undo it.
-    pub(super) fn command_that_dies_with_us(&self, program: &Path) -> Command {
-        let mut command = plain(Path::new("setpriv"));
+    /// A command through `setpriv`, which makes the kernel stop the server when this process ends. It must
+    /// run after the change of user, which resets this request.
+    pub(super) fn command_that_dies_with_parent(&self, program: &Path) -> Command {
+        let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "INT"]);
-        if let Self::Other { uid, gid } = self {
+        if let Self::OtherUser { uid, gid } = self {
             command.args(["--clear-groups", "--reuid", &uid.to_string()]);
             command.args(["--regid", &gid.to_string()]);
         }
@@ -56,13 +56,13 @@ impl RunAs {
 
     pub(super) fn own(&self, path: &Path) -> io::Result<()> {
         match self {
-            Self::Ourselves => Ok(()),
-            Self::Other { uid, gid } => chown(path, Some(*uid), Some(*gid)),
+            Self::CurrentUser => Ok(()),
+            Self::OtherUser { uid, gid } => chown(path, Some(*uid), Some(*gid)),
         }
     }
 
-    /// Makes `home`, owned by the server's user and closed to everybody else. If that user cannot
-    /// get there, `home` becomes a link to a folder where it can.
+    /// Creates `home`, owned by the server's user and closed to all others. If that user cannot reach it,
+    /// `home` becomes a link to a folder that it can reach.
     pub(super) fn reachable_home(&self, home: &Path) -> Result<PathBuf, PrivatePostgresError> {
         let home = std::path::absolute(home).map_err(folder(home))?;
         if let Some(parent) = home.parent() {
@@ -75,12 +75,12 @@ impl RunAs {
         if self.can_reach(&home) {
             return Ok(home);
         }
-        let elsewhere = Path::new(ELSEWHERE).join(uuid::Uuid::new_v4().simple().to_string());
-        fs::create_dir_all(ELSEWHERE).map_err(folder(Path::new(ELSEWHERE)))?;
-        self.make_private(&elsewhere)?;
+        let fallback = Path::new(FALLBACK_FOLDER).join(uuid::Uuid::new_v4().simple().to_string());
+        fs::create_dir_all(FALLBACK_FOLDER).map_err(folder(Path::new(FALLBACK_FOLDER)))?;
+        self.make_private(&fallback)?;
         fs::remove_dir(&home).map_err(folder(&home))?;
-        symlink(&elsewhere, &home).map_err(folder(&home))?;
-        Ok(elsewhere)
+        symlink(&fallback, &home).map_err(folder(&home))?;
+        Ok(fallback)
     }
 
     fn make_private(&self, home: &Path) -> Result<(), PrivatePostgresError> {
@@ -96,7 +96,7 @@ impl RunAs {
     }
 }
 
-/// Where a home really lies.
+/// The folder without symbolic links.
 pub(super) fn resolved(home: &Path) -> PathBuf {
     fs::canonicalize(home).unwrap_or_else(|_| home.to_owned())
 }
@@ -107,5 +107,5 @@ fn user(users: &str, name: &str) -> Option<RunAs> {
     let mut fields = line.split(':').skip(2);
     let uid = fields.next()?.parse().ok()?;
     let gid = fields.next()?.parse().ok()?;
-    Some(RunAs::Other { uid, gid })
+    Some(RunAs::OtherUser { uid, gid })
 }

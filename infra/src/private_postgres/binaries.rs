@@ -1,4 +1,4 @@
-//! Where PostgreSQL's programs are.
+//! Finds PostgreSQL's programs.
 
 use std::env;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::PrivatePostgresError;
 
-const DEBIAN: &str = "/usr/lib/postgresql";
+const DEBIAN_FOLDER: &str = "/usr/lib/postgresql";
 
 pub(super) struct Binaries {
     pub(super) initdb: PathBuf,
@@ -14,7 +14,7 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// `PG_BIN`, else Debian's newest, else the `PATH`.
+    /// The programs in `PG_BIN`, else the newest version of Debian's packages, else those in `PATH`.
     pub(super) fn find() -> Result<Self, PrivatePostgresError> {
         let named = env::var_os("PG_BIN").map(PathBuf::from).into_iter();
         let path = env::var_os("PATH").unwrap_or_default();
@@ -32,7 +32,7 @@ impl Binaries {
 }
 
 fn debian_newest_first() -> Vec<PathBuf> {
-    let entries = fs::read_dir(DEBIAN).into_iter().flatten().flatten();
+    let entries = fs::read_dir(DEBIAN_FOLDER).into_iter().flatten().flatten();
     let mut versions: Vec<(u32, PathBuf)> = entries
         .filter_map(|entry| {
             let version = entry.file_name().to_str()?.parse().ok()?;

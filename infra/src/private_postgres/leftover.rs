@@ -1,4 +1,4 @@
-//! What a process that was killed has left behind.
+//! Cleans up after a process that was killed.
 
 use std::fs;
 use std::path::Path;
@@ -6,23 +6,23 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{POLL, PrivatePostgresError, STOP_PATIENCE, folder};
+use super::{POLL_INTERVAL, PrivatePostgresError, STOP_TIMEOUT, folder};
 
-/// Stops a server that still runs on `data`, waits for what is left of one that was killed, and
-/// removes a pid file that nobody stands behind.
+/// Stops a server that still runs on `data`, waits for the processes of a killed one, and removes a stale
+/// pid file.
 pub(super) async fn stop_server(data: &Path) -> Result<(), PrivatePostgresError> {
     if let Some((pid, _)) = running_server(data) {
-        tracing::info!("stopping a PostgreSQL that an earlier run has left");
-        // It may end by itself meanwhile: it was told to when its owner died.
+        tracing::info!("stopping a PostgreSQL server of an earlier run");
+        // Fails if it has ended already: the kernel told it to when its parent died.
         let _ = kill_process(pid, Signal::INT);
     }
     let started = Instant::now();
-    while let Some(pid) = somebody_works_in(data) {
-        if started.elapsed() > STOP_PATIENCE {
-            let output = format!("an earlier one (pid {pid}) does not stop");
+    while let Some(pid) = any_process_in(data) {
+        if started.elapsed() > STOP_TIMEOUT {
+            let output = format!("the server of an earlier run (pid {pid}) does not stop");
             return Err(PrivatePostgresError::Failed { program: "postgres", output });
         }
-        tokio::time::sleep(POLL).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     let pid_file = data.join("postmaster.pid");
     match fs::remove_file(&pid_file) {
@@ -39,13 +39,13 @@ pub(super) fn running_server(data: &Path) -> Option<(Pid, u16)> {
     let pid: i32 = lines.next()?.trim().parse().ok()?;
     let port = lines.nth(2)?.trim().parse().ok()?;
     let data = fs::canonicalize(data).ok()?;
-    // Otherwise it only has the old one's number.
+    // Another process may have got the same pid.
     works_in(&pid.to_string(), &data).then_some((Pid::from_raw(pid)?, port))
 }
 
-/// Any process of a server on `data`: when the first one is killed the others take a moment to
-/// notice, and a new server cannot start before they are gone.
-fn somebody_works_in(data: &Path) -> Option<String> {
+/// The pid of any process of a server on `data`. After the first process was killed, the others take a
+/// moment to end, and no new server can start before.
+fn any_process_in(data: &Path) -> Option<String> {
     let data = fs::canonicalize(data).ok()?;
     let processes = fs::read_dir("/proc").ok()?.flatten();
     let mut pids = processes.filter_map(|entry| entry.file_name().into_string().ok());

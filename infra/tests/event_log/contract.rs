@@ -1,4 +1,4 @@
-//! What every adapter does.
+//! Tests that every adapter passes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::fixture::{PARTITIONS, append, assert_dense, beginning, keys, number, 
 
 type Log = Arc<dyn EventLog>;
 
-pub(crate) async fn gives_back_what_was_appended(log: Log) {
+pub(crate) async fn a_reader_gets_what_was_appended(log: Log) {
     let new = record("video-1", 7);
     let before = chrono::Utc::now() - Duration::from_secs(1);
 
@@ -59,7 +59,7 @@ pub(crate) async fn records_of_one_stream_keep_their_order(log: Log) {
     }
 }
 
-pub(crate) async fn many_appenders_at_once_get_a_place_each(log: Log) {
+pub(crate) async fn concurrent_appends_get_distinct_positions(log: Log) {
     const APPENDERS: usize = 64;
     const EACH: usize = 25;
     let appender = async |key: String, appender: usize| {
@@ -84,7 +84,7 @@ pub(crate) async fn many_appenders_at_once_get_a_place_each(log: Log) {
     }
 }
 
-pub(crate) async fn reads_from_any_offset_on(log: Log) {
+pub(crate) async fn a_reader_starts_at_any_offset(log: Log) {
     append(log.as_ref(), (0..256).map(|n| record(&keys()[n % 64], n)).collect()).await;
     let ends = log.end_offsets().await.unwrap();
     for back in [1, 5, 20] {
@@ -106,7 +106,7 @@ fn start(ends: &[u64], partition: u32, back: u64) -> Position {
     Position { partition, offset: ends[partition as usize] - back }
 }
 
-pub(crate) async fn reads_at_most_as_many_as_asked_for(log: Log) {
+pub(crate) async fn a_read_returns_at_most_max_records(log: Log) {
     append(log.as_ref(), (0..100).map(|n| record(&keys()[n % 64], n)).collect()).await;
     let mut reader = log.read(&beginning()).await.unwrap();
     let mut read = Vec::new();
@@ -126,7 +126,7 @@ pub(crate) async fn a_waiting_reader_wakes_up_at_once(log: Log) {
             let records = reader.next(10).await.unwrap();
             (reader, records, Instant::now())
         });
-        // Until the reader certainly waits; the test measures the time after this one.
+        // By then the reader waits. The measured time starts afterwards.
         tokio::time::sleep(Duration::from_millis(30)).await;
         append(log.as_ref(), vec![record(&keys()[n], n)]).await;
         let appended = Instant::now();
@@ -136,11 +136,11 @@ pub(crate) async fn a_waiting_reader_wakes_up_at_once(log: Log) {
         reader = back;
     }
     delays.sort();
-    // The median: this machine may be busy with other tests at one moment or another.
+    // The median, because other tests may keep the machine busy for a moment.
     assert!(delays[10] < Duration::from_millis(50), "{delays:?}");
 }
 
-pub(crate) async fn a_reader_that_is_interrupted_loses_nothing(log: Log) {
+pub(crate) async fn a_dropped_read_loses_no_record(log: Log) {
     const RECORDS: usize = 2_000;
     let appending = tokio::spawn({
         let log = Arc::clone(&log);
@@ -156,8 +156,8 @@ pub(crate) async fn a_reader_that_is_interrupted_loses_nothing(log: Log) {
     let mut patience = 0;
     let started = Instant::now();
     while read.len() < RECORDS {
-        assert!(started.elapsed() < crate::fixture::PATIENCE, "{} read", read.len());
-        // Too little time, again and again, and now and then enough.
+        assert!(started.elapsed() < crate::fixture::TIMEOUT, "{} read", read.len());
+        // Most of these timeouts are too short for a record to arrive.
         patience = (patience + 1) % 40;
         let next = tokio::time::timeout(Duration::from_micros(patience * 100), reader.next(50));
         if let Ok(records) = next.await {
@@ -169,7 +169,7 @@ pub(crate) async fn a_reader_that_is_interrupted_loses_nothing(log: Log) {
     assert_dense(&read, |_| 0);
 }
 
-pub(crate) async fn a_record_too_large_is_refused(log: Log) {
+pub(crate) async fn a_record_that_is_too_large_is_rejected(log: Log) {
     let mut large = record("video-1", 1);
     large.value = Bytes::from(vec![b' '; MAX_RECORD_BYTES]);
     let mut largest = record("video-1", 2);
@@ -197,7 +197,7 @@ pub(crate) async fn an_offset_after_the_end_is_reported(log: Log) {
     assert_eq!(log.read(&[after]).await.err().unwrap().to_string(), gone.to_string());
 }
 
-pub(crate) async fn knows_its_end(log: Log) {
+pub(crate) async fn end_offsets_count_the_records(log: Log) {
     assert_eq!(log.partitions(), PARTITIONS);
     assert_eq!(log.end_offsets().await.unwrap(), [0; PARTITIONS as usize]);
     append(log.as_ref(), (0..100).map(|n| record(&keys()[n % 64], n)).collect()).await;

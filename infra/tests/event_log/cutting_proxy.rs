@@ -1,4 +1,4 @@
-//! A proxy in front of Postgres that lets a commit through, and its answer not.
+//! A proxy in front of Postgres that forwards a commit and drops its answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! What happens when the service behind a log dies, freezes or loses a connection.
+//! The service behind a log dies, freezes or loses a connection.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,38 +15,38 @@ use url::Url;
 
 use crate::cutting_proxy::CuttingProxy;
 use crate::fixture::{
-    PARTITIONS, PATIENCE, append, assert_dense, beginning, eventually, keys, number, read, record,
+    PARTITIONS, TIMEOUT, append, assert_dense, beginning, eventually, keys, number, read, record,
     settings,
 };
 
 const RESTARTS: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_restarted_while_reading_and_appending() {
+async fn a_restart_of_postgres_loses_and_repeats_no_record() {
     let mut server = OwnPostgres::start().await.unwrap();
     let url = server.database_url().await.unwrap();
     let pool = infra::database::connect(&url, 10).await.unwrap();
     let log = Arc::new(PostgresLog::open(pool, PARTITIONS).await.unwrap());
     let traffic = Traffic::start(log);
     for _ in 0..RESTARTS {
-        traffic.flows().await;
+        traffic.makes_progress().await;
         server.kill();
         server.restart().await.unwrap();
     }
-    traffic.flows().await;
+    traffic.makes_progress().await;
     traffic.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kafka_restarted_while_reading_and_appending() {
+async fn a_restart_of_kafka_loses_and_repeats_no_record() {
     let mut broker = spawn_blocking(OwnKafka::start).await.unwrap().unwrap();
     let settings = settings(broker.brokers(), kafka_broker::fresh_topic());
     let traffic = Traffic::start(Arc::new(KafkaLog::open(settings).await.unwrap()));
     for _ in 0..RESTARTS {
-        traffic.flows().await;
+        traffic.makes_progress().await;
         broker = spawn_blocking(move || broker.restart().map(|()| broker)).await.unwrap().unwrap();
     }
-    traffic.flows().await;
+    traffic.makes_progress().await;
     traffic.end().await;
 }
 
@@ -62,7 +62,7 @@ async fn an_append_to_a_frozen_broker_is_unknown() {
     broker.thaw();
 
     assert!(matches!(answer, Err(AppendError::Unknown(_))), "{answer:?}");
-    eventually("appends go through again", async || {
+    eventually("appends succeed again", async || {
         log.append(vec![record("video-1", 2)]).await.remove(0).is_ok()
     })
     .await;
@@ -83,11 +83,11 @@ async fn a_commit_without_an_answer_is_unknown() {
     assert!(matches!(answer, Err(AppendError::Unknown(_))), "{answer:?}");
     append(&log, vec![record("video-1", 2)]).await;
     let read = read(log.read(&beginning()).await.unwrap().as_mut(), 3).await;
-    assert_eq!(read.iter().map(number).collect::<Vec<_>>(), [0, 1, 2], "it was there all the time");
+    assert_eq!(read.iter().map(number).collect::<Vec<_>>(), [0, 1, 2], "the record was appended");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_postgres_an_append_is_refused() {
+async fn without_postgres_an_append_is_unavailable() {
     let mut server = OwnPostgres::start().await.unwrap();
     let url = server.database_url().await.unwrap();
     let pool = infra::database::connect(&url, 10).await.unwrap();
@@ -100,12 +100,12 @@ async fn without_postgres_an_append_is_refused() {
     assert!(matches!(log.end_offsets().await, Err(ReadError::Unavailable(_))));
 }
 
-/// One who appends and one who reads, both through every fault.
+/// One task that appends and one that reads, both through every fault.
 struct Traffic {
     log: Arc<dyn EventLog>,
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicUsize>,
-    /// How many records the log holds, once nobody appends any more.
+    /// The number of records in the log, once the appending task has ended.
     total: watch::Sender<Option<usize>>,
     appending: tokio::task::JoinHandle<BTreeMap<usize, domain::Position>>,
     reading: tokio::task::JoinHandle<Vec<Record>>,
@@ -143,7 +143,7 @@ impl Traffic {
     }
 
     /// Waits until records are acknowledged again.
-    async fn flows(&self) {
+    async fn makes_progress(&self) {
         let before = self.acknowledged.load(Ordering::Relaxed);
         eventually("appends are acknowledged", async || {
             self.acknowledged.load(Ordering::Relaxed) > before + 50
@@ -151,15 +151,15 @@ impl Traffic {
         .await;
     }
 
-    /// Holds what the reader saw against what the appender was told.
+    /// Compares the records that the reader got with the acknowledgements.
     async fn end(self) {
         self.stop.store(true, Ordering::Relaxed);
         let positions = self.appending.await.unwrap();
         let ends: u64 = self.log.end_offsets().await.unwrap().iter().sum();
         self.total.send_replace(Some(usize::try_from(ends).unwrap()));
-        let seen = tokio::time::timeout(PATIENCE, self.reading).await;
+        let seen = tokio::time::timeout(TIMEOUT, self.reading).await;
         let seen = seen.unwrap_or_else(|_| panic!("the reader does not get to the end")).unwrap();
-        assert_eq!(seen.len() as u64, ends, "nothing came twice");
+        assert_eq!(seen.len() as u64, ends, "no record came twice");
         assert_dense(&seen, |_| 0);
         for (number_appended, position) in &positions {
             let at = seen.iter().find(|record| record.position == *position);
@@ -169,7 +169,7 @@ impl Traffic {
     }
 }
 
-/// Reads on through every fault, until it has as many records as there are.
+/// Reads through every fault until it has all records.
 async fn read_all(
     log: Arc<dyn EventLog>,
     mut total: watch::Receiver<Option<usize>>,
@@ -183,12 +183,12 @@ async fn read_all(
                 Err(ReadError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
                 Err(gone) => panic!("{gone}"),
             },
-            () = all_of(&mut total, records.len()) => return records,
+            () = has_read_all(&mut total, records.len()) => return records,
         }
     }
 }
 
-/// Waits until it is known that there are no more than so many records.
-async fn all_of(total: &mut watch::Receiver<Option<usize>>, read: usize) {
+/// Waits until the total is known and `read` has reached it.
+async fn has_read_all(total: &mut watch::Receiver<Option<usize>>, read: usize) {
     total.wait_for(|total| total.is_some_and(|total| read >= total)).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Logs of a test's own, and records to put into them.
+//! A log for each test, and records to append.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use infra::event_log::postgres::PostgresLog;
 use infra::event_log::{EventLog, LogReader, NewRecord, Record};
 
 pub(crate) const PARTITIONS: u32 = 4;
-/// Longer than anything takes that works.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// The limit of each wait; a working system is far faster.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn postgres() -> Arc<dyn EventLog> {
     let pool = test_services::database().await;
@@ -39,12 +39,12 @@ pub(crate) fn record(key: &str, number: usize) -> NewRecord {
     }
 }
 
-/// Keys of enough streams to reach every partition.
+/// Keys of enough streams to cover every partition.
 pub(crate) fn keys() -> Vec<String> {
     (0..64).map(|n| format!("video-{n}")).collect()
 }
 
-/// The number that [`record`] has put in.
+/// The number in a record made by [`record`].
 pub(crate) fn number(record: &Record) -> usize {
     std::str::from_utf8(&record.headers[0].1).unwrap().parse().unwrap()
 }
@@ -57,7 +57,7 @@ pub(crate) fn beginning() -> Vec<Position> {
     (0..PARTITIONS).map(|partition| Position { partition, offset: 0 }).collect()
 }
 
-/// Reads so many records, however many calls it takes.
+/// Reads `count` records with as many calls as needed.
 pub(crate) async fn read(reader: &mut dyn LogReader, count: usize) -> Vec<Record> {
     let mut records = Vec::new();
     let reading = async {
@@ -65,11 +65,11 @@ pub(crate) async fn read(reader: &mut dyn LogReader, count: usize) -> Vec<Record
             records.extend(reader.next(1_000).await.unwrap());
         }
     };
-    tokio::time::timeout(PATIENCE, reading).await.unwrap();
+    tokio::time::timeout(TIMEOUT, reading).await.unwrap();
     records
 }
 
-/// Makes sure that each partition's offsets follow one another from `first` on.
+/// Asserts that the offsets of each partition are consecutive from `first` on.
 pub(crate) fn assert_dense(records: &[Record], first: impl Fn(u32) -> u64) {
     let mut next: BTreeMap<u32, u64> = BTreeMap::new();
     for Position { partition, offset } in records.iter().map(|record| record.position) {
@@ -83,7 +83,7 @@ pub(crate) fn assert_dense(records: &[Record], first: impl Fn(u32) -> u64) {
 pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !holds().await {
-        assert!(started.elapsed() < PATIENCE, "waited in vain until {what}");
+        assert!(started.elapsed() < TIMEOUT, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

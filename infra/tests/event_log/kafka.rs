@@ -1,4 +1,4 @@
-//! What is particular to the log in Kafka.
+//! Tests of the Kafka adapter only.
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +16,10 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use test_services::KafkaTopic;
 use uuid::Uuid;
 
-use crate::fixture::{PATIENCE, append, beginning, eventually, read, record, settings};
+use crate::fixture::{TIMEOUT, append, beginning, eventually, read, record, settings};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_number_of_partitions_is_refused() {
+async fn another_number_of_partitions_is_rejected() {
     let KafkaTopic { brokers, topic } = test_services::kafka();
     let mut five = settings(brokers.clone(), topic.clone());
     KafkaLog::open(settings(brokers, topic)).await.unwrap();
@@ -31,7 +31,7 @@ async fn another_number_of_partitions_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_would_lose_events_is_refused() {
+async fn a_topic_that_would_lose_events_is_rejected() {
     let KafkaTopic { brokers, topic } = test_services::kafka();
     let forgetful = NewTopic::new(&topic, 4, TopicReplication::Fixed(1))
         .set("message.timestamp.type", "LogAppendTime")
@@ -65,7 +65,7 @@ async fn several_processes_may_create_the_topic_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_deleted_by_the_broker_are_noticed_before_and_during_reading() {
+async fn a_reader_reports_records_that_the_broker_deleted() {
     let KafkaTopic { brokers, topic } = test_services::kafka();
     let log = KafkaLog::open(settings(brokers.clone(), topic.clone())).await.unwrap();
     let records = (0..10).map(|n| record("video-1", n)).collect();
@@ -84,7 +84,7 @@ async fn records_deleted_by_the_broker_are_noticed_before_and_during_reading() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_was_made_anew_is_noticed_by_its_reader() {
+async fn a_reader_reports_a_topic_that_was_created_again() {
     let KafkaTopic { brokers, topic } = test_services::kafka();
     let log = KafkaLog::open(settings(brokers.clone(), topic.clone())).await.unwrap();
     append(&log, (0..10).map(|n| record("video-1", n)).collect()).await;
@@ -110,11 +110,11 @@ async fn a_topic_that_was_made_anew_is_noticed_by_its_reader() {
             }
         }
     };
-    let gone = tokio::time::timeout(PATIENCE, gone).await.unwrap();
+    let gone = tokio::time::timeout(TIMEOUT, gone).await.unwrap();
     assert!(matches!(gone, ReadError::OffsetGone { requested: 10, end: 0, .. }), "{gone}");
 }
 
-/// Reads with a plain consumer, as `kcat` would.
+/// Reads with a plain consumer, as `kcat` does.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_a_cloud_event_in_the_binary_mode() {
     let KafkaTopic { brokers, topic } = test_services::kafka();
@@ -134,7 +134,7 @@ async fn an_event_is_a_cloud_event_in_the_binary_mode() {
         let partition = i32::try_from(position.partition).unwrap();
         from.add_partition_offset(&topic, partition, Offset::Beginning).unwrap();
         consumer.assign(&from).unwrap();
-        consumer.poll(PATIENCE).unwrap().unwrap().detach()
+        consumer.poll(TIMEOUT).unwrap().unwrap().detach()
     })
     .await
     .unwrap();

@@ -1,6 +1,6 @@
-//! The contract of [`EventLog`], held against every adapter: a table in Postgres, and a topic on a
-//! real Kafka broker. Each scenario in [`contract`] runs once per adapter; what hurts a service is
-//! in [`faults`], on services of its own.
+//! Contract tests of [`EventLog`] against every adapter: a table in Postgres and a topic on a real Kafka
+//! broker. Each test in [`contract`] runs once per adapter. Tests in [`faults`] stop or freeze a service
+//! and use services of their own.
 
 #![expect(clippy::unwrap_used, reason = "what these helpers unwrap is part of the tests")]
 
@@ -11,7 +11,7 @@ mod fixture;
 mod kafka;
 mod postgres;
 
-/// Makes one test per adapter of each scenario.
+/// Generates one test per adapter for each function of [`contract`].
 macro_rules! on_every_adapter {
     ($($scenario:ident),+ $(,)?) => {
         mod on_postgres {
@@ -30,15 +30,15 @@ macro_rules! on_every_adapter {
 }
 
 on_every_adapter!(
-    gives_back_what_was_appended,
+    a_reader_gets_what_was_appended,
     positions_grow_by_one_within_a_partition,
     records_of_one_stream_keep_their_order,
-    many_appenders_at_once_get_a_place_each,
-    reads_from_any_offset_on,
-    reads_at_most_as_many_as_asked_for,
+    concurrent_appends_get_distinct_positions,
+    a_reader_starts_at_any_offset,
+    a_read_returns_at_most_max_records,
     a_waiting_reader_wakes_up_at_once,
-    a_reader_that_is_interrupted_loses_nothing,
-    a_record_too_large_is_refused,
+    a_dropped_read_loses_no_record,
+    a_record_that_is_too_large_is_rejected,
     an_offset_after_the_end_is_reported,
-    knows_its_end,
+    end_offsets_count_the_records,
 );

@@ -1,4 +1,4 @@
-//! What is particular to the log in Postgres.
+//! Tests of the Postgres adapter only.
 
 use infra::event_log::OpenError;
 use infra::event_log::postgres::PostgresLog;
@@ -7,7 +7,7 @@ use infra::event_log::{EventLog, ReadError};
 use crate::fixture::{PARTITIONS, append, beginning, read, record};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_number_of_partitions_is_refused() {
+async fn another_number_of_partitions_is_rejected() {
     let pool = test_services::database().await;
     let log = PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap();
     assert_eq!(log.partitions(), PARTITIONS);
@@ -23,7 +23,7 @@ async fn another_number_of_partitions_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_hangs_in_the_middle_of_an_append_does_not_stop_the_others() {
+async fn a_process_that_hangs_during_an_append_does_not_block_others() {
     let url = test_services::database_url().await;
     let pool = infra::database::connect(&url, 4).await.unwrap();
     let log = PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap();
@@ -35,12 +35,12 @@ async fn a_process_that_hangs_in_the_middle_of_an_append_does_not_stop_the_other
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_was_cut_is_noticed_before_and_during_reading() {
+async fn a_reader_reports_a_log_that_was_truncated() {
     let pool = test_services::database().await;
     let log = PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap();
     let at = append(&log, (0..10).map(|n| record("video-1", n)).collect()).await[0];
     let mut during = log.read(&beginning()).await.unwrap();
-    // Each of the four partitions has a share of it.
+    // Each of the four partitions has an equal share of `max`.
     assert_eq!(during.next(12).await.unwrap().len(), 3);
 
     sqlx::query(r#"delete from event_log where "offset" < 5"#).execute(&pool).await.unwrap();
@@ -55,7 +55,7 @@ async fn a_log_that_was_cut_is_noticed_before_and_during_reading() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_was_set_back_is_noticed_by_a_reader_that_waits() {
+async fn a_waiting_reader_reports_a_log_that_was_reset() {
     let pool = test_services::database().await;
     let log = PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap();
     let at = append(&log, (0..10).map(|n| record("video-1", n)).collect()).await[0];

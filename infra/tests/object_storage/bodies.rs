@@ -1,4 +1,4 @@
-//! Bodies whose bytes follow from a seed, so that a mixed-up or truncated object shows.
+//! Bodies whose bytes depend on a seed, so that tests detect a mixed-up or truncated object.
 
 use std::io;
 
@@ -29,18 +29,18 @@ fn chunks(all: Bytes) -> impl Iterator<Item = io::Result<Bytes>> {
     (0..count).map(move |i| Ok(all.slice(i * CHUNK..all.len().min((i + 1) * CHUNK))))
 }
 
-/// A body that arrives whole.
+/// A body without a fault.
 pub(crate) fn whole(all: Bytes) -> ByteStream {
     stream::iter(chunks(all)).boxed()
 }
 
-/// A body whose sender goes away after `all`.
+/// A body that fails after `all`.
 pub(crate) fn broken_after(all: Bytes) -> ByteStream {
     let broken = Err(io::Error::new(io::ErrorKind::ConnectionReset, "the sender went away"));
     stream::iter(chunks(all).chain([broken])).boxed()
 }
 
-/// A body that says nothing more after `all`, and tells when that is reached.
+/// A body that stalls after `all` and notifies the test then.
 pub(crate) fn silent_after(all: Bytes) -> (ByteStream, oneshot::Receiver<()>) {
     let (reached, waiting) = oneshot::channel();
     let silence = stream::once(async move {
@@ -59,7 +59,7 @@ pub(crate) async fn digest(body: ByteStream) -> (usize, String) {
     (size, hex::encode(hash.finalize()))
 }
 
-/// What [`digest`] says of `all`.
+/// The result of [`digest`] for `all`.
 pub(crate) fn digest_of(all: &[u8]) -> (usize, String) {
     (all.len(), hex::encode(Sha256::digest(all)))
 }

@@ -1,4 +1,4 @@
-//! What every adapter does.
+//! Tests that every adapter passes.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::fixture::{Store, key};
 
 const MIB: usize = 1024 * 1024;
 
-pub(crate) async fn gives_back_what_was_put_whatever_the_size(store: &Store) {
+pub(crate) async fn an_object_of_any_size_reads_back(store: &Store) {
     let sizes = [0, 1, 5 * MIB - 1, 5 * MIB, 5 * MIB + 1, 8 * MIB, 8 * MIB + 1, 17 * MIB];
     for (seed, size) in sizes.into_iter().enumerate() {
         let key = key(&format!("round/trip-{size}.mp4"));
@@ -101,7 +101,7 @@ pub(crate) async fn deleting_is_idempotent(store: &Store) {
     assert_eq!(store.listed("").await, [("v/kept.mp4".to_owned(), 10)]);
 }
 
-pub(crate) async fn deletes_all_that_begins_alike(store: &Store) {
+pub(crate) async fn delete_all_removes_the_objects_with_a_prefix(store: &Store) {
     for name in ["hls/1/master.m3u8", "hls/1/480p.mp4", "hls/12/master.m3u8", "processed/1.mp4"] {
         store.put(&key(name), "video/mp4", whole(bodies::bytes(1, 10))).await.unwrap();
     }
@@ -111,7 +111,7 @@ pub(crate) async fn deletes_all_that_begins_alike(store: &Store) {
     assert_eq!(left, ["hls/12/master.m3u8", "processed/1.mp4"]);
 }
 
-pub(crate) async fn lists_by_prefix(store: &Store) {
+pub(crate) async fn a_listing_has_the_objects_with_a_prefix(store: &Store) {
     for (size, text) in ["a/1.mp4", "a/12.mp4", "a/b/3.mp4", "ab/4.mp4", "c.mp4"].iter().enumerate()
     {
         store.put(&key(text), "video/mp4", whole(bodies::bytes(6, size))).await.unwrap();
@@ -136,7 +136,7 @@ pub(crate) async fn lists_by_prefix(store: &Store) {
 }
 
 /// A page of S3 has 1,000 objects.
-pub(crate) async fn lists_more_than_one_page(store: &Store) {
+pub(crate) async fn a_listing_has_more_than_one_page(store: &Store) {
     const COUNT: usize = 1_005;
     let key_of = |i: usize| key(&format!("many/{i:05}.bin"));
     for batch in (0..COUNT).collect::<Vec<_>>().chunks(32) {
@@ -180,7 +180,7 @@ pub(crate) async fn an_absent_object_is_not_found(store: &Store) {
     }
 }
 
-pub(crate) async fn a_sweep_spares_writes_that_are_alive(store: &Store) {
+pub(crate) async fn a_sweep_spares_writes_under_way(store: &Store) {
     let key = key("slow.mp4");
     let (body, silent) = silent_after(bodies::bytes(9, MIB));
     let put = tokio::spawn({
@@ -192,13 +192,13 @@ pub(crate) async fn a_sweep_spares_writes_that_are_alive(store: &Store) {
     assert_eq!(store.sweep_partial(Duration::from_secs(3600)).await.unwrap(), 0);
     assert_eq!(store.leftovers().await, 1);
 
-    // Without an age every write counts as interrupted.
+    // With an age of 0 every write counts as interrupted.
     assert_eq!(store.sweep_partial(Duration::ZERO).await.unwrap(), 1);
     assert_eq!(store.leftovers().await, 0);
     put.abort();
 }
 
-pub(crate) async fn is_ready(store: &Store) {
+pub(crate) async fn a_working_store_is_ready(store: &Store) {
     store.check().await.unwrap();
     assert_eq!(store.leftovers().await, 0);
 }

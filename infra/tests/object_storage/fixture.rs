@@ -1,4 +1,4 @@
-//! A store of its own for each test.
+//! A store for each test.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,13 @@ use tokio::time::{Instant, sleep};
 
 use crate::s3::Bucket;
 
-/// How long a condition may take to come true.
+/// The limit of each wait.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A store and what the contract does not show of it.
+/// A store and its internals, which the contract does not show.
 pub(crate) struct Store {
     pub(crate) storage: Arc<dyn ObjectStorage>,
-    /// Where bodies on their way in lie.
+    /// The folder of bodies being received.
     partial: PathBuf,
     bucket: Option<Bucket>,
     _folder: TempDir,
@@ -56,7 +56,7 @@ impl Store {
         objects
     }
 
-    /// Files half written and uploads not completed.
+    /// The number of partial files and incomplete uploads.
     pub(crate) async fn leftovers(&self) -> usize {
         let files = std::fs::read_dir(&self.partial).unwrap().count();
         match &self.bucket {

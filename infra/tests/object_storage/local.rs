@@ -1,4 +1,4 @@
-//! What only the local adapter does.
+//! Tests of the local adapter only.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,14 +14,14 @@ use crate::fixture::{key, local_in};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// What stands in a URL, as the route takes it apart.
+/// The parts of a URL, as the route parses them.
 struct Parts {
     key: String,
     expires: u64,
     signature: String,
 }
 
-fn take_apart(url: &str) -> Parts {
+fn parse_url(url: &str) -> Parts {
     let (key, query) = url.strip_prefix("http://anb.test/media/").unwrap().split_once('?').unwrap();
     let (expires, signature) =
         query.strip_prefix("expires=").unwrap().split_once("&signature=").unwrap();
@@ -38,13 +38,13 @@ fn verify(store: &LocalStorage, parts: &Parts, after: Duration) -> Result<PathBu
 }
 
 #[tokio::test]
-async fn a_signed_url_opens_its_object_for_the_whole_time_and_no_longer() {
+async fn a_signed_url_is_valid_until_it_expires() {
     let folder = tempfile::tempdir().unwrap();
     let store = local_in(folder.path());
     let key = key("videos/1/original.mp4");
     store.put(&key, "video/mp4", whole(bytes(1, 1000))).await.unwrap();
 
-    let parts = take_apart(&store.url(&key, HOUR).await.unwrap());
+    let parts = parse_url(&store.url(&key, HOUR).await.unwrap());
 
     for after in [Duration::ZERO, HOUR / 2, HOUR] {
         let path = verify(&store, &parts, after).unwrap();
@@ -61,23 +61,23 @@ async fn a_signed_url_opens_its_object_for_the_whole_time_and_no_longer() {
 }
 
 #[tokio::test]
-async fn urls_of_one_object_are_the_same_for_a_while() {
+async fn an_object_keeps_its_url_within_a_step() {
     let folder = tempfile::tempdir().unwrap();
     let store = local_in(folder.path());
     let url = async || store.url(&key("a.mp4"), HOUR).await.unwrap();
 
-    // Two in a row can only differ where a step ends between them; then the next two do not.
+    // Two URLs in a row can differ only if a step ends between them; the next two are then equal.
     let equal = url().await == url().await || url().await == url().await;
 
     assert!(equal);
-    assert_eq!(take_apart(&url().await).expires % 300, 0);
+    assert_eq!(parse_url(&url().await).expires % 300, 0);
 }
 
 #[tokio::test]
-async fn a_forged_url_opens_nothing() {
+async fn a_forged_url_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let store = local_in(folder.path());
-    let good = take_apart(&store.url(&key("videos/1.mp4"), HOUR).await.unwrap());
+    let good = parse_url(&store.url(&key("videos/1.mp4"), HOUR).await.unwrap());
     assert!(verify(&store, &good, Duration::ZERO).is_ok());
     let refused = |key: &str, expires: u64, signature: &str| {
         let now = SystemTime::now().into();
@@ -105,16 +105,16 @@ async fn a_forged_url_opens_nothing() {
 }
 
 #[tokio::test]
-async fn another_secret_makes_other_signatures() {
+async fn a_signature_depends_on_the_secret() {
     let folder = tempfile::tempdir().unwrap();
     let url = local_in(folder.path()).url(&key("a.mp4"), HOUR).await.unwrap();
     let other = LocalStorage::open(folder.path(), "http://anb.test", b"another secret").unwrap();
 
-    assert_eq!(verify(&other, &take_apart(&url), Duration::ZERO), Err(SignedUrlError::Forged));
+    assert_eq!(verify(&other, &parse_url(&url), Duration::ZERO), Err(SignedUrlError::Forged));
 }
 
 #[tokio::test]
-async fn files_and_folders_are_private() {
+async fn files_and_folders_are_readable_by_their_user_only() {
     let folder = tempfile::tempdir().unwrap();
     let store = local_in(folder.path());
     store.put(&key("a/b/c.mp4"), "video/mp4", whole(bytes(1, 10))).await.unwrap();
@@ -128,7 +128,7 @@ async fn files_and_folders_are_private() {
 }
 
 #[tokio::test]
-async fn a_folder_is_no_object_and_an_object_no_folder() {
+async fn a_key_cannot_be_the_folder_of_another_key() {
     let folder = tempfile::tempdir().unwrap();
     let store = local_in(folder.path());
     store.put(&key("a/b.mp4"), "video/mp4", whole(bytes(1, 10))).await.unwrap();
@@ -159,7 +159,7 @@ async fn objects_survive_a_restart() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_gone_is_unavailable() {
+async fn a_store_without_its_folder_is_unavailable() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("media");
     let store = local_in(&root);
@@ -175,7 +175,7 @@ async fn a_folder_that_is_gone_is_unavailable() {
 }
 
 #[test]
-fn what_could_leave_the_folder_is_no_key() {
+fn a_path_that_leaves_the_folder_is_no_key() {
     let longest = "x".repeat(512);
     for good in ["a", "a/b.mp4", "..a", "a..b", "A-Z_0.9/x", longest.as_str()] {
         assert!(ObjectKey::parse(good).is_some(), "{good}");

@@ -1,5 +1,5 @@
-//! The contract of [`ObjectStorage`], held against every adapter: a local folder, and S3 on a real
-//! server. Each scenario in [`contract`] runs once per adapter.
+//! Contract tests of [`ObjectStorage`] against every adapter: a local folder, and S3 on a real server.
+//! Each test in [`contract`] runs once per adapter.
 
 #![expect(clippy::unwrap_used, reason = "what these helpers unwrap is part of the tests")]
 
@@ -10,7 +10,7 @@ mod local;
 mod s3;
 mod stalling_proxy;
 
-/// Makes one test per adapter of each scenario.
+/// Generates one test per adapter for each function of [`contract`].
 macro_rules! on_every_adapter {
     ($($scenario:ident),+ $(,)?) => {
         mod on_local {
@@ -29,17 +29,17 @@ macro_rules! on_every_adapter {
 }
 
 on_every_adapter!(
-    gives_back_what_was_put_whatever_the_size,
+    an_object_of_any_size_reads_back,
     a_body_that_fails_leaves_nothing,
     a_dropped_put_leaves_nothing,
     a_failed_overwrite_keeps_the_old_object,
     overwriting_replaces_the_object,
     deleting_is_idempotent,
-    deletes_all_that_begins_alike,
-    lists_by_prefix,
-    lists_more_than_one_page,
+    delete_all_removes_the_objects_with_a_prefix,
+    a_listing_has_the_objects_with_a_prefix,
+    a_listing_has_more_than_one_page,
     concurrent_puts_of_one_key_end_with_one_whole_object,
     an_absent_object_is_not_found,
-    a_sweep_spares_writes_that_are_alive,
-    is_ready,
+    a_sweep_spares_writes_under_way,
+    a_working_store_is_ready,
 );

@@ -1,4 +1,4 @@
-//! What only the S3 adapter does.
+//! Tests of the S3 adapter only.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -79,7 +79,7 @@ async fn a_signed_url_serves_the_object_with_its_type_and_ranges() {
 }
 
 #[tokio::test]
-async fn a_forged_url_opens_nothing() {
+async fn a_forged_url_is_rejected() {
     let store = Store::s3().await;
     for name in ["mine.mp4", "other.mp4"] {
         store.put(&key(name), "video/mp4", whole(bytes(1, 10))).await.unwrap();
@@ -102,9 +102,9 @@ async fn a_forged_url_opens_nothing() {
     }
 }
 
-/// The URL counts from a moment that lies up to five minutes back, and holds that much longer.
+/// The validity starts up to five minutes in the past and is that much longer.
 #[tokio::test]
-async fn a_signed_url_holds_for_the_whole_hour() {
+async fn a_signed_url_is_valid_for_the_whole_hour() {
     let store = Store::s3().await;
     let url = store.url(&key("a.mp4"), HOUR).await.unwrap();
 
@@ -155,7 +155,7 @@ async fn a_part_that_fails_aborts_the_upload() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_short_is_an_error() {
+async fn a_truncated_answer_is_an_error() {
     let store = Store::s3().await;
     let body = bytes(1, 3 * MIB);
     store.put(&key("a.mp4"), "video/mp4", whole(body.clone())).await.unwrap();
@@ -172,7 +172,7 @@ async fn an_answer_that_is_cut_short_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_sweep_aborts_uploads_that_nobody_completed() {
+async fn a_sweep_aborts_incomplete_uploads() {
     let store = Store::s3().await;
     store.put(&key("kept.mp4"), "video/mp4", whole(bytes(1, 9 * MIB))).await.unwrap();
     store.bucket().begin_upload("a.mp4").await;
@@ -188,7 +188,7 @@ async fn a_sweep_aborts_uploads_that_nobody_completed() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_unavailable_soon() {
+async fn a_server_that_refuses_connections_is_unavailable_within_seconds() {
     let bucket = Bucket::new().await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let spool = tempfile::tempdir().unwrap();

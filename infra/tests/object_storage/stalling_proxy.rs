@@ -6,26 +6,26 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-/// What becomes of a request that carries the word.
+/// What happens to a request that contains the word.
 #[derive(Clone, Copy)]
 enum Fate {
-    /// Nothing more is heard.
+    /// The proxy sends nothing more.
     Stall,
     /// The connection is cut.
     Cut,
 }
 
-/// What goes wrong.
+/// The fault that the proxy injects.
 #[derive(Clone, Copy)]
 struct Fault {
-    /// In requests that carry this word.
+    /// In requests that contain this word.
     word: &'static str,
     fate: Fate,
-    /// After so many bytes of answers the connection is cut.
+    /// The connection is cut after this many bytes of answers.
     most_answered: u64,
 }
 
-/// Passes everything on, except what its fault says.
+/// Forwards all bytes except where the fault applies.
 pub(crate) struct StallingProxy {
     pub(crate) endpoint: String,
     stalled: Arc<Notify>,

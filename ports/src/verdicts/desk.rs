@@ -1,4 +1,4 @@
-//! The desk itself: who waits for which event.
+//! The verdict desk: which caller waits for which event.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -10,19 +10,20 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{AwaitedEvent, VerdictLookup};
 
-/// At most so many verdicts are asked for with one query.
-const LOOKUP_BATCH: usize = 10_000;
-const LOOKUP_RETRY: Duration = Duration::from_millis(100);
+/// The limit of events in one lookup.
+const MAX_LOOKUP_BATCH: usize = 10_000;
+/// The pause after a lookup that failed.
+const LOOKUP_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Looked up once: every command sets it twice.
-static WAITING: LazyLock<Gauge> = LazyLock::new(|| metrics::gauge!("anb_command_waiting"));
+/// Every command sets it twice, so the recorder is asked once only.
+static WAITING_GAUGE: LazyLock<Gauge> = LazyLock::new(|| metrics::gauge!("anb_command_waiting"));
 
-/// More callers wait for a verdict than the desk has places for.
+/// As many callers wait as the desk has capacity for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} commands are waiting for their verdict already")]
 pub struct DeskFull(pub usize);
 
-/// Hands verdicts to those who wait for them. One per process.
+/// Gives verdicts to the callers that wait for them. Each process has one.
 pub struct VerdictDesk {
     waiting: Mutex<Waiting>,
     due: Notify,
@@ -32,11 +33,12 @@ pub struct VerdictDesk {
 #[derive(Default)]
 struct Waiting {
     tickets: HashMap<EventId, Vec<Waiter>>,
-    next_number: u64,
+    last_number: u64,
     count: usize,
-    /// Tickets whose place in the log is known, so that a moved checkpoint finds them.
+    /// Events whose position is known, so that an advanced checkpoint finds them.
     positions: BTreeMap<Position, AwaitedEvent>,
     checkpoints: HashMap<u32, u64>,
+    /// Positions below their checkpoint, whose verdicts must be looked up.
     due: BTreeSet<Position>,
 }
 
@@ -45,7 +47,7 @@ struct Waiter {
     sender: oneshot::Sender<Verdict>,
 }
 
-/// A place at the desk, taken before the append; dropping it gives the place back.
+/// The right to wait for one verdict, taken before the append. Dropping it makes room for another caller.
 pub struct Ticket {
     desk: Arc<VerdictDesk>,
     awaited: AwaitedEvent,
@@ -55,46 +57,46 @@ pub struct Ticket {
 }
 
 impl VerdictDesk {
-    /// A desk with places for `capacity` callers.
+    /// A desk at which `capacity` callers can wait.
     pub fn new(capacity: usize) -> Arc<Self> {
         Arc::new(Self { waiting: Mutex::default(), due: Notify::new(), capacity })
     }
 
-    /// Takes a place for an event that is about to be appended.
+    /// Takes a ticket for an event that is about to be appended.
     ///
     /// # Errors
-    /// [`DeskFull`] if all places are taken.
-    pub fn expect(self: &Arc<Self>, awaited: AwaitedEvent) -> Result<Ticket, DeskFull> {
+    /// [`DeskFull`]
+    pub fn take_ticket(self: &Arc<Self>, awaited: AwaitedEvent) -> Result<Ticket, DeskFull> {
         let (sender, receiver) = oneshot::channel();
         let mut waiting = self.lock();
         if waiting.count >= self.capacity {
             return Err(DeskFull(waiting.count));
         }
         waiting.count += 1;
-        waiting.next_number += 1;
-        let number = waiting.next_number;
+        waiting.last_number += 1;
+        let number = waiting.last_number;
         waiting.tickets.entry(awaited.event_id).or_default().push(Waiter { number, sender });
-        WAITING.set(waiting.count as f64);
+        WAITING_GAUGE.set(waiting.count as f64);
         drop(waiting);
         Ok(Ticket { desk: Arc::clone(self), awaited, number, position: None, receiver })
     }
 
-    /// Hands over verdicts of events that a projector in this process has just committed.
+    /// Publishes verdicts of events that a projector in this process has committed.
     pub fn publish(&self, verdicts: impl IntoIterator<Item = (EventId, Verdict)>) {
         let mut waiting = self.lock();
         for (event_id, verdict) in verdicts {
-            for place in waiting.tickets.remove(&event_id).unwrap_or_default() {
-                // The receiver may have given up; its ticket is being dropped then.
-                let _ = place.sender.send(verdict);
+            for waiter in waiting.tickets.remove(&event_id).unwrap_or_default() {
+                // Fails if the caller has stopped waiting; then its ticket is being dropped.
+                let _ = waiter.sender.send(verdict);
             }
         }
     }
 
-    /// The projection has folded `partition` up to `next_offset` (exclusive), in some process.
+    /// Records that some process has folded `partition` up to `next_offset` (exclusive).
     pub fn advance(&self, partition: u32, next_offset: u64) {
         let mut waiting = self.lock();
         let known = waiting.checkpoints.entry(partition).or_default();
-        // Not monotone on purpose: read models that were lost start from the beginning again.
+        // Not monotone: read models that were lost are folded from the start.
         *known = next_offset;
         let from = Position { partition, offset: 0 };
         let to = Position { partition, offset: next_offset };
@@ -107,16 +109,16 @@ impl VerdictDesk {
         self.due.notify_one();
     }
 
-    /// Serves due tickets for ever. Every process that waits for verdicts runs this once.
+    /// Looks up the verdicts of due tickets, for ever. Every process that waits for verdicts runs this once.
     ///
-    /// Tickets that have just become due are left alone for `grace`: a projector in this process
-    /// publishes their verdicts itself, but its `NOTIFY` is often faster, and asking the database then
-    /// would be for nothing.
-    pub async fn serve(&self, lookup: Arc<dyn VerdictLookup>, grace: Duration) {
+    /// A lookup starts `lookup_delay` after a ticket became due. A projector in this process publishes its
+    /// verdicts itself. Its `NOTIFY` often arrives before, and without the delay it would cause a
+    /// needless query.
+    pub async fn run_lookups(&self, lookup: Arc<dyn VerdictLookup>, lookup_delay: Duration) {
         loop {
             self.wait_for_due().await;
-            if !grace.is_zero() {
-                tokio::time::sleep(grace).await;
+            if !lookup_delay.is_zero() {
+                tokio::time::sleep(lookup_delay).await;
             }
             let batch = self.due_batch();
             if batch.is_empty() {
@@ -124,12 +126,12 @@ impl VerdictDesk {
             }
             metrics::counter!("anb_command_lookups_total").increment(1);
             match lookup.verdicts(&batch).await {
-                // Those without a verdict wait until a checkpoint passes them once more.
+                // Events without a verdict wait until the checkpoint advances again.
                 Ok(verdicts) => self.publish(verdicts),
                 Err(error) => {
-                    tracing::warn!(%error, waiting = batch.len(), "verdicts cannot be looked up");
+                    tracing::warn!(%error, waiting = batch.len(), "verdicts cannot be looked up and are tried again");
                     self.make_due_again(&batch);
-                    tokio::time::sleep(LOOKUP_RETRY).await;
+                    tokio::time::sleep(LOOKUP_RETRY_DELAY).await;
                 }
             }
         }
@@ -141,11 +143,11 @@ impl VerdictDesk {
         }
     }
 
-    /// Takes the due tickets that still wait.
+    /// Takes the due events that a caller still waits for.
     fn due_batch(&self) -> Vec<(Position, AwaitedEvent)> {
         let mut waiting = self.lock();
         let mut batch = Vec::new();
-        while batch.len() < LOOKUP_BATCH {
+        while batch.len() < MAX_LOOKUP_BATCH {
             let Some(position) = waiting.due.pop_first() else { break };
             if let Some(awaited) = waiting.positions.get(&position).copied()
                 && waiting.tickets.contains_key(&awaited.event_id)
@@ -163,24 +165,23 @@ impl VerdictDesk {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // No code that can panic runs under the lock, so a poisoned one is still consistent.
+        // No code under the lock panics, so the state of a poisoned lock is consistent.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Ticket {
-    /// Waits for the verdict of the event, which stands at `position` now; `None` once `deadline`
-    /// has passed.
-    pub async fn verdict(mut self, position: Position, deadline: Duration) -> Option<Verdict> {
-        self.place_at(position);
-        tokio::time::timeout(deadline, &mut self.receiver).await.ok()?.ok()
+    /// Waits for the verdict of the event, which is at `position` in the log; `None` after `timeout`.
+    pub async fn verdict(mut self, position: Position, timeout: Duration) -> Option<Verdict> {
+        self.set_position(position);
+        tokio::time::timeout(timeout, &mut self.receiver).await.ok()?.ok()
     }
 
-    fn place_at(&mut self, position: Position) {
+    fn set_position(&mut self, position: Position) {
         self.position = Some(position);
         let mut waiting = self.desk.lock();
         if !waiting.tickets.contains_key(&self.awaited.event_id) {
-            return; // A projector in this process was faster than the log's acknowledgement.
+            return; // A projector in this process published before the log acknowledged.
         }
         waiting.positions.insert(position, self.awaited);
         let checkpoint = waiting.checkpoints.get(&position.partition).copied().unwrap_or(0);
@@ -196,14 +197,14 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut waiting = self.desk.lock();
         waiting.count -= 1;
-        WAITING.set(waiting.count as f64);
+        WAITING_GAUGE.set(waiting.count as f64);
         if let Some(position) = self.position {
             waiting.positions.remove(&position);
             waiting.due.remove(&position);
         }
-        if let Some(places) = waiting.tickets.get_mut(&self.awaited.event_id) {
-            places.retain(|place| place.number != self.number);
-            if places.is_empty() {
+        if let Some(waiters) = waiting.tickets.get_mut(&self.awaited.event_id) {
+            waiters.retain(|waiter| waiter.number != self.number);
+            if waiters.is_empty() {
                 waiting.tickets.remove(&self.awaited.event_id);
             }
         }
@@ -228,8 +229,8 @@ mod tests {
         Position { partition: 0, offset }
     }
 
-    /// Rejects everything, and remembers how it was asked; fails `failures` times first, and knows
-    /// nothing the next time if it was emptied.
+    /// Rejects every event and records the size of each lookup. Fails `failures` times first, and finds
+    /// nothing once if it was emptied.
     #[derive(Default)]
     struct Lookup {
         asked: Mutex<Vec<usize>>,
@@ -263,15 +264,16 @@ mod tests {
     #[tokio::test]
     async fn a_verdict_published_before_the_append_is_acknowledged_still_arrives() {
         let desk = VerdictDesk::new(8);
-        let ticket = desk.expect(awaited(1)).unwrap();
+        let ticket = desk.take_ticket(awaited(1)).unwrap();
         desk.publish([(awaited(1).event_id, Verdict::ACCEPTED)]);
         assert_eq!(ticket.verdict(at(0), SOON).await, Some(Verdict::ACCEPTED));
     }
 
     #[tokio::test]
-    async fn everybody_who_waits_for_one_event_gets_the_same_verdict() {
+    async fn all_callers_that_wait_for_one_event_get_its_verdict() {
         let desk = VerdictDesk::new(8);
-        let tickets = [desk.expect(awaited(1)).unwrap(), desk.expect(awaited(1)).unwrap()];
+        let tickets =
+            [desk.take_ticket(awaited(1)).unwrap(), desk.take_ticket(awaited(1)).unwrap()];
         desk.publish([(awaited(1).event_id, Verdict::ACCEPTED)]);
         for (offset, ticket) in tickets.into_iter().enumerate() {
             assert_eq!(ticket.verdict(at(offset as u64), SOON).await, Some(Verdict::ACCEPTED));
@@ -279,9 +281,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_query_serves_all_tickets_that_a_checkpoint_releases() {
+    async fn one_query_looks_up_all_tickets_below_a_checkpoint() {
         let desk = VerdictDesk::new(100);
-        let tickets: Vec<_> = (0..50).map(|n| desk.expect(awaited(n)).unwrap()).collect();
+        let tickets: Vec<_> = (0..50).map(|n| desk.take_ticket(awaited(n)).unwrap()).collect();
         let waiting: Vec<_> = tickets
             .into_iter()
             .enumerate()
@@ -294,7 +296,7 @@ mod tests {
         let lookup = Arc::new(Lookup::default());
         let serving = tokio::spawn({
             let (desk, lookup) = (Arc::clone(&desk), Arc::clone(&lookup));
-            async move { desk.serve(lookup, Duration::ZERO).await }
+            async move { desk.run_lookups(lookup, Duration::ZERO).await }
         });
         for task in waiting.into_iter().take(40) {
             assert!(task.await.unwrap().is_some());
@@ -305,14 +307,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_checkpoint_that_passed_before_the_acknowledgement_counts() {
+    async fn a_checkpoint_that_passed_before_the_acknowledgement_makes_the_ticket_due() {
         let desk = VerdictDesk::new(8);
-        let ticket = desk.expect(awaited(1)).unwrap();
+        let ticket = desk.take_ticket(awaited(1)).unwrap();
         desk.advance(0, 7);
         let lookup = Arc::new(Lookup { failures: Mutex::new(2), ..Lookup::default() });
         let serving = tokio::spawn({
             let desk = Arc::clone(&desk);
-            async move { desk.serve(lookup, Duration::ZERO).await }
+            async move { desk.run_lookups(lookup, Duration::ZERO).await }
         });
         let verdict = ticket.verdict(at(6), SOON).await;
         assert_eq!(verdict, Some(Verdict::Rejected(Rejection::AlreadyVoted)));
@@ -320,13 +322,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_published_within_the_grace_is_not_looked_up() {
+    async fn a_verdict_published_within_the_lookup_delay_is_not_looked_up() {
         let desk = VerdictDesk::new(8);
-        let ticket = desk.expect(awaited(1)).unwrap();
+        let ticket = desk.take_ticket(awaited(1)).unwrap();
         let lookup = Arc::new(Lookup::default());
         let serving = tokio::spawn({
             let (desk, lookup) = (Arc::clone(&desk), Arc::clone(&lookup));
-            async move { desk.serve(lookup, Duration::from_millis(5)).await }
+            async move { desk.run_lookups(lookup, Duration::from_millis(5)).await }
         });
         let waiting = tokio::spawn(ticket.verdict(at(6), SOON));
         tokio::task::yield_now().await;
@@ -340,30 +342,30 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_event_that_a_rebuild_has_yet_to_reach_waits_on() {
+    async fn an_event_that_a_rebuild_has_not_reached_keeps_waiting() {
         let desk = VerdictDesk::new(8);
-        let ticket = desk.expect(awaited(1)).unwrap();
+        let ticket = desk.take_ticket(awaited(1)).unwrap();
         desk.advance(0, 7);
         let lookup = Arc::new(Lookup { emptied: Mutex::new(true), ..Lookup::default() });
         let serving = tokio::spawn({
             let (desk, lookup) = (Arc::clone(&desk), Arc::clone(&lookup));
-            async move { desk.serve(lookup, Duration::ZERO).await }
+            async move { desk.run_lookups(lookup, Duration::ZERO).await }
         });
         let waiting = tokio::spawn(ticket.verdict(at(6), SOON));
         tokio::time::sleep(SOON / 2).await;
-        assert_eq!(*lookup.asked.lock().unwrap(), [1], "asked once, not again and again");
+        assert_eq!(*lookup.asked.lock().unwrap(), [1], "one lookup");
         desk.advance(0, 7);
         assert_eq!(waiting.await.unwrap(), Some(Verdict::Rejected(Rejection::AlreadyVoted)));
         serving.abort();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_gives_the_place_back() {
+    async fn a_timeout_makes_room_at_the_desk() {
         let desk = VerdictDesk::new(1);
-        let ticket = desk.expect(awaited(1)).unwrap();
-        assert_eq!(desk.expect(awaited(2)).err(), Some(DeskFull(1)));
+        let ticket = desk.take_ticket(awaited(1)).unwrap();
+        assert_eq!(desk.take_ticket(awaited(2)).err(), Some(DeskFull(1)));
         assert_eq!(ticket.verdict(at(3), Duration::from_secs(1)).await, None);
-        assert!(desk.expect(awaited(2)).is_ok());
+        assert!(desk.take_ticket(awaited(2)).is_ok());
         let waiting = desk.lock();
         assert!(waiting.tickets.is_empty() && waiting.positions.is_empty() && waiting.count == 0);
     }

@@ -80,7 +80,7 @@ async fn verdicts_come_from_the_rows_in_another_process() {
         erasure_epoch,
     ));
     let serving = desk.clone();
-    tokio::spawn(async move { serving.serve(lookup, Duration::ZERO).await });
+    tokio::spawn(async move { serving.run_lookups(lookup, Duration::ZERO).await });
     thirty_votes(log, desk).await;
     // A new owner skips a million revisions; the votes add more.
     let moved = seen.wait_for(|ranking_revision| *ranking_revision > 1 << 20);

@@ -15,7 +15,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         bail!("usage: test-services run COMMAND [ARGUMENT …]");
     };
     let folder = postgres::scratch()?;
-    let database = PrivatePostgres::start(&postgres::home(&folder), Purpose::Throwaway).await?;
+    let database = PrivatePostgres::start(&postgres::home(&folder), Purpose::Disposable).await?;
     postgres::make_template(&database.url()).await?;
     let kafka = OwnKafka::start()?;
     let s3 = OwnS3::start()?;

@@ -85,7 +85,7 @@ impl OwnPostgres {
     /// If it does not come up.
     pub async fn start() -> anyhow::Result<Self> {
         let (folder, port) = (scratch()?, free_port()?);
-        let server = PrivatePostgres::start_on(&home(&folder), Purpose::Lasting, port).await?;
+        let server = PrivatePostgres::start_on(&home(&folder), Purpose::Durable, port).await?;
         Ok(Self { folder, port, server: Some(server) })
     }
 
@@ -144,7 +144,7 @@ impl OwnPostgres {
     pub async fn restart(&mut self) -> Result<(), PrivatePostgresError> {
         self.kill();
         let home = home(&self.folder);
-        let server = PrivatePostgres::start_on(&home, Purpose::Lasting, self.port).await?;
+        let server = PrivatePostgres::start_on(&home, Purpose::Durable, self.port).await?;
         self.server = Some(server);
         Ok(())
     }

@@ -98,7 +98,8 @@ impl Process {
         if self.roles.api {
             let (serves, asked): (_, Arc<dyn VerdictLookup>) = (desk.clone(), lookup.clone());
             tasks.spawn(
-                verdict_actor.run(async move { serves.serve(asked, VERDICT_BATCH_DELAY).await }),
+                verdict_actor
+                    .run(async move { serves.run_lookups(asked, VERDICT_BATCH_DELAY).await }),
             );
             tasks.spawn(listener_actor.run(progress_listener::listen(
                 self.cluster.clone(),

@@ -1,4 +1,4 @@
-//! Appending: records are queued in the library, which batches them; then all are awaited.
+//! Appends through the library, which batches the queued records, and waits for their acknowledgements.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -8,13 +8,13 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
 
-use super::{KafkaSettings, Quiet};
+use super::{DebugLog, KafkaSettings};
 use crate::event_log::partition::partition_of;
 use crate::event_log::{AppendError, MAX_RECORD_BYTES, NewRecord};
 
-type Producer = FutureProducer<Quiet>;
+type Producer = FutureProducer<DebugLog>;
 
-/// A producer, renewed when the library gives one up.
+/// A producer, which is replaced after a fatal error.
 pub(super) struct KafkaAppender {
     topic: String,
     partitions: u32,
@@ -31,11 +31,11 @@ impl KafkaAppender {
             // Long enough to fill a batch under load, too short to notice without: what a broker does
             // for a request costs more than what it does for a record.
             .set("linger.ms", "5")
-            // After this long the outcome is unknown, and the caller is told so.
+            // Afterwards the outcome is unknown.
             .set("message.timeout.ms", "5000")
             .set("queue.buffering.max.messages", "16384")
             .set("queue.buffering.max.kbytes", "65536");
-        let producer = config.create_with_context(Quiet)?;
+        let producer = config.create_with_context(DebugLog)?;
         let (topic, partitions) = (settings.topic.clone(), settings.partitions);
         Ok(Self { topic, partitions, config, producer: RwLock::new(producer) })
     }
@@ -55,7 +55,7 @@ impl KafkaAppender {
             });
         }
         if positions.iter().any(Result::is_err) {
-            self.renew_if_given_up(&producer);
+            self.renew_after_fatal_error(&producer);
         }
         positions
     }
@@ -75,19 +75,19 @@ impl KafkaAppender {
         producer.send_result(message).map_err(|(error, _)| AppendError::unavailable(error))
     }
 
-    /// After a fatal error an idempotent producer takes nothing more. Everybody who waited for it
-    /// has been told that the outcome is unknown; a new one begins a new sequence.
-    fn renew_if_given_up(&self, failed: &Producer) {
+    /// After a fatal error an idempotent producer accepts no more records. Its callers have got
+    /// [`AppendError::Unknown`], so a new producer may start a new sequence.
+    fn renew_after_fatal_error(&self, failed: &Producer) {
         let Some((_, reason)) = failed.client().fatal_error() else { return };
         let mut producer = self.producer.write().unwrap_or_else(PoisonError::into_inner);
         if producer.client().native_ptr() != failed.client().native_ptr() {
-            return; // Somebody was faster.
+            return; // Another caller has replaced it.
         }
-        tracing::warn!(reason, "the producer has given up, a new one takes over");
+        tracing::warn!(reason, "the producer failed and is replaced");
         metrics::counter!("anb_log_producer_renewals_total").increment(1);
-        match self.config.create_with_context(Quiet) {
+        match self.config.create_with_context(DebugLog) {
             Ok(renewed) => *producer = renewed,
-            Err(error) => tracing::error!(%error, "there is no new producer"),
+            Err(error) => tracing::error!(%error, "no new producer can be created"),
         }
     }
 }

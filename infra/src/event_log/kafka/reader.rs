@@ -1,5 +1,5 @@
-//! Reading: a thread polls the library, which must not be kept waiting by async code, and hands over
-//! chunks through a bounded channel.
+//! Reads on a thread of its own, because polling the library blocks. The thread hands over chunks of
+//! records through a bounded channel.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -15,27 +15,27 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
-use super::{Inquirer, KafkaSettings, Quiet, blocking};
+use super::{DebugLog, KafkaSettings, MetadataClient, blocking};
 use crate::event_log::{LogReader, ReadError, Record};
 
-/// A question about offsets may take so long.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How soon the polling thread notices that its reader is gone.
-const POLL: Duration = Duration::from_millis(100);
-/// Records in one chunk, and chunks between the thread and the reader: together a batch of a rebuild.
-const CHUNK: usize = 1_024;
-const CHUNKS: usize = 16;
+const WATERMARK_QUERY_TIMEOUT: Duration = Duration::from_secs(3);
+/// The polling thread notices within this time that its reader was dropped.
+const POLL_TIMEOUT: Duration = Duration::from_millis(100);
+/// Records in one chunk.
+const CHUNK_RECORDS: usize = 1_024;
+/// Chunks in the channel. With [`CHUNK_RECORDS`] they hold one batch of a rebuild.
+const CHANNEL_CHUNKS: usize = 16;
 
-/// The broker answers a fetch once it has so many bytes, or has waited so long. An answer costs it more
-/// than a record does, and the partitions' records arrive one partition at a time.
+/// The broker answers a fetch when it has this many bytes or this time is over. Fewer, larger answers
+/// cost the broker less than many small ones.
 const FETCH_BYTES: &str = "32768";
 const FETCH_WAIT_MS: &str = "10";
 
 type Chunk = Result<Vec<Record>, Fault>;
 
-/// What can happen to the polling thread.
+/// An error of the polling thread.
 enum Fault {
-    /// The broker does not have the offset that comes next.
+    /// The broker does not have the next offset.
     OffsetGone,
     /// Any other fault; the reader may be called again.
     Transient(KafkaError),
@@ -44,38 +44,38 @@ enum Fault {
 /// A reader and the thread that feeds it.
 pub(super) struct KafkaReader {
     settings: Arc<KafkaSettings>,
-    inquirer: Arc<Inquirer>,
+    metadata: Arc<MetadataClient>,
     chunks: mpsc::Receiver<Chunk>,
-    /// Arrived, but not asked for yet.
+    /// Records that arrived and that the caller has not taken yet.
     ready: VecDeque<Record>,
-    /// What happened after those.
+    /// The error that came after those records.
     fault: Option<Fault>,
-    /// What each partition gives next.
+    /// The next offset of each partition.
     next: BTreeMap<u32, u64>,
 }
 
 impl KafkaReader {
     pub(super) async fn open(
         settings: Arc<KafkaSettings>,
-        inquirer: Arc<Inquirer>,
+        metadata: Arc<MetadataClient>,
         from: &[Position],
     ) -> Result<Self, ReadError> {
         let from = from.to_vec();
         let next: BTreeMap<u32, u64> = from.iter().map(|at| (at.partition, at.offset)).collect();
-        let (sender, chunks) = mpsc::channel(CHUNKS);
+        let (sender, chunks) = mpsc::channel(CHANNEL_CHUNKS);
         blocking({
-            let (settings, inquirer) = (Arc::clone(&settings), Arc::clone(&inquirer));
+            let (settings, metadata) = (Arc::clone(&settings), Arc::clone(&metadata));
             move || {
-                from.iter().try_for_each(|at| check(&settings, &inquirer, *at))?;
+                from.iter().try_for_each(|at| check(&settings, &metadata, *at))?;
                 let consumer = assigned(&settings, &from).map_err(ReadError::unavailable)?;
                 std::thread::Builder::new()
                     .name("kafka-reader".to_owned())
-                    .spawn(move || pump(&consumer, &sender))
+                    .spawn(move || poll_until_closed(&consumer, &sender))
                     .map_err(ReadError::unavailable)
             }
         })
         .await?;
-        Ok(Self { settings, inquirer, chunks, ready: VecDeque::new(), fault: None, next })
+        Ok(Self { settings, metadata, chunks, ready: VecDeque::new(), fault: None, next })
     }
 
     fn take(&mut self, chunk: Chunk) {
@@ -92,13 +92,13 @@ impl KafkaReader {
         self.ready.extend(chunk);
     }
 
-    /// The library says only that some offset is gone: finds out which.
+    /// Finds out which offset is missing; the library does not tell.
     async fn offset_gone(&self) -> ReadError {
-        let (settings, inquirer) = (Arc::clone(&self.settings), Arc::clone(&self.inquirer));
+        let (settings, metadata) = (Arc::clone(&self.settings), Arc::clone(&self.metadata));
         let next = self.next.clone();
         let found = blocking(move || {
             next.into_iter().try_for_each(|(partition, offset)| {
-                check(&settings, &inquirer, Position { partition, offset })
+                check(&settings, &metadata, Position { partition, offset })
             })
         });
         match found.await {
@@ -113,7 +113,7 @@ impl LogReader for KafkaReader {
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, ReadError> {
         while self.ready.is_empty() {
             match self.fault.take() {
-                // The library gives no more of that partition: nor do we, however often we are asked.
+                // The library delivers no more of that partition, so this fault is permanent.
                 Some(Fault::OffsetGone) => {
                     self.fault = Some(Fault::OffsetGone);
                     return Err(self.offset_gone().await);
@@ -124,7 +124,7 @@ impl LogReader for KafkaReader {
             let chunk = self.chunks.recv().await.ok_or_else(thread_ended)?;
             self.take(chunk);
         }
-        // From here on nothing waits, so nothing can be lost to a caller that gives up.
+        // No await from here on, so a dropped call loses no record.
         while self.ready.len() < max && self.fault.is_none() {
             let Ok(chunk) = self.chunks.try_recv() else { break };
             self.take(chunk);
@@ -141,18 +141,18 @@ fn thread_ended() -> ReadError {
 fn assigned(
     settings: &KafkaSettings,
     from: &[Position],
-) -> Result<BaseConsumer<Quiet>, KafkaError> {
-    let consumer: BaseConsumer<Quiet> = settings
+) -> Result<BaseConsumer<DebugLog>, KafkaError> {
+    let consumer: BaseConsumer<DebugLog> = settings
         .consumer()
         .set("fetch.min.bytes", FETCH_BYTES)
         .set("fetch.wait.max.ms", FETCH_WAIT_MS)
         .set("fetch.error.backoff.ms", "50")
-        // What the library may keep in memory ahead of us.
+        // Limits the records that the library prefetches into memory.
         .set("queued.max.messages.kbytes", "16384")
         .set("fetch.queue.backoff.ms", "10")
-        // A projector that waits for its database must not be thrown out.
+        // The default would drop a projector that waits for its database for more than 5 minutes.
         .set("max.poll.interval.ms", "86400000")
-        .create_with_context(Quiet)?;
+        .create_with_context(DebugLog)?;
     let mut partitions = TopicPartitionList::new();
     for at in from {
         let offset = Offset::Offset(i64::try_from(at.offset).unwrap_or(i64::MAX));
@@ -162,10 +162,10 @@ fn assigned(
     Ok(consumer)
 }
 
-/// Polls until nobody reads any more. Ends on its own thread, where closing may block.
-fn pump(consumer: &BaseConsumer<Quiet>, chunks: &mpsc::Sender<Chunk>) {
+/// Polls until the reader is dropped. The consumer is closed on this thread, because closing may block.
+fn poll_until_closed(consumer: &BaseConsumer<DebugLog>, chunks: &mpsc::Sender<Chunk>) {
     while !chunks.is_closed() {
-        let Some(first) = consumer.poll(POLL) else { continue };
+        let Some(first) = consumer.poll(POLL_TIMEOUT) else { continue };
         let mut records = Vec::new();
         let mut polled = Some(first);
         let fault = loop {
@@ -174,7 +174,7 @@ fn pump(consumer: &BaseConsumer<Quiet>, chunks: &mpsc::Sender<Chunk>) {
                 Some(Err(error)) => break Some(fault(error)),
                 None => break None,
             }
-            if records.len() == CHUNK {
+            if records.len() == CHUNK_RECORDS {
                 break None;
             }
             polled = consumer.poll(Duration::ZERO);
@@ -219,7 +219,7 @@ fn record(message: &BorrowedMessage<'_>) -> Record {
     }
 }
 
-/// Copies of all these, in one piece of memory.
+/// Copies of all parts in one allocation.
 fn copies(parts: Vec<Option<&[u8]>>) -> Vec<Option<Bytes>> {
     let mut whole = BytesMut::with_capacity(parts.iter().flatten().map(|part| part.len()).sum());
     parts.iter().flatten().for_each(|part| whole.extend_from_slice(part));
@@ -227,31 +227,36 @@ fn copies(parts: Vec<Option<&[u8]>>) -> Vec<Option<Bytes>> {
     parts.into_iter().map(|part| Some(whole.split_to(part?.len()))).collect()
 }
 
-/// Makes sure that reading can begin here.
-fn check(settings: &KafkaSettings, inquirer: &Inquirer, at: Position) -> Result<(), ReadError> {
-    let (first, end) = watermarks(settings, inquirer, at.partition)?;
+/// Checks that the offset exists or is the end.
+fn check(
+    settings: &KafkaSettings,
+    metadata: &MetadataClient,
+    at: Position,
+) -> Result<(), ReadError> {
+    let (first, end) = watermarks(settings, metadata, at.partition)?;
     if (first..=end).contains(&at.offset) {
         return Ok(());
     }
     Err(ReadError::OffsetGone { partition: at.partition, requested: at.offset, first, end })
 }
 
-/// For each partition, the offset that the next record will get.
+/// Returns for each partition the offset that the next record will get.
 pub(super) fn end_offsets(
     settings: &KafkaSettings,
-    inquirer: &Inquirer,
+    metadata: &MetadataClient,
 ) -> Result<Vec<u64>, ReadError> {
     (0..settings.partitions)
-        .map(|partition| watermarks(settings, inquirer, partition).map(|(_, end)| end))
+        .map(|partition| watermarks(settings, metadata, partition).map(|(_, end)| end))
         .collect()
 }
 
 fn watermarks(
     settings: &KafkaSettings,
-    inquirer: &Inquirer,
+    metadata: &MetadataClient,
     partition: u32,
 ) -> Result<(u64, u64), ReadError> {
-    let marks = inquirer.fetch_watermarks(&settings.topic, number(partition), PATIENCE);
+    let marks =
+        metadata.fetch_watermarks(&settings.topic, number(partition), WATERMARK_QUERY_TIMEOUT);
     let (first, end) = marks.map_err(ReadError::unavailable)?;
     let unsigned = |offset: i64| u64::try_from(offset).map_err(ReadError::unavailable);
     Ok((unsigned(first)?, unsigned(end)?))

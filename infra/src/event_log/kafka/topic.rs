@@ -1,4 +1,4 @@
-//! The topic: made if there is none, and refused if it would lose events.
+//! Creates the topic if it does not exist, and rejects one whose settings would lose events.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,30 +6,29 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::{KafkaSettings, OpenError, Quiet};
+use super::{DebugLog, KafkaSettings, OpenError};
 
-type Admin = AdminClient<Quiet>;
+type Admin = AdminClient<DebugLog>;
 
-/// An answer of the brokers may take so long.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// A new topic may take so long to have a leader for each partition.
-const CREATING: Duration = Duration::from_secs(20);
-const POLL: Duration = Duration::from_millis(50);
+const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time limit until each partition of a new topic has a leader.
+const LEADER_TIMEOUT: Duration = Duration::from_secs(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What the log relies on. Events are for ever, and their time is the log's, not a producer's.
-const PROMISES: [(&str, &str); 4] = [
+/// Settings that the log relies on: events never expire, and their time is that of the broker.
+const REQUIRED_SETTINGS: [(&str, &str); 4] = [
     ("cleanup.policy", "delete"),
     ("retention.ms", "-1"),
     ("retention.bytes", "-1"),
     ("message.timestamp.type", "LogAppendTime"),
 ];
 
-/// Makes the topic if it does not exist, and makes sure that it is as the log needs it.
+/// Creates the topic if it does not exist, and checks its settings.
 pub(super) async fn ensure(settings: &Arc<KafkaSettings>) -> Result<(), OpenError> {
     let admin: Arc<Admin> = Arc::new(
         settings
             .client()
-            .create_with_context(Quiet)
+            .create_with_context(DebugLog)
             .map_err(|error| OpenError::Misconfigured(format!("KAFKA_BROKERS: {error}")))?,
     );
     let found = match partitions(&admin, settings).await? {
@@ -39,16 +38,16 @@ pub(super) async fn ensure(settings: &Arc<KafkaSettings>) -> Result<(), OpenErro
     if found != settings.partitions {
         return Err(OpenError::PartitionCount { wanted: settings.partitions, found });
     }
-    check_promises(&admin, &settings.topic).await
+    check_settings(&admin, &settings.topic).await
 }
 
 /// Creates the topic, and waits until every partition has a leader.
 async fn create(admin: &Arc<Admin>, settings: &Arc<KafkaSettings>) -> Result<u32, OpenError> {
     let partitions_wanted = i32::try_from(settings.partitions).unwrap_or(i32::MAX);
-    // -1: the replication that the brokers have as their default.
+    // -1: the default replication of the brokers.
     let replication = TopicReplication::Fixed(-1);
     let mut topic = NewTopic::new(&settings.topic, partitions_wanted, replication);
-    for (name, value) in PROMISES {
+    for (name, value) in REQUIRED_SETTINGS {
         topic = topic.set(name, value);
     }
     let created = admin
@@ -57,11 +56,11 @@ async fn create(admin: &Arc<Admin>, settings: &Arc<KafkaSettings>) -> Result<u32
         .map_err(|error| unreachable(settings, error))?;
     for result in created {
         match result {
-            // Another process may have been faster.
+            // Another process may have created it.
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((name, code)) => {
                 return Err(OpenError::Misconfigured(format!(
-                    "topic `{name}` cannot be made: {code}"
+                    "topic `{name}` cannot be created: {code}"
                 )));
             }
         }
@@ -72,19 +71,19 @@ async fn create(admin: &Arc<Admin>, settings: &Arc<KafkaSettings>) -> Result<u32
         if found > 0 {
             return Ok(found);
         }
-        if started.elapsed() > CREATING {
+        if started.elapsed() > LEADER_TIMEOUT {
             let why = format!("topic `{}` has no leader", settings.topic);
             return Err(OpenError::unavailable(why));
         }
-        tokio::time::sleep(POLL).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// How many partitions the topic has; 0 while there is none, or one without a leader.
+/// The number of partitions; 0 while the topic does not exist or a partition has no leader.
 async fn partitions(admin: &Arc<Admin>, settings: &Arc<KafkaSettings>) -> Result<u32, OpenError> {
     let (admin, settings) = (Arc::clone(admin), Arc::clone(settings));
     let asked = tokio::task::spawn_blocking(move || {
-        let metadata = admin.inner().fetch_metadata(Some(&settings.topic), PATIENCE);
+        let metadata = admin.inner().fetch_metadata(Some(&settings.topic), BROKER_TIMEOUT);
         let metadata = metadata.map_err(|error| unreachable(&settings, error))?;
         let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == settings.topic)
         else {
@@ -97,13 +96,13 @@ async fn partitions(admin: &Arc<Admin>, settings: &Arc<KafkaSettings>) -> Result
     asked.await.unwrap_or_else(|error| Err(OpenError::unavailable(error)))
 }
 
-async fn check_promises(admin: &Admin, topic: &str) -> Result<(), OpenError> {
+async fn check_settings(admin: &Admin, topic: &str) -> Result<(), OpenError> {
     let resources = [ResourceSpecifier::Topic(topic)];
     let described = admin.describe_configs(&resources, &options()).await;
     let described = described.map_err(OpenError::unavailable)?;
     for resource in described {
         let resource = resource.map_err(OpenError::unavailable)?;
-        for (name, wanted) in PROMISES {
+        for (name, wanted) in REQUIRED_SETTINGS {
             let found = resource.get(name).and_then(|entry| entry.value.as_deref());
             if found != Some(wanted) {
                 return Err(OpenError::Misconfigured(format!(
@@ -117,7 +116,9 @@ async fn check_promises(admin: &Admin, topic: &str) -> Result<(), OpenError> {
 }
 
 fn options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE))
+    AdminOptions::new()
+        .request_timeout(Some(BROKER_TIMEOUT))
+        .operation_timeout(Some(BROKER_TIMEOUT))
 }
 
 /// No broker answered.

@@ -1,5 +1,5 @@
-//! Appending: one task per process writes whatever has queued up meanwhile in one transaction, so
-//! that the cost of a commit is shared by all who wait for it.
+//! Appends in batches: one task per process writes all queued records in one transaction, so that they
+//! share the cost of a commit.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use crate::database::{from_bigint, to_bigint, to_int};
 use crate::event_log::partition::partition_of;
 use crate::event_log::{AppendError, NewRecord};
 
-/// Records that may wait; further ones are refused.
-const QUEUE: usize = 16_384;
+/// Records that may wait in the queue. Further ones are rejected.
+const QUEUE_CAPACITY: usize = 16_384;
 /// Records in one transaction.
 const MAX_BATCH: usize = 2_048;
-/// A transaction that takes longer is given up; what became of it is unknown.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time limit of a transaction. Afterwards its outcome is unknown if the commit was under way.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Answer = Result<Position, AppendError>;
 
-/// A record on its way.
+/// A queued record.
 struct Pending {
     partition: u32,
     record: NewRecord,
@@ -39,8 +39,8 @@ pub(super) struct PostgresAppender {
 
 impl PostgresAppender {
     pub(super) fn start(pool: &PgPool) -> Self {
-        let (queue, pending) = mpsc::channel(QUEUE);
-        // Whatever the server's default is, an acknowledged append must be on disk.
+        let (queue, pending) = mpsc::channel(QUEUE_CAPACITY);
+        // An acknowledged append must be on disk, even if the server's default is otherwise.
         let options = (*pool.connect_options()).clone().options([("synchronous_commit", "on")]);
         tokio::spawn(run(Arc::new(options), pending));
         Self { queue }
@@ -59,7 +59,7 @@ impl PostgresAppender {
         let partition = partition_of(record.key.as_bytes(), partitions);
         let (answer, answered) = oneshot::channel();
         self.queue.try_send(Pending { partition, record, answer }).map_err(|_| {
-            AppendError::unavailable(format!("{QUEUE} records are waiting already"))
+            AppendError::unavailable(format!("{QUEUE_CAPACITY} records are waiting already"))
         })?;
         Ok(answered)
     }
@@ -79,11 +79,11 @@ async fn run(options: Arc<PgConnectOptions>, mut queue: mpsc::Receiver<Pending>)
         metrics::histogram!("anb_log_append_batch_events").record(batch.len() as f64);
         let positions = writer.append(&batch).await;
         if let Err(error) = &positions {
-            tracing::warn!(%error, records = batch.len(), "cannot append");
+            tracing::warn!(%error, records = batch.len(), "records cannot be appended");
         }
         for (number, Pending { answer, .. }) in batch.drain(..).enumerate() {
             let position = positions.as_ref().map(|positions| positions[number]);
-            // Whoever has gone away meanwhile asks again with the same event id.
+            // A caller that is gone retries with the same event id.
             let _ = answer.send(position.map_err(Clone::clone));
         }
     }
@@ -96,12 +96,12 @@ struct Writer {
 }
 
 impl Writer {
-    /// Appends a batch; all of it or nothing.
+    /// Appends all records of a batch or none.
     async fn append(&mut self, batch: &[Pending]) -> Result<Vec<Position>, AppendError> {
         let was_open = self.connection.is_some();
         match self.try_append(batch).await {
-            // The server may have gone and come back since the last batch: only a new connection
-            // can tell. Nothing of this one was committed.
+            // The server may have restarted since the last batch, so a new connection is tried once.
+            // Nothing of this batch was committed.
             Err(AppendError::Unavailable(_)) if was_open => self.try_append(batch).await,
             positions => positions,
         }
@@ -118,11 +118,11 @@ impl Writer {
             let positions = write(&mut tx, batch).await?;
             committing = true;
             tx.commit().await?;
-            // Only now: nothing is certain of a connection that failed in a transaction.
+            // A connection that failed inside a transaction is not used again.
             self.connection = Some(connection);
             Ok(positions)
         };
-        let error = match tokio::time::timeout(PATIENCE, writing).await {
+        let error = match tokio::time::timeout(APPEND_TIMEOUT, writing).await {
             Ok(Ok(positions)) => return Ok(positions),
             Ok(Err(error)) => error,
             Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
@@ -134,8 +134,8 @@ impl Writer {
     }
 }
 
-/// Assigns offsets and writes the rows. The heads' locks, always taken in the same order, are held
-/// until the commit.
+/// Assigns offsets and writes the rows. The locks of the heads are held until the commit; they are taken
+/// in the order of partitions, which excludes a deadlock.
 async fn write(
     connection: &mut PgConnection,
     batch: &[Pending],

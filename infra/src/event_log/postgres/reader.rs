@@ -1,4 +1,4 @@
-//! Reading: everything from a position on, and a wait for more.
+//! Reads from a position on, and waits for new records.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use super::CHANNEL;
 use crate::database::{from_bigint, from_int, to_bigint, to_int};
 use crate::event_log::{LogReader, ReadError, Record};
 
-/// How often a reader that hears nothing makes sure that the log is still the one it reads.
-const CHECK: Duration = Duration::from_secs(1);
+/// After so long without a notification a reader checks that its offsets still exist.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where each partition begins and ends.
+/// The first offset and the end of each partition.
 pub(super) struct PartitionHeads(BTreeMap<u32, PartitionHead>);
 
 struct PartitionHead {
@@ -50,7 +50,7 @@ impl PartitionHeads {
         self.0.get(&partition).map_or(0, |head| head.end)
     }
 
-    /// Makes sure that reading can go on from here.
+    /// Checks that the offset exists or is the end.
     fn check(&self, at: Position) -> Result<(), ReadError> {
         let (first, end) = self.0.get(&at.partition).map_or((0, 0), |head| (head.first, head.end));
         if (first..=end).contains(&at.offset) {
@@ -60,7 +60,7 @@ impl PartitionHeads {
     }
 }
 
-/// A reader with a connection of its own, on which it also listens.
+/// A reader with its own connection, on which it also listens for notifications.
 pub(super) struct PostgresReader {
     pool: PgPool,
     connection: Option<PgListener>,
@@ -80,7 +80,7 @@ impl PostgresReader {
             Some(connection) => connection,
             None => {
                 let mut listener = PgListener::connect_with(&self.pool).await?;
-                // The pool waits for all connections when it closes; this one has to let go.
+                // Otherwise closing the pool would wait for this connection.
                 listener.ignore_pool_close_event(false);
                 listener.listen(CHANNEL).await?;
                 listener
@@ -89,7 +89,7 @@ impl PostgresReader {
         Ok(self.connection.insert(connection))
     }
 
-    /// Makes sure that the log still has everything from here on.
+    /// Checks that the log still holds all records from the next offsets on.
     async fn check(&mut self) -> Result<(), ReadError> {
         let heads =
             PartitionHeads::read(self.connection().await.map_err(ReadError::unavailable)?).await;
@@ -98,11 +98,11 @@ impl PostgresReader {
         next.try_for_each(|(&partition, &offset)| heads.check(Position { partition, offset }))
     }
 
-    /// What is there now.
+    /// The available records, without waiting.
     async fn fetch(&mut self, max: usize) -> Result<Vec<Record>, ReadError> {
         let partitions: Vec<i32> = self.next.keys().copied().map(to_int).collect();
         let offsets: Vec<i64> = self.next.values().copied().map(to_bigint).collect();
-        // A fair share each, so that a partition that is far behind does not hold up the others.
+        // A fair share for each partition, so that one that is far behind does not delay the others.
         let share = max.div_ceil(self.next.len().max(1));
         let connection = self.connection().await.map_err(ReadError::unavailable)?;
         let rows = sqlx::query!(
@@ -144,8 +144,8 @@ impl PostgresReader {
         records.collect::<Result<_, sqlx::Error>>().map_err(ReadError::unavailable)
     }
 
-    /// Passes the records, each of which must follow the one before it.
-    fn pass(&mut self, records: &[Record]) -> bool {
+    /// Moves the next offsets past the records. Returns false if an offset is missing.
+    fn advance(&mut self, records: &[Record]) -> bool {
         let mut next = self.next.clone();
         for Position { partition, offset } in records.iter().map(|record| record.position) {
             if next.get(&partition) != Some(&offset) {
@@ -159,7 +159,7 @@ impl PostgresReader {
 
     async fn wait(&mut self) -> Result<(), ReadError> {
         let connection = self.connection().await.map_err(ReadError::unavailable)?;
-        match tokio::time::timeout(CHECK, connection.try_recv()).await {
+        match tokio::time::timeout(CHECK_INTERVAL, connection.try_recv()).await {
             Ok(Ok(Some(_))) => Ok(()),
             Ok(Ok(None)) => Err(ReadError::unavailable("the connection was lost")),
             Ok(Err(error)) => Err(ReadError::unavailable(error)),
@@ -169,7 +169,7 @@ impl PostgresReader {
 
     async fn try_next(&mut self, max: usize) -> Result<Vec<Record>, ReadError> {
         loop {
-            // What was appended before the query below is in its answer.
+            // The query below sees everything that these notifications announced.
             while self.connection().await.map_err(ReadError::unavailable)?.next_buffered().is_some()
             {
             }
@@ -178,10 +178,10 @@ impl PostgresReader {
                 self.wait().await?;
                 continue;
             }
-            if self.pass(&records) {
+            if self.advance(&records) {
                 return Ok(records);
             }
-            // A gap: the log has been truncated under us, which the check says better.
+            // Usually the log was truncated meanwhile, which the check reports in detail.
             self.check().await?;
             return Err(ReadError::unavailable("the log has a gap"));
         }

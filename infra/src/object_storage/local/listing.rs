@@ -1,4 +1,4 @@
-//! Walks the folder of objects.
+//! Lists the objects in a folder.
 
 use std::fs;
 use std::io;
@@ -10,19 +10,19 @@ use tokio::sync::mpsc;
 use crate::object_storage::partial::disk_error;
 use crate::object_storage::{ObjectInfo, ObjectKey, StorageError};
 
-/// How far the walk may run ahead of the reader.
-const AHEAD: usize = 64;
+/// Objects that the walk may find before the reader takes them.
+const CHANNEL_CAPACITY: usize = 64;
 
 type Item = Result<ObjectInfo, StorageError>;
 
-/// The objects below `root` whose key starts with `prefix`, which must be one that a key can have:
-/// no other stays inside `root`.
+/// The objects below `root` whose key starts with `prefix`. A key must be able to start with `prefix`;
+/// another prefix might leave `root`.
 pub(super) fn list(root: PathBuf, prefix: String) -> BoxStream<'static, Item> {
     let start = starting_folder(&root, &prefix);
-    let (sender, receiver) = mpsc::channel(AHEAD);
+    let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
     tokio::task::spawn_blocking(move || {
         if let Err(error) = walk(&root, start, &prefix, &sender) {
-            // Nobody listens any more: nobody to tell.
+            // Fails if the reader was dropped; then the error does not matter.
             let _ = sender.blocking_send(Err(disk_error(&root)(error)));
         }
     });
@@ -32,12 +32,12 @@ pub(super) fn list(root: PathBuf, prefix: String) -> BoxStream<'static, Item> {
     .boxed()
 }
 
-/// The deepest folder that holds everything with this prefix.
+/// The deepest folder that holds all keys with this prefix.
 fn starting_folder(root: &Path, prefix: &str) -> PathBuf {
     prefix.rsplit_once('/').map_or_else(|| root.to_owned(), |(folder, _)| root.join(folder))
 }
 
-/// Sends what it finds until there is no more, or nobody listens.
+/// Sends the objects that it finds, until the reader is dropped.
 fn walk(root: &Path, start: PathBuf, prefix: &str, found: &mpsc::Sender<Item>) -> io::Result<()> {
     let mut folders = vec![start];
     while let Some(folder) = folders.pop() {
@@ -60,7 +60,7 @@ fn walk(root: &Path, start: PathBuf, prefix: &str, found: &mpsc::Sender<Item>) -
     Ok(())
 }
 
-/// `None` if it is no object, or has vanished meanwhile.
+/// `None` if the entry is no object or was removed meanwhile.
 fn describe(root: &Path, entry: &fs::DirEntry) -> io::Result<Option<ObjectInfo>> {
     let path = entry.path();
     let key = path.strip_prefix(root).ok().and_then(Path::to_str).and_then(ObjectKey::parse);
@@ -73,7 +73,7 @@ fn describe(root: &Path, entry: &fs::DirEntry) -> io::Result<Option<ObjectInfo>>
     Ok(metadata.is_file().then_some(ObjectInfo { key, bytes: metadata.len(), modified_at }))
 }
 
-/// Whether the error says that nothing is there.
+/// Whether the error means that there is no such file.
 pub(super) fn is_absent(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
     matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)

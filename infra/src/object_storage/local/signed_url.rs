@@ -1,4 +1,4 @@
-//! Signed URLs: whoever has the URL may read the object until it expires.
+//! Signed URLs: a client that has the URL may read the object until it expires.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use sha2::Sha256;
 
 use crate::object_storage::{EXPIRY_STEP, ObjectKey};
 
-/// Sets this use of the secret apart from every other one.
+/// Separates the derived key from those of other uses of the same secret.
 const PURPOSE: &[u8] = b"anb signed media url v1";
 
-/// Why a URL opens nothing.
+/// Why a URL is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignedUrlError {
-    /// The signature does not belong to this key and this time.
+    /// The signature does not match the key and the expiry time.
     #[error("the signature is wrong")]
     Forged,
-    /// It was valid once.
+    /// The URL was valid and has expired.
     #[error("the URL has expired")]
     Expired,
 }
@@ -36,7 +36,7 @@ impl Signer {
         Self { mac: keyed(&derived) }
     }
 
-    /// The query string that opens `key` for `valid_for` from `now` on, and up to
+    /// The query string that gives access to `key` for `valid_for` from `now` on, and up to
     /// [`EXPIRY_STEP`] longer.
     pub(super) fn query(&self, key: &ObjectKey, now: Timestamp, valid_for: Duration) -> String {
         let step = EXPIRY_STEP.as_secs();
@@ -46,7 +46,7 @@ impl Signer {
         format!("expires={expires}&signature={}", URL_SAFE_NO_PAD.encode(signature))
     }
 
-    /// Whether `signature` opens `key` at `now`. Takes the same time whatever is wrong with it.
+    /// Checks the signature and the expiry at `now`. Compares signatures in constant time.
     pub(super) fn verify(
         &self,
         key: &ObjectKey,
@@ -62,7 +62,7 @@ impl Signer {
         Ok(())
     }
 
-    /// The method stands for reading: a URL for `GET` is good for `HEAD` too.
+    /// A URL for `GET` is valid for `HEAD`, too.
     fn message(&self, key: &ObjectKey, expires: u64) -> Hmac<Sha256> {
         self.mac.clone().chain_update(format!("GET\n{key}\n{expires}"))
     }

@@ -1,4 +1,4 @@
-//! Multipart uploads: begun, sent part by part, completed; aborted on any error.
+//! Multipart uploads: created, sent part by part, completed; aborted on any error.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,12 +12,12 @@ use super::timestamp;
 use crate::object_storage::partial::PartialFile;
 use crate::object_storage::{ObjectKey, StorageError};
 
-/// The size of a part; the last one is smaller. The protocol asks for 5 MiB at least.
+/// The size of a part; the last one is smaller. The protocol requires at least 5 MiB.
 pub(super) const PART_BYTES: u64 = 8 * 1024 * 1024;
-/// The protocol's limit.
-const MOST_PARTS: u64 = 10_000;
+/// The limit of the protocol.
+const MAX_PARTS: u64 = 10_000;
 
-/// Uploads `file` in parts. The object appears with the last request, or never.
+/// Uploads `file` in parts. The object appears with the last request or not at all.
 pub(super) async fn upload(
     client: &Client,
     bucket: &str,
@@ -28,22 +28,22 @@ pub(super) async fn upload(
     let request = client.create_multipart_upload().bucket(bucket).key(key.as_str());
     let begun = request.content_type(content_type).send().await;
     let begun = begun.map_err(unavailable("beginning an upload"))?;
-    let Some(id) = begun.upload_id else {
+    let Some(upload_id) = begun.upload_id else {
         return Err(StorageError::unavailable("beginning an upload: the answer has no upload id"));
     };
-    let place =
-        Place { client: client.clone(), bucket: bucket.to_owned(), key: key.to_string(), id };
-    let mut upload = Upload { place, ended: false };
+    let (client, bucket, key) = (client.clone(), bucket.to_owned(), key.to_string());
+    let id = UploadId { client, bucket, key, upload_id };
+    let mut upload = Upload { id, ended: false };
     let sent = upload.send(file).await;
     if sent.is_err() {
-        upload.place.abort().await;
+        upload.id.abort().await;
     }
     upload.ended = true;
     sent
 }
 
-/// `length` bytes of the file from `offset` on, read as they are sent, and again if the request is
-/// repeated.
+/// A body of `length` bytes of the file from `offset` on. It is read while it is sent, and again if the
+/// request is repeated.
 pub(super) async fn section(
     file: &PartialFile,
     offset: u64,
@@ -67,15 +67,16 @@ pub(super) async fn sweep(
         let request = request.set_key_marker(marker.0).set_upload_id_marker(marker.1);
         let page = request.send().await.map_err(unavailable("listing uploads"))?;
         for upload in page.uploads.unwrap_or_default() {
-            let (Some(key), Some(id)) = (upload.key, upload.upload_id) else { continue };
+            let (Some(key), Some(upload_id)) = (upload.key, upload.upload_id) else { continue };
             let begun = upload.initiated.as_ref().and_then(timestamp);
             let old = begun.is_some_and(|begun| is_older(begun, SystemTime::now(), older_than));
-            // What others upload into the bucket is theirs.
+            // Uploads of other programs stay.
             if !old || ObjectKey::parse(&key).is_none() {
                 continue;
             }
-            let place = Place { client: client.clone(), bucket: bucket.to_owned(), key, id };
-            aborted += u64::from(place.abort().await);
+            let (client, bucket) = (client.clone(), bucket.to_owned());
+            let id = UploadId { client, bucket, key, upload_id };
+            aborted += u64::from(id.abort().await);
         }
         if page.is_truncated != Some(true) {
             return Ok(aborted);
@@ -84,41 +85,41 @@ pub(super) async fn sweep(
     }
 }
 
-/// A moment that lies ahead, by another machine's clock, is now.
+/// An upload that seems to begin in the future, by the clock of another machine, has age 0.
 fn is_older(begun: Timestamp, now: SystemTime, than: Duration) -> bool {
     now.duration_since(begun.into()).unwrap_or_default() >= than
 }
 
-/// An upload that has begun. Dropped before it has ended, it is aborted in the background.
+/// An upload under way. If it is dropped before it has ended, a task aborts it.
 struct Upload {
-    place: Place,
+    id: UploadId,
     ended: bool,
 }
 
-/// Which upload.
+/// An upload, as the requests about it name it.
 #[derive(Clone)]
-struct Place {
+struct UploadId {
     client: Client,
     bucket: String,
     key: String,
-    id: String,
+    upload_id: String,
 }
 
 impl Upload {
     async fn send(&self, file: &PartialFile) -> Result<(), StorageError> {
-        let part_bytes = PART_BYTES.max(file.bytes().div_ceil(MOST_PARTS));
+        let part_bytes = PART_BYTES.max(file.bytes().div_ceil(MAX_PARTS));
         let mut parts = Vec::new();
         let mut offset = 0;
         for number in 1.. {
             let length = part_bytes.min(file.bytes() - offset);
             let body = section(file, offset, length).await?;
-            parts.push(self.place.send_part(number, body).await?);
+            parts.push(self.id.send_part(number, body).await?);
             offset += length;
             if offset == file.bytes() {
                 break;
             }
         }
-        self.place.complete(parts).await
+        self.id.complete(parts).await
     }
 }
 
@@ -127,18 +128,18 @@ impl Drop for Upload {
         if self.ended {
             return;
         }
-        // Without a runtime the process is ending: the sweep of a later one finds the upload.
+        // Without a runtime the process is ending. The sweep of a later process finds the upload.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let place = self.place.clone();
-            runtime.spawn(async move { place.abort().await });
+            let id = self.id.clone();
+            runtime.spawn(async move { id.abort().await });
         }
     }
 }
 
-impl Place {
+impl UploadId {
     async fn send_part(&self, number: i32, body: SdkStream) -> Result<CompletedPart, StorageError> {
         let request = self.client.upload_part().bucket(&self.bucket).key(&self.key);
-        let sent = request.upload_id(&self.id).part_number(number).body(body).send().await;
+        let sent = request.upload_id(&self.upload_id).part_number(number).body(body).send().await;
         let sent = sent.map_err(unavailable("sending a part"))?;
         Ok(CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).build())
     }
@@ -146,18 +147,18 @@ impl Place {
     async fn complete(&self, parts: Vec<CompletedPart>) -> Result<(), StorageError> {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let request = self.client.complete_multipart_upload().bucket(&self.bucket).key(&self.key);
-        let sent = request.upload_id(&self.id).multipart_upload(parts).send().await;
+        let sent = request.upload_id(&self.upload_id).multipart_upload(parts).send().await;
         sent.map(drop).map_err(unavailable("completing an upload"))
     }
 
-    /// Whether it was there and is gone. One that cannot be aborted now is left to the sweep.
+    /// Aborts the upload. Returns whether it existed and is gone; the sweep tries the others again.
     async fn abort(&self) -> bool {
         let request = self.client.abort_multipart_upload().bucket(&self.bucket).key(&self.key);
-        match request.upload_id(&self.id).send().await {
+        match request.upload_id(&self.upload_id).send().await {
             Ok(_) => true,
             Err(error) => {
                 let error = unavailable("aborting an upload")(error);
-                tracing::warn!(%error, key = %self.key, "the upload is left to the sweep");
+                tracing::warn!(%error, key = %self.key, "the upload cannot be aborted and is left to the sweep");
                 false
             }
         }
@@ -169,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_uploads_of_that_age_are_swept() {
+    fn only_uploads_older_than_the_limit_are_swept() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let older =
             |begun, now, than| is_older(at(begun).into(), at(now), Duration::from_secs(than));

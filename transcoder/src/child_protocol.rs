@@ -1,9 +1,10 @@
 //! The protocol between worker and child: the child prints one JSON message per line.
 
 use domain::event::FailureReason;
+use infra::error_chain::error_chain;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Failure, error_chain};
+use crate::failure::Failure;
 use crate::finished_video::FinishedVideo;
 
 /// A message of the child.

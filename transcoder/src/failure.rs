@@ -106,14 +106,3 @@ impl From<ffmpeg_next::Error> for Failure {
         Self::caused_by(reason, "FFmpeg failed", error)
     }
 }
-
-/// An error and all its causes in one line.
-pub(crate) fn error_chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}

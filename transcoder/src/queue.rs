@@ -11,11 +11,10 @@ mod notifications;
 use std::time::{Duration, Instant};
 
 use domain::{EventId, VideoId};
+use infra::error_chain::error_chain;
 use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
-
-use crate::failure::error_chain;
 
 pub use notifications::{JobNotifier, listen};
 

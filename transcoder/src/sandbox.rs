@@ -11,12 +11,11 @@ mod system_calls;
 use std::error::Error;
 use std::fmt::{self, Display};
 
+use infra::error_chain::error_chain;
 use rustix::process::{
     DumpableBehavior, Signal, set_dumpable_behavior, set_parent_process_death_signal,
 };
 use rustix::thread::set_no_new_privs;
-
-use crate::failure::error_chain;
 
 pub use limits::Limits;
 

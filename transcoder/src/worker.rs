@@ -16,13 +16,14 @@ mod scratch;
 use std::time::{Duration, Instant};
 
 use domain::event::FailureReason;
+use infra::error_chain::error_chain;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::context::WorkerContext;
-use crate::failure::{Failure, error_chain};
+use crate::failure::Failure;
 use crate::queue::{self, Job, JobNotifier, JobQueue};
 
 pub use context::{TranscoderDependencies, WorkerSettings};

@@ -1,5 +1,6 @@
 //! The end of an attempt: report it, then bring queue and store in line with the verdict.
 
+use infra::error_chain::error_chain;
 use std::time::Duration;
 
 use domain::event::{Processed, ProcessingFailed};
@@ -10,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::{WorkerContext, WorkerSettings};
 use super::outcome::{StepError, StepOutcome};
 use super::reports::{report_failed, report_processed};
-use crate::failure::{Failure, FailureClass, error_chain};
+use crate::failure::{Failure, FailureClass};
 use crate::queue::Job;
 
 /// Longest delay after an outage.

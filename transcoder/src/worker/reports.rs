@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use domain::event::{Processed, ProcessingFailed, ProcessingStarted};
 use domain::{Event, EventId, VideoEvent};
+use infra::error_chain::error_chain;
 use infra::event_log::AppendError;
 use infra::event_log::envelope::Envelope;
 use ports::verdicts::SubmitOutcome;
 use tokio_util::sync::CancellationToken;
 
 use super::context::WorkerContext;
-use crate::failure::error_chain;
 use crate::queue::Job;
 
 /// Delay before the first retry of an append; it doubles up to the longest.

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use domain::event::{FailureReason, Processed};
 use domain::{VideoId, object_keys};
 use futures_util::StreamExt;
+use infra::error_chain::error_chain;
 use infra::object_storage::{ByteStream, ObjectKey, ObjectStorage, StorageError, content_type_of};
 use tokio_util::io::ReaderStream;
 
-use crate::failure::{Failure, error_chain};
+use crate::failure::Failure;
 use crate::finished_video::{FinishedVideo, MAX_RESULT_BYTES, Variant};
 use crate::hls;
 use crate::pipeline::{POSTER_FILE, VIDEO_FILE};

@@ -58,7 +58,7 @@ impl WorkerFixture {
         let fail_points = Arc::new(FailPoints::default());
         let storage = Arc::new(FlakyStorage {
             local: local.unwrap(),
-            away: AtomicBool::new(false),
+            unavailable: AtomicBool::new(false),
             fail_points: Arc::clone(&fail_points),
         });
         let desk = VerdictDesk::new(100);

@@ -12,17 +12,17 @@ use infra::object_storage::{ByteStream, ObjectInfo, ObjectKey, ObjectStorage, St
 
 use crate::fail_point::{FailPoint, FailPoints};
 
-/// Storage in a folder. While `away` is set, every call fails.
+/// Storage in a folder. While `unavailable` is set, every call fails.
 pub(crate) struct FlakyStorage {
     pub(crate) local: LocalStorage,
-    pub(crate) away: AtomicBool,
+    pub(crate) unavailable: AtomicBool,
     pub(crate) fail_points: Arc<FailPoints>,
 }
 
 impl FlakyStorage {
     fn available(&self) -> Result<&LocalStorage, StorageError> {
-        match self.away.load(SeqCst) {
-            true => Err(StorageError::unavailable("away")),
+        match self.unavailable.load(SeqCst) {
+            true => Err(StorageError::unavailable("unavailable")),
             false => Ok(&self.local),
         }
     }

@@ -24,9 +24,9 @@ pub(crate) struct FoldingLog {
     contest: Mutex<Contest>,
     records: Mutex<Vec<Recorded>>,
     /// The number of appends that fail next.
-    pub(crate) away: AtomicUsize,
+    pub(crate) failing_appends: AtomicUsize,
     /// While set, no verdict is published.
-    pub(crate) silent: AtomicBool,
+    pub(crate) withholds_verdicts: AtomicBool,
     fail_points: Arc<FailPoints>,
 }
 
@@ -37,8 +37,8 @@ impl FoldingLog {
             desk,
             contest: Mutex::default(),
             records: Mutex::default(),
-            away: AtomicUsize::new(0),
-            silent: AtomicBool::new(false),
+            failing_appends: AtomicUsize::new(0),
+            withholds_verdicts: AtomicBool::new(false),
             fail_points,
         }
     }
@@ -65,7 +65,7 @@ impl FoldingLog {
                     .unwrap();
             }
         }
-        if !self.silent.load(SeqCst) {
+        if !self.withholds_verdicts.load(SeqCst) {
             let verdict = match folded {
                 FoldOutcome::Overtaken => Verdict::ACCEPTED,
                 other => other.verdict().unwrap(),
@@ -130,9 +130,12 @@ impl EventLog for FoldingLog {
     async fn append(&self, records: Vec<NewRecord>) -> Vec<Result<Position, AppendError>> {
         let mut positions = Vec::new();
         for record in records {
-            let away = self.away.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
-            if away {
-                positions.push(Err(AppendError::unavailable("the log is away")));
+            let fails = self
+                .failing_appends
+                .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1))
+                .is_ok();
+            if fails {
+                positions.push(Err(AppendError::unavailable("the log is unavailable")));
                 continue;
             }
             let starts = record.headers.iter().any(|(_, value)| value.ends_with("_started"));

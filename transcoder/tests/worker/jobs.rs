@@ -161,7 +161,7 @@ async fn a_report_is_retried_while_the_log_is_unavailable() {
     while fixture.log.history(video).is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    fixture.log.away.store(1, SeqCst);
+    fixture.log.failing_appends.store(1, SeqCst);
     assert_eq!(step.await.unwrap(), StepOutcome::Processed);
     assert_eq!(fixture.log.history(video), ["started 1", "processed"]);
 }
@@ -171,7 +171,7 @@ async fn without_a_log_no_attempt_starts_or_counts() {
     let fixture = WorkerFixture::new().await;
     let video = fixture.upload().await;
     for _ in 0..5 {
-        fixture.log.away.store(1, SeqCst);
+        fixture.log.failing_appends.store(1, SeqCst);
         assert!(matches!(fixture.try_step().await, Err(StepError::Log(_))));
     }
     assert_eq!(fixture.step().await, StepOutcome::Processed);
@@ -184,7 +184,7 @@ async fn a_job_with_a_pending_verdict_is_not_claimed_again() {
     fixture.settings.verdict_timeout = Duration::from_millis(50);
     let video = fixture.upload().await;
     fixture.database.save_jobs().await;
-    fixture.log.silent.store(true, SeqCst);
+    fixture.log.withholds_verdicts.store(true, SeqCst);
     assert_eq!(fixture.step().await, StepOutcome::Reported);
     assert_eq!(fixture.log.history(video), ["started 1", "processed"]);
     // As if the projection were behind: the row still exists.

@@ -16,7 +16,7 @@ async fn a_long_outage_of_the_store_costs_no_attempt() {
     let mut fixture = WorkerFixture::new().await;
     fixture.settings.first_retry_delay = Duration::from_secs(30);
     let video = fixture.upload().await;
-    fixture.storage.away.store(true, SeqCst);
+    fixture.storage.unavailable.store(true, SeqCst);
     for pause in [30.0, 60.0, 120.0, 240.0, 300.0, 300.0, 300.0] {
         assert_eq!(fixture.step().await, OUTAGE);
         fixture.database.age_leases(pause - 5.0).await;
@@ -24,7 +24,7 @@ async fn a_long_outage_of_the_store_costs_no_attempt() {
         fixture.database.age_leases(6.0).await;
     }
     assert!(matches!(fixture.log.status(video), VideoState::Pending));
-    fixture.storage.away.store(false, SeqCst);
+    fixture.storage.unavailable.store(false, SeqCst);
     assert_eq!(fixture.step().await, StepOutcome::Processed);
     assert_eq!(fixture.log.history(video), ["started 1", "processed"]);
 }
@@ -34,7 +34,7 @@ async fn after_the_maximum_of_outages_the_video_fails() {
     let mut fixture = WorkerFixture::new().await;
     fixture.settings.max_outages = 4;
     let video = fixture.upload().await;
-    fixture.storage.away.store(true, SeqCst);
+    fixture.storage.unavailable.store(true, SeqCst);
     for _ in 0..4 {
         assert_eq!(fixture.step().await, OUTAGE);
     }
@@ -51,10 +51,10 @@ async fn results_that_were_not_stored_are_made_again() {
     fixture.child(&format!("{GOOD_CHILD}; {}", gate.passing()));
     let step = fixture.start_step();
     gate.reached().await;
-    fixture.storage.away.store(true, SeqCst);
+    fixture.storage.unavailable.store(true, SeqCst);
     gate.open();
     assert_eq!(step.await.unwrap(), OUTAGE);
-    fixture.storage.away.store(false, SeqCst);
+    fixture.storage.unavailable.store(false, SeqCst);
     assert_eq!(fixture.step().await, StepOutcome::Processed);
     assert_eq!(fixture.log.history(video), ["started 1", "started 1", "processed"]);
     assert_eq!(fixture.results().len(), 2);

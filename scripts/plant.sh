@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Shows that the simulation bites: applies each patch of tests/simulation/planted/ to a copy of the
-# workspace, one at a time, and runs the simulation there until it finds the bug. Fails if a bug is
-# not found within the seeds that every test run goes through. The workspace itself is not touched.
+# Shows that the simulation finds bugs. Applies each patch of tests/simulation/planted/ to a copy of the
+# workspace, one at a time, and searches seeds there until a run violates a rule. Fails if a patch does
+# not apply or its bug is not found within SEEDS, by default those of every test run.
 #
 #   scripts/plant.sh [SEEDS [NAME...]]     default: 10000 seeds, every patch
 set -euo pipefail
@@ -14,18 +14,30 @@ shift || true
 names=("$@")
 [ ${#names[@]} -gt 0 ] || mapfile -t names < <(basename -s .patch tests/simulation/planted/*.patch)
 
+build() { (cd "$copy" && cargo build --quiet --target-dir "$root/target" --package simulation); }
+
+# Cargo takes artifacts of the copy for those of the workspace, because their relative paths are equal.
+clean_up() {
+  (cd "$copy" && cargo clean --quiet --target-dir "$root/target" --package domain \
+    --package commands --package projections --package simulation)
+  rm -rf "$copy"
+}
+trap clean_up EXIT
+
 rm -rf "$copy"
 mkdir -p "$copy"
-trap 'rm -rf "$copy"' EXIT
 git ls-files -z --cached --others --exclude-standard |
   tar --create --null --files-from - --ignore-failed-read 2>/dev/null | tar --extract --directory "$copy"
 
 missed=0
 for name in "${names[@]}"; do
-  bug=$root/tests/simulation/planted/$name.patch
-  patch --quiet --directory "$copy" --strip 1 <"$bug"
-  # The same target folder, so that the registry's crates are not built once more.
-  if ! (cd "$copy" && cargo build --quiet --target-dir "$root/target" --package simulation); then
+  apply=(patch --quiet --fuzz=0 --directory "$copy" --strip=1 --input "$root/tests/simulation/planted/$name.patch")
+  if ! "${apply[@]}"; then
+    missed=1
+    printf '%-45s DOES NOT APPLY\n' "$name"
+    continue
+  fi
+  if ! build; then
     missed=1
     printf '%-45s DOES NOT BUILD\n' "$name"
   elif found=$("$root/target/debug/simulation" --seeds "$seeds"); then
@@ -34,6 +46,6 @@ for name in "${names[@]}"; do
   else
     printf '%-45s %s\n' "$name" "$(grep --only-matching '^after [0-9]* seeds' <<<"$found")"
   fi
-  patch --quiet --directory "$copy" --strip 1 --reverse <"$bug"
+  "${apply[@]}" --reverse
 done
 exit "$missed"

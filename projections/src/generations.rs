@@ -16,7 +16,7 @@ use sqlx::postgres::PgConnection;
 
 /// The state of a generation. At most one generation has each state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum GenerationState {
     /// It is being built, or waits to become live.
     Building,
     /// It is read, and projectors fold into it.
@@ -25,7 +25,7 @@ pub enum State {
     Retired,
 }
 
-impl State {
+impl GenerationState {
     /// The code in `generations.state`.
     pub fn code(self) -> &'static str {
         match self {
@@ -36,7 +36,7 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for GenerationState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
     }
@@ -48,7 +48,7 @@ pub struct Generation {
     /// Counted from 1.
     pub number: i64,
     /// Its state.
-    pub state: State,
+    pub state: GenerationState,
     /// The version of the fold that made it: [`fold::VERSION`].
     pub fold_version: u32,
     /// The number of migrations that its tables have; `None` for the live one, which has all.
@@ -73,7 +73,7 @@ pub(crate) fn schema_of(number: i64) -> String {
 /// The generation in this state, if there is one.
 pub(crate) async fn in_state(
     connection: &mut PgConnection,
-    state: State,
+    state: GenerationState,
 ) -> Result<Option<Generation>, sqlx::Error> {
     let row = sqlx::query!(
         "select number, fold_version, migrations, folded, target from generations where state = $1",
@@ -97,7 +97,7 @@ pub(crate) async fn in_state(
 /// # Errors
 /// If the query fails, or if there is none.
 pub async fn live(pool: &PgPool) -> Result<Generation, sqlx::Error> {
-    let found = in_state(&mut *pool.acquire().await?, State::Live).await?;
+    let found = in_state(&mut *pool.acquire().await?, GenerationState::Live).await?;
     found.ok_or(sqlx::Error::RowNotFound)
 }
 
@@ -128,10 +128,10 @@ pub async fn observe(pool: PgPool) {
 
 async fn set_gauges(pool: &PgPool) -> Result<(), sqlx::Error> {
     let mut connection = pool.acquire().await?;
-    if let Some(live) = in_state(&mut connection, State::Live).await? {
+    if let Some(live) = in_state(&mut connection, GenerationState::Live).await? {
         metrics::gauge!("anb_generation").set(live.number as f64);
     }
-    let building = in_state(&mut connection, State::Building).await?;
+    let building = in_state(&mut connection, GenerationState::Building).await?;
     let (folded, target) = building.map_or((0, 0), |building| (building.folded, building.target));
     metrics::gauge!("anb_rebuild_building").set(if building.is_some() { 1.0 } else { 0.0 });
     metrics::gauge!("anb_rebuild_folded_events").set(folded as f64);

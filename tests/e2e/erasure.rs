@@ -215,9 +215,9 @@ async fn an_erasure_needs_the_password(env: TestEnvironment) {
 async fn concurrent_erasures_take_effect_once(env: TestEnvironment) {
     let server = Server::start(&env, Roles::NoTranscoder).await;
     let ana = server.api.new_person("Ana").await;
-    let answers = join_all((0..8).map(|_| server.api.erase(&ana))).await;
+    let responses = join_all((0..8).map(|_| server.api.erase(&ana))).await;
     let (done, refused): (Vec<ApiResponse>, Vec<ApiResponse>) =
-        answers.into_iter().partition(|response| response.status == 200);
+        responses.into_iter().partition(|response| response.status == 200);
     assert_eq!(done.len(), 1);
     for response in refused {
         response.expect_error(401, "User not found");

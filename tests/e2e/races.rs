@@ -22,9 +22,9 @@ async fn concurrent_votes_of_one_account_count_once(env: TestEnvironment) {
     let ana = server.api.new_person("Ana").await;
     let video = env.publish_videos(&ana, 1).await[0];
     let vote = || server.api.vote_request(&ana, video);
-    let answers = send_at_once((0..CLIENTS).map(|_| vote())).await;
+    let responses = send_at_once((0..CLIENTS).map(|_| vote())).await;
     let (counted, refused): (Vec<ApiResponse>, Vec<ApiResponse>) =
-        answers.into_iter().partition(|response| response.status == 200);
+        responses.into_iter().partition(|response| response.status == 200);
     assert_eq!((counted.len(), refused.len()), (1, CLIENTS - 1));
     assert_eq!(counted[0].expect(200)["total_votes"], 1);
     for response in refused {
@@ -44,9 +44,9 @@ async fn concurrent_registrations_of_one_email_create_one_account(env: TestEnvir
         email.char_indices().map(letter).collect()
     };
     let sign_up = |n| server.api.post("/api/auth/signup").json(&registration(&spelled(n)));
-    let answers = send_at_once((0..CLIENTS).map(sign_up)).await;
+    let responses = send_at_once((0..CLIENTS).map(sign_up)).await;
     let (made, refused): (Vec<ApiResponse>, Vec<ApiResponse>) =
-        answers.into_iter().partition(|response| response.status == 201);
+        responses.into_iter().partition(|response| response.status == 201);
     assert_eq!((made.len(), refused.len()), (1, CLIENTS - 1));
     for response in refused {
         response.expect_error(400, "El email ya está registrado");
@@ -115,9 +115,9 @@ async fn concurrent_requests_with_one_key_take_effect_once(env: TestEnvironment)
     assert_eq!(query.fetch_one(&env.pool).await.unwrap(), [account["id"].as_str().unwrap()]);
 }
 
-fn assert_all_equal(answers: Vec<ApiResponse>, status: u16) -> Value {
-    let first = answers[0].expect(status);
-    for response in answers {
+fn assert_all_equal(responses: Vec<ApiResponse>, status: u16) -> Value {
+    let first = responses[0].expect(status);
+    for response in responses {
         assert_eq!(response.expect(status), first);
     }
     first

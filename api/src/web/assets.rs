@@ -47,8 +47,7 @@ assets! {
 
 impl Asset {
     fn new(name: &str, extension: &str, content_type: &'static str, plain: &'static [u8]) -> Self {
-        let digest = Sha256::digest(plain);
-        let hash: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex::encode(&Sha256::digest(plain)[..6]);
         Self {
             file: format!("{name}-{hash}.{extension}"),
             content_type,

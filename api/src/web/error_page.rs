@@ -7,7 +7,6 @@ use http::StatusCode;
 use http::header::{ALLOW, RETRY_AFTER, SET_COOKIE};
 use maud::html;
 
-use super::language::Language;
 use super::layout::Page;
 use super::messages::Messages;
 use super::page_context::PageContext;
@@ -58,12 +57,8 @@ fn render_error(response: Response, ctx: &PageContext) -> Response {
 
 /// The context of a request without its session: an error page must not need the database.
 fn context_of(request: &Request) -> PageContext {
-    let headers = request.headers().clone();
-    let path_and_query =
-        request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let cookies = Cookies::of(&headers);
-    let language = Language::of(cookies.language.as_deref(), &headers);
-    PageContext { language, account: None, path_and_query, headers }
+    let headers = request.headers();
+    PageContext::new(request.uri(), headers, &Cookies::of(headers), None)
 }
 
 fn page(failed: &Response, Code(code): Code, ctx: &PageContext) -> Response {

@@ -91,7 +91,7 @@ fn card(ctx: &PageContext, video: &OwnVideo, poster: Option<&str>) -> Markup {
                 }
                 @if video.status == VideoStatus::Processed { p.votes { (ctx.vote_count(video.votes)) } }
                 @if video.votes == 0 {
-                    p { a.danger href={ "/me/videos/" (video.id) "/delete" } { (messages.delete) span.unseen { " " (video.title) } } }
+                    p { a.danger href={ "/me/videos/" (video.id) "/delete" } { (messages.delete) span.visually-hidden { " " (video.title) } } }
                 }
             }
         }

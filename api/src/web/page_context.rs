@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::{FromRef, FromRequestParts, OriginalUri};
 use axum::response::{IntoResponse, Response};
 use domain::AccountId;
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, Uri};
 use maud::{Markup, html};
 
 use super::language::Language;
@@ -27,6 +27,21 @@ pub(super) struct PageContext {
 }
 
 impl PageContext {
+    /// The context of a request. `cookies` are those in `headers`.
+    pub(super) fn new(
+        uri: &Uri,
+        headers: &HeaderMap,
+        cookies: &Cookies,
+        account: Option<AccountId>,
+    ) -> Self {
+        Self {
+            language: Language::of(cookies.language.as_deref(), headers),
+            account,
+            path_and_query: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            headers: headers.clone(),
+        }
+    }
+
     pub(super) fn messages(&self) -> &'static Messages {
         self.language.messages()
     }
@@ -74,11 +89,6 @@ where
         let cookies = Cookies::of(&parts.headers);
         let account = cookies.account(&Arc::<Authenticator>::from_ref(state)).await?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
-        Ok(Self {
-            language: Language::of(cookies.language.as_deref(), &parts.headers),
-            account,
-            path_and_query: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
-            headers: parts.headers.clone(),
-        })
+        Ok(Self::new(uri, &parts.headers, &cookies, account))
     }
 }

@@ -115,7 +115,7 @@ fn search_form(ctx: &PageContext, filter: &BoardFilter, searched: &str) -> Marku
     html! {
         form.search method="get" action="/" role="search" {
             (filter.hidden_inputs())
-            label.unseen for="q" { (messages.search) }
+            label.visually-hidden for="q" { (messages.search) }
             div.row {
                 input #q type="search" name="q" value=(searched) maxlength="100" autocomplete="off"
                     aria-describedby="q-hint";
@@ -157,7 +157,7 @@ fn table(
     let messages = ctx.messages();
     html! {
         table.ranking data-page=(page) data-size=(ROWS_PER_PAGE) data-language=(ctx.language.tag()) {
-            caption.unseen { (messages.ranking) }
+            caption.visually-hidden { (messages.ranking) }
             thead {
                 tr {
                     th scope="col" { (messages.position) }
@@ -174,7 +174,7 @@ fn table(
                 td.place {} th.artist scope="row" { a.name {} span.from {} } td.origin {} td.votes {}
             }
         }
-        p #news.unseen role="status" data-place=(messages.position) {}
+        p #news.visually-hidden role="status" data-place=(messages.position) {}
     }
 }
 

@@ -75,7 +75,7 @@ pub(super) async fn page(
             section.share aria-labelledby="share-title" {
                 h2 #share-title { (messages.share) }
                 div.row {
-                    label.unseen for="link" { (messages.share_link) }
+                    label.visually-hidden for="link" { (messages.share_link) }
                     input #link readonly value=(address);
                     button #copy type="button" data-done=(messages.copied) hidden { (messages.copy) }
                 }

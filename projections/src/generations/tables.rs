@@ -5,7 +5,7 @@ use infra::database::to_int;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
-use super::{Generation, State, in_state, migrations, schema_of};
+use super::{Generation, GenerationState, in_state, migrations, schema_of};
 
 /// The tables of a generation. A rebuild touches no others.
 const TABLES: [&str; 11] = [
@@ -49,31 +49,34 @@ pub(crate) async fn create(connection: &mut PgConnection) -> Result<Generation, 
     .await?;
     let (schema, home) = (schema_of(number), home(&mut tx).await?);
     run(&mut tx, format!("create schema {schema}")).await?;
-    sqlx::query("select clone_table(name::regclass, $1) from unnest($2::text[]) as name")
-        .bind(&schema)
-        .bind(TABLES.as_slice())
-        .execute(&mut *tx)
-        .await?;
-    // The text names no schema as long as the view's tables are first in the search path.
-    let views: Vec<(String, String)> = sqlx::query_as(
-        "select name, pg_get_viewdef(name::regclass) from unnest($1::text[]) as name",
+    sqlx::query!(
+        "select clone_table(name::regclass, $1::text::name) from unnest($2::text[]) as name",
+        schema,
+        &TABLES.map(str::to_owned),
     )
-    .bind(VIEWS.as_slice())
+    .execute(&mut *tx)
+    .await?;
+    // The text names no schema as long as the view's tables are first in the search path.
+    let views = sqlx::query!(
+        r#"select name as "name!", pg_get_viewdef(name::regclass) as "text!"
+         from unnest($1::text[]) as name"#,
+        &VIEWS.map(str::to_owned),
+    )
     .fetch_all(&mut *tx)
     .await?;
     run(&mut tx, format!("set local search_path = {schema}, {home}")).await?;
-    for (name, text) in views {
-        run(&mut tx, format!("create view {schema}.{name} as {text}")).await?;
+    for view in views {
+        run(&mut tx, format!("create view {schema}.{} as {}", view.name, view.text)).await?;
     }
     run(&mut tx, "insert into ranking_head (generation) values (0)".to_owned()).await?;
     tx.commit().await?;
-    in_state(connection, State::Building).await?.ok_or(sqlx::Error::RowNotFound)
+    in_state(connection, GenerationState::Building).await?.ok_or(sqlx::Error::RowNotFound)
 }
 
 /// Drops the generation in this state, if there is one. Returns its number.
 pub(crate) async fn discard(
     connection: &mut PgConnection,
-    state: State,
+    state: GenerationState,
 ) -> Result<Option<i64>, sqlx::Error> {
     let mut tx = connection.begin().await?;
     let Some(Generation { number, .. }) = in_state(&mut tx, state).await? else { return Ok(None) };

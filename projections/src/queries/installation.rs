@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnection;
 
 use super::dead_letters::{DeadLetterSummary, newest_dead_letters};
 use super::handle::Queries;
-use crate::generations::{self, State};
+use crate::generations::{self, GenerationState};
 use crate::query_error::QueryError;
 
 /// Dead letters that are listed.
@@ -69,7 +69,7 @@ impl Queries {
             .await?;
         // Operators reload this page, above all while the database is slow.
         sqlx::query!("set local statement_timeout = '2s'").execute(&mut *tx).await?;
-        let live = generations::in_state(&mut tx, State::Live).await?;
+        let live = generations::in_state(&mut tx, GenerationState::Live).await?;
         let live = live.ok_or_else(|| QueryError::broken("no generation is live"))?;
         let installation = Installation {
             checkpoints: checkpoints(&mut tx).await?,

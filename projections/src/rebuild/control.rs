@@ -10,7 +10,7 @@ use sqlx::{Connection, PgPool, Postgres, Transaction};
 
 use super::error::RebuildError;
 use super::options::RebuildProgress;
-use crate::generations::{self, Generation, State, in_state, tables};
+use crate::generations::{self, Generation, GenerationState, in_state, tables};
 use crate::ranking_head;
 
 /// The key of the advisory lock of the process that rebuilds: "anbr".
@@ -38,7 +38,7 @@ impl Control {
         let started = Instant::now();
         while !lock(&mut connection).await? {
             if started.elapsed() > LOCK_TIMEOUT {
-                let running = in_state(&mut connection, State::Building).await?;
+                let running = in_state(&mut connection, GenerationState::Building).await?;
                 let progress = running.map(|it| (it.number, it.folded, it.target));
                 return Err(RebuildError::Running(progress));
             }
@@ -52,14 +52,14 @@ impl Control {
     }
 
     pub(super) async fn live(&mut self) -> Result<Generation, RebuildError> {
-        let live = in_state(&mut self.connection, State::Live).await?;
+        let live = in_state(&mut self.connection, GenerationState::Live).await?;
         Ok(live.ok_or(sqlx::Error::RowNotFound)?)
     }
 
     /// The generation in this state, if this version's fold and schema can continue it.
     pub(super) async fn usable(
         &mut self,
-        state: State,
+        state: GenerationState,
     ) -> Result<Option<Generation>, RebuildError> {
         let migrations = generations::migrations(&mut self.connection).await?;
         let found = in_state(&mut self.connection, state).await?;
@@ -71,7 +71,7 @@ impl Control {
         sqlx::query!("update generations set state = 'building' where number = $1", retired.number)
             .execute(&mut self.connection)
             .await?;
-        Ok(Generation { state: State::Building, ..retired })
+        Ok(Generation { state: GenerationState::Building, ..retired })
     }
 
     /// Stores the progress, for other processes to show.
@@ -116,7 +116,7 @@ pub(super) async fn switch(
     home: &str,
     next: &Generation,
 ) -> Result<i64, RebuildError> {
-    let live = in_state(tx, State::Live).await?.ok_or(sqlx::Error::RowNotFound)?;
+    let live = in_state(tx, GenerationState::Live).await?.ok_or(sqlx::Error::RowNotFound)?;
     // Read under the lock: a later migration waits, and then finds the new tables.
     let migrations = generations::migrations(tx).await?;
     if next.migrations != Some(migrations) {
@@ -125,9 +125,10 @@ pub(super) async fn switch(
     let last_live = ranking_head::lock(tx).await?;
     tables::exchange(tx, home, &live, next).await?;
     ranking_head::continue_after(tx, last_live).await?;
-    for (number, state, migrations) in
-        [(live.number, State::Retired, Some(migrations)), (next.number, State::Live, None)]
-    {
+    for (number, state, migrations) in [
+        (live.number, GenerationState::Retired, Some(migrations)),
+        (next.number, GenerationState::Live, None),
+    ] {
         sqlx::query!(
             "update generations set state = $2, migrations = $3,
                  live_since = case when $2 = 'live' then now() else live_since end

@@ -11,7 +11,7 @@ use super::control::Control;
 use super::error::RebuildError;
 use super::options::RebuildOptions;
 use crate::checksum::{Checksums, Difference};
-use crate::generations::{Generation, State, tables};
+use crate::generations::{Generation, GenerationState, tables};
 
 /// A generation that has become live.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub async fn rebuild(
     if live.fold_version > fold::VERSION {
         return Err(RebuildError::NewerFold { live: live.fold_version });
     }
-    let begun = control.usable(State::Building).await?;
+    let begun = control.usable(GenerationState::Building).await?;
     let next = match begun {
         Some(begun) => begun,
         None => begin(&mut control).await?,
@@ -71,7 +71,7 @@ pub async fn rebuild(
 async fn begin(control: &mut Control) -> Result<Generation, RebuildError> {
     // An unfinished generation that cannot be continued; and the retired one, so that there are never
     // more than two.
-    for state in [State::Building, State::Retired] {
+    for state in [GenerationState::Building, GenerationState::Retired] {
         tables::discard(control.connection(), state).await?;
     }
     Ok(tables::create(control.connection()).await?)
@@ -87,8 +87,9 @@ pub async fn switch_back(
     options: RebuildOptions,
 ) -> Result<Rebuilt, RebuildError> {
     let mut control = Control::take(pool).await?;
-    let retired = control.usable(State::Retired).await?.ok_or(RebuildError::NothingRetired)?;
-    tables::discard(control.connection(), State::Building).await?;
+    let retired =
+        control.usable(GenerationState::Retired).await?.ok_or(RebuildError::NothingRetired)?;
+    tables::discard(control.connection(), GenerationState::Building).await?;
     let next = control.revive(retired).await?;
     let mut builder = Builder::new(pool, log, control, next, options).await?;
     builder.catch_up().await?;
@@ -106,7 +107,7 @@ pub async fn switch_back(
 pub async fn discard(pool: &PgPool) -> Result<Vec<i64>, RebuildError> {
     let mut control = Control::take(pool).await?;
     let mut dropped = Vec::new();
-    for state in [State::Retired, State::Building] {
+    for state in [GenerationState::Retired, GenerationState::Building] {
         dropped.extend(tables::discard(control.connection(), state).await?);
     }
     Ok(dropped)

@@ -28,7 +28,7 @@ use self::ranking_writer::AffectedArtists;
 use self::recent_videos::RecentVideos;
 use super::{Advance, Batch, Committed, Store, StoreError};
 use crate::commit_notification::{BUILDING_CHANNEL, CHANNEL, CommitNotification};
-use crate::generations::{self, State};
+use crate::generations::{self, GenerationState};
 use crate::planner_settings;
 use crate::ranking_head;
 
@@ -71,16 +71,16 @@ impl PostgresStore {
         // Only the live generation has other processes that wait to take over.
         let heartbeat = [("idle_session_timeout", HEARTBEAT_TIMEOUT_MS)];
         let options = Arc::unwrap_or_clone(options).options(heartbeat);
-        Self::of(State::Live, options)
+        Self::of(GenerationState::Live, options)
     }
 
     /// A store of the generation that is being built, whose tables `search_path` finds.
     pub(crate) fn building(options: Arc<PgConnectOptions>, search_path: &str) -> Self {
         let options = Arc::unwrap_or_clone(options).options([("search_path", search_path)]);
-        Self::of(State::Building, options)
+        Self::of(GenerationState::Building, options)
     }
 
-    fn of(writes: State, options: PgConnectOptions) -> Self {
+    fn of(writes: GenerationState, options: PgConnectOptions) -> Self {
         Self {
             options: Arc::new(
                 options.options(SESSION_SETTINGS).options(planner_settings::KEY_LOOKUPS),
@@ -123,7 +123,7 @@ impl PostgresStore {
         let won = sqlx::query_scalar!(
             r#"select p as "p!" from unnest($1::int[]) as p where pg_try_advisory_lock($2, p)"#,
             &missing,
-            if writes == State::Live { LIVE_LOCKS } else { BUILDING_LOCKS },
+            if writes == GenerationState::Live { LIVE_LOCKS } else { BUILDING_LOCKS },
         )
         .fetch_all(&mut *connection)
         .await?;
@@ -134,7 +134,7 @@ impl PostgresStore {
         )
         .execute(&mut *connection)
         .await?;
-        if writes == State::Live && !won.is_empty() {
+        if writes == GenerationState::Live && !won.is_empty() {
             ranking_head::skip_seen_revisions(connection).await?;
         }
         self.owned.extend(won.into_iter().filter_map(|p| u32::try_from(p).ok()));
@@ -254,9 +254,9 @@ async fn notify_processes(
     connection: &mut PgConnection,
     batch: &Batch<'_>,
     ranking_revision: Option<i64>,
-    writes: State,
+    writes: GenerationState,
 ) -> Result<(), sqlx::Error> {
-    let channel = if writes == State::Live { CHANNEL } else { BUILDING_CHANNEL };
+    let channel = if writes == GenerationState::Live { CHANNEL } else { BUILDING_CHANNEL };
     let moved = |advance: &Advance| Position { partition: advance.partition, offset: advance.to };
     let notification = CommitNotification {
         ranking_revision: None,

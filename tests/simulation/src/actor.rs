@@ -1,8 +1,8 @@
 //! Randomness and time slots per actor: they make a run repeatable.
 //!
-//! Every actor (a client, a projector, the nemesis, …) has its own random generator, derived from the
-//! run's seed, and its own slots of virtual time. So the seed alone decides the order in which actors
-//! run, even where production code wakes several of them in the order of a hash map.
+//! An actor is a client, a projector, the nemesis, …. It has its own random generator, derived from the
+//! run's seed, and its own slots of virtual time. So the seed alone decides the order of the actors,
+//! even where production code wakes several of them in the order of a hash map.
 
 use std::collections::BTreeSet;
 use std::future::Future;

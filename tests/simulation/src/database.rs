@@ -16,7 +16,7 @@ pub(crate) struct SimDatabase {
     pub(crate) ranking: BTreeMap<AccountId, Standing>,
     pub(crate) dead_letters: BTreeMap<Position, String>,
     pub(crate) checkpoints: BTreeMap<u32, u64>,
-    pub(crate) generation: u64,
+    pub(crate) ranking_revision: u64,
     /// The checkpoints that each commit has published, in commit order.
     pub(crate) notifications: Vec<Vec<Position>>,
     /// The rejections as they stood before the last commit.
@@ -76,7 +76,7 @@ impl SimDatabase {
         self.dead_letters.clear();
         self.stale_rejections.clear();
         self.checkpoints.values_mut().for_each(|offset| *offset = 0);
-        self.generation += 1;
+        self.ranking_revision += 1;
     }
 
     /// Connections that own a partition.
@@ -126,9 +126,9 @@ impl SimDatabase {
     }
 
     pub(crate) fn notify(&mut self, batch: &Batch<'_>) {
-        let moved_checkpoint =
+        let next =
             |a: &projections::store::Advance| Position { partition: a.partition, offset: a.to };
-        self.notifications.push(batch.advances.iter().map(moved_checkpoint).collect());
+        self.notifications.push(batch.advances.iter().map(next).collect());
     }
 
     /// Writes a batch's rows. A second row with the same primary key is an error.
@@ -163,8 +163,8 @@ impl SimDatabase {
             };
         }
         (self.ranking != before).then(|| {
-            self.generation += 1;
-            self.generation
+            self.ranking_revision += 1;
+            self.ranking_revision
         })
     }
 }

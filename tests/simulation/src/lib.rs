@@ -1,10 +1,9 @@
-//! A simulation of the whole write side: the production code of commands, verdict desk and projector
-//! behind their ports, on a simulated log, database and object store, in virtual time.
+//! A simulation of the whole write side in virtual time. The production code of commands, verdict desk
+//! and projector runs on a simulated log, database and object store.
 //!
-//! One seed decides everything that happens in a run: delays, the order between partitions, records
-//! delivered twice, lost acknowledgements, crashes at any await, partitions that change their owner in
-//! the middle of a batch. Afterwards a plain recount of the log must agree with the read models, with
-//! every reply to a client, and with a replay.
+//! One seed decides everything that happens in a run: delays, the order between partitions, duplicate
+//! records, lost acknowledgements, crashes at any await, changes of ownership in the middle of a batch.
+//! Afterwards a plain recount of the log must agree with the read models, the replies and a replay.
 //!
 //! `cargo run -p simulation -- --seed N` replays one seed and prints its trace;
 //! `--minutes N` runs new seeds for N minutes.

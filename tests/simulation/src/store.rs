@@ -110,7 +110,7 @@ impl SimStore {
             }
             None => SimDatabase::standings(&database.rows, batch.changes),
         };
-        let generation = database.rank(standings);
+        let ranking_revision = database.rank(standings);
         database.advance(batch);
         if !self.cluster.has(PlantedBug::NotifiedBeforeCommit) {
             database.notify(batch);
@@ -119,7 +119,7 @@ impl SimStore {
         drop(database);
         self.cluster.progressed.send_modify(|count| *count += 1);
         self.cluster.trace(|| format!("store {connection}: {}", description(batch)));
-        Ok(Committed { ranking_revision: generation })
+        Ok(Committed { ranking_revision })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one statement that every batch executes: a round trip costs more than the work in it.
 
-use domain::{Video, VideoId};
+use domain::{Timestamp, Video, VideoId};
 use infra::database::{to_bigint, to_int};
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
@@ -52,7 +52,7 @@ pub(super) async fn advance(
         &advances.iter().map(|a| to_bigint(a.to)).collect::<Vec<_>>(),
         &counted.iter().map(|(id, _)| id.0).collect::<Vec<Uuid>>(),
         &counted.iter().map(|(_, video)| to_bigint(video.votes)).collect::<Vec<_>>(),
-        &last_vote_at as &[Option<domain::Timestamp>],
+        &last_vote_at as &[Option<Timestamp>],
         &votes.iter().map(|((video, _), _)| video.0).collect::<Vec<_>>(),
         &votes.iter().map(|((_, voter), _)| voter.0).collect::<Vec<_>>(),
         &votes.iter().map(|(_, vote)| vote.event_id.0).collect::<Vec<_>>(),

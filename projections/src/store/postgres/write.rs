@@ -1,6 +1,6 @@
 //! The rows that few batches change, one set-based statement per table.
 
-use domain::{Video, VideoId};
+use domain::{Timestamp, Video, VideoId};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::types::Json;
@@ -27,34 +27,40 @@ pub(super) async fn all(
     transcode_jobs(connection, batch).await
 }
 
+/// Inserts accounts. The rest must be a literal, so that the statement is checked.
+macro_rules! insert_accounts {
+    ($connection:expr, $columns:expr, $rest:literal) => {
+        sqlx::query!(
+            "insert into accounts (email_key, account_id, city, country, city_key, country_key,
+                                   registered_at, registered_by, erased_at, erased_by)
+             select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[],
+                                  $6::text[], $7::timestamptz[], $8::uuid[], $9::timestamptz[],
+                                  $10::uuid[])"
+                + $rest,
+            &$columns.email_key,
+            &$columns.account_id,
+            &$columns.city,
+            &$columns.country,
+            &$columns.city_key,
+            &$columns.country_key,
+            &$columns.registered_at,
+            &$columns.registered_by,
+            &$columns.erased_at as &[Option<Timestamp>],
+            &$columns.erased_by as &[Option<Uuid>],
+        )
+        .execute($connection)
+    };
+}
+
 /// New accounts. An account id that exists already is a defect, and stops the projection.
 async fn accounts(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), sqlx::Error> {
     let new = batch.changes.accounts.iter();
     let accounts = new.filter_map(|email| batch.contest.accounts.get_key_value(email));
     let columns: AccountColumns =
         accounts.map(|(email, account)| AccountRow::registered(email, account)).collect();
-    if columns.account_id.is_empty() {
-        return Ok(());
+    if !columns.account_id.is_empty() {
+        insert_accounts!(connection, columns, "").await?;
     }
-    sqlx::query!(
-        "insert into accounts (email_key, account_id, city, country, city_key, country_key,
-                               registered_at, registered_by, erased_at, erased_by)
-         select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[],
-                              $6::text[], $7::timestamptz[], $8::uuid[], $9::timestamptz[],
-                              $10::uuid[])",
-        &columns.email_key,
-        &columns.account_id,
-        &columns.city,
-        &columns.country,
-        &columns.city_key,
-        &columns.country_key,
-        &columns.registered_at,
-        &columns.registered_by,
-        &columns.erased_at as &[Option<domain::Timestamp>],
-        &columns.erased_by as &[Option<Uuid>],
-    )
-    .execute(connection)
-    .await?;
     Ok(())
 }
 
@@ -68,30 +74,15 @@ async fn erased_accounts(
     let erased = erased.filter_map(|key| Some((&key.0, batch.contest.erased.get(key)?)));
     let columns: AccountColumns =
         erased.map(|(email, erased)| AccountRow::erased(email, erased)).collect();
-    if columns.account_id.is_empty() {
-        return Ok(());
+    if !columns.account_id.is_empty() {
+        insert_accounts!(
+            connection,
+            columns,
+            " on conflict (account_id) do update
+             set erased_at = excluded.erased_at, erased_by = excluded.erased_by"
+        )
+        .await?;
     }
-    sqlx::query!(
-        "insert into accounts (email_key, account_id, city, country, city_key, country_key,
-                               registered_at, registered_by, erased_at, erased_by)
-         select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[],
-                              $6::text[], $7::timestamptz[], $8::uuid[], $9::timestamptz[],
-                              $10::uuid[])
-         on conflict (account_id) do update
-             set erased_at = excluded.erased_at, erased_by = excluded.erased_by",
-        &columns.email_key,
-        &columns.account_id,
-        &columns.city,
-        &columns.country,
-        &columns.city_key,
-        &columns.country_key,
-        &columns.registered_at,
-        &columns.registered_by,
-        &columns.erased_at as &[Option<domain::Timestamp>],
-        &columns.erased_by as &[Option<Uuid>],
-    )
-    .execute(connection)
-    .await?;
     Ok(())
 }
 
@@ -118,7 +109,7 @@ async fn operator_grants(
         &columns.granted_by,
         &columns.account_id,
         &columns.granted_at,
-        &columns.ended_at as &[Option<domain::Timestamp>],
+        &columns.ended_at as &[Option<Timestamp>],
         &columns.ended_by as &[Option<Uuid>],
     )
     .execute(connection)
@@ -168,11 +159,11 @@ async fn videos(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<(), 
         &columns.uploaded_by,
         &columns.attempts,
         &columns.votes,
-        &columns.last_vote_at as &[Option<domain::Timestamp>],
+        &columns.last_vote_at as &[Option<Timestamp>],
         &columns.status,
-        &columns.ended_at as &[Option<domain::Timestamp>],
+        &columns.ended_at as &[Option<Timestamp>],
         &columns.ended_by as &[Option<Uuid>],
-        &columns.deleted_at as &[Option<domain::Timestamp>],
+        &columns.deleted_at as &[Option<Timestamp>],
         &columns.deleted_by as &[Option<Uuid>],
         &columns.failure_reason as &[Option<String>],
         &columns.processed_key as &[Option<String>],

@@ -11,6 +11,7 @@ pub mod batch_throttle;
 pub mod cause;
 pub mod config;
 pub mod database;
+pub mod error_chain;
 pub mod event_log;
 pub mod object_storage;
 pub mod private_postgres;

@@ -15,8 +15,8 @@ const TTL: Duration = Duration::from_secs(24 * 60 * 60);
 /// The idempotency keys that this process has seen on commands about an existing video.
 ///
 /// The cache only tells a client about a reused key, without a query. Correctness does not depend on
-/// it: the id of an event derives from its video, too, so a key that is used for two videos makes two
-/// events, each of which counts once.
+/// it. The id of an event derives from its video, too, so a key that is used for two videos makes two
+/// events. Each of them counts once.
 pub(crate) struct IdempotencyKeys(Cache<Uuid, VideoId>);
 
 impl Default for IdempotencyKeys {

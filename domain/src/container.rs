@@ -3,8 +3,8 @@
 //! The name of a file and the type that a client claims prove nothing. Whether a recognised file can be
 //! decoded is for the transcoder to find out.
 //!
-//! Kept beside the crate `infer`, which takes every EBML file for WebM, misses Matroska files whose
-//! document type is not at one of two offsets, and takes pictures in ISO boxes for video.
+//! The crate `infer` is no replacement. It takes every EBML file for WebM and pictures in ISO boxes for
+//! video, and it finds the document type of Matroska only at two fixed offsets.
 
 use crate::codes::codes;
 

@@ -1,8 +1,8 @@
 //! The fold: the one place that decides which events take effect.
 //!
 //! [`fold`] applies one record to a [`Contest`] and returns what it did. It is total: every record has
-//! an outcome in every state. It reads and writes only the state of the record's own stream, and the
-//! rejection of the record itself, so partitions may be folded in any interleaving.
+//! an outcome in every state. It reads and writes only the state of the record's own stream and the
+//! record's own rejection. So partitions may be folded in any interleaving.
 
 mod account;
 mod operator;

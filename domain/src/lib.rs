@@ -1,5 +1,8 @@
-//! The rules of the contest: streams and events, how events are encoded, how the log folds into the
-//! state of the contest, which events the fold rejects, and in which order artists rank.
+//! The rules of the contest:
+//!
+//! - streams and events, and how events are encoded,
+//! - how the log folds into the state of the contest, and which events the fold rejects,
+//! - in which order artists rank.
 //!
 //! Not here: `async`, I/O, a clock, randomness, SQL, HTTP. The same events give the same state in
 //! every process and in every replay.

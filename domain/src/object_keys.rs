@@ -1,7 +1,7 @@
 //! The names of objects that belong to a video.
 //!
-//! Each is a function of the video's id, so that a repeated attempt writes the same objects, and so
-//! that the sweep can tell from a name which video an object belongs to.
+//! Each is a function of the video's id. So a repeated attempt writes the same objects, and the sweep
+//! knows from a name which video an object belongs to.
 
 use crate::id::VideoId;
 

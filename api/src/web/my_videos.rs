@@ -40,7 +40,7 @@ pub(super) async fn list(
         let poster = urls.signed_if_any(key, SIGNED_URL_TTL).await?;
         videos.push((video, poster));
     }
-    let unfinished = videos.iter().any(|(video, _)| is_unfinished(video.status));
+    let unfinished = videos.iter().any(|(video, _)| video.status.awaits_processing());
     let media = videos.iter().find_map(|(_, poster)| poster.as_deref());
     let page = Page::new(&ctx, messages.my_videos).script(&assets::REFRESH).allow_media_from(media);
     Ok(page.render(&html! {
@@ -54,10 +54,6 @@ pub(super) async fn list(
             @for (video, poster) in &videos { li { (card(&ctx, video, poster.as_deref())) } }
         }
     }))
-}
-
-fn is_unfinished(status: VideoStatus) -> bool {
-    matches!(status, VideoStatus::Pending | VideoStatus::Processing)
 }
 
 fn card(ctx: &PageContext, video: &OwnVideo, poster: Option<&str>) -> Markup {

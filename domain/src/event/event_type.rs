@@ -4,9 +4,9 @@ use crate::codes::codes;
 
 /// The type of an event: its code is the `ce_type` attribute of the record.
 ///
-/// A new event starts here. Every match over the types, over [`Event`](super::Event) and over its two
-/// kinds then fails to compile until it decides about the new one; the tests in
-/// `domain/tests/rules/event_types.rs` check what the compiler cannot.
+/// A new event starts here. Then every match over the types and over [`Event`](super::Event) fails to
+/// compile until it decides about the new one. The tests in `domain/tests/rules/event_types.rs` check
+/// what the compiler cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventType {
     /// [`Registered`](super::Registered).

@@ -97,12 +97,12 @@ fn fold_all(
     let mut decided: BTreeMap<&'static str, u64> = BTreeMap::new();
     let fold_one = |event: &Recorded| -> Option<(EventId, Verdict)> {
         let outcome = fold(contest, changes, event);
-        if let FoldOutcome::Decided(verdict) = outcome {
-            let code = match verdict {
-                Verdict::Accepted { .. } => "",
-                Verdict::Rejected(rejection) => rejection.code(),
-            };
-            *decided.entry(code).or_default() += 1;
+        match outcome {
+            FoldOutcome::Decided(Verdict::Accepted { .. }) => *decided.entry("").or_default() += 1,
+            FoldOutcome::Decided(Verdict::Rejected(rejection)) => {
+                *decided.entry(rejection.code()).or_default() += 1;
+            }
+            FoldOutcome::Duplicate(_) | FoldOutcome::Overtaken => {}
         }
         outcome.verdict().map(|verdict| (event.event_id, verdict))
     };

@@ -2,8 +2,8 @@
 
 use chrono::DateTime;
 use domain::event::{
-    Deleted, Erased, FailureReason, Processed, ProcessingFailed, ProcessingStarted, Registered,
-    Uploaded, VoteCast, Withdrawn,
+    Deleted, Erased, FailureReason, OperatorGranted, OperatorRevoked, Processed, ProcessingFailed,
+    ProcessingStarted, Registered, Uploaded, VoteCast, Withdrawn,
 };
 use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, VideoEvent, VideoId};
 use infra::event_log::Record;
@@ -69,6 +69,7 @@ fn random_event(rng: &mut StdRng) -> Event {
         10 => VideoEvent::Deleted(Deleted { by: person(rng.random_range(0..PERSONS)) }),
         // Rare: nothing happens to a deleted video.
         11 if rng.random_ratio(1, 8) => VideoEvent::Deleted(Deleted { by: owner(number) }),
+        12 => return change_of_role(random_account(rng), rng.random_ratio(1, 2)),
         _ => VideoEvent::VoteCast(VoteCast { voter: person(rng.random_range(0..PERSONS)) }),
     };
     Event::Video(id, event)
@@ -85,6 +86,16 @@ pub(crate) fn email(n: u128) -> EmailKey {
 
 pub(crate) fn erased(n: u128) -> Event {
     Event::Account(email(n), AccountEvent::Erased(Erased { account_id: person(n) }))
+}
+
+fn change_of_role(n: u128, granted: bool) -> Event {
+    let account_id = person(n);
+    let event = if granted {
+        AccountEvent::OperatorGranted(OperatorGranted { account_id })
+    } else {
+        AccountEvent::OperatorRevoked(OperatorRevoked { account_id })
+    };
+    Event::Account(email(n), event)
 }
 
 pub(crate) fn registered(n: u128) -> Event {

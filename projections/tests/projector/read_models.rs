@@ -1,11 +1,11 @@
 //! The tables equal the fold, whatever the size of batches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::contest::WorkingSetKeys;
 use domain::fold::{fold, working_set_keys};
-use domain::{AccountId, Changes, Contest, Timestamp, ranking};
+use domain::{AccountId, Changes, Contest, EventType, Recorded, Timestamp, ranking};
 use infra::event_log::{EventLog, Record};
 use projections::checksum::checksums;
 use projections::projector::ProjectorState;
@@ -35,15 +35,15 @@ pub(crate) fn projector(pool: &PgPool, log: &Arc<MemoryLog>) -> Projector<Postgr
     Projector::new(log.clone(), store, None, watch::Sender::new(0))
 }
 
+fn events(log: &MemoryLog) -> Vec<Recorded> {
+    let records = log.records();
+    records.iter().flatten().map(|record| record.open(PARTITIONS).expect("an event")).collect()
+}
+
 /// The same contest, folded in memory.
 fn naive(log: &MemoryLog) -> (Contest, WorkingSetKeys) {
     let mut contest = Contest::default();
-    let records: Vec<_> = log
-        .records()
-        .iter()
-        .flatten()
-        .map(|record| record.open(PARTITIONS).expect("an event"))
-        .collect();
+    let records = events(log);
     for record in &records {
         fold(&mut contest, &mut Changes::default(), record);
     }
@@ -52,6 +52,7 @@ fn naive(log: &MemoryLog) -> (Contest, WorkingSetKeys) {
 
 #[tokio::test]
 async fn the_tables_equal_the_fold_for_any_batch_size() {
+    let mut types = HashSet::new();
     for (seed, max_batch) in [(1, 1), (2, 7), (3, 64), (4, 4096)] {
         let pool = test_services::database().await;
         let log = filled(seed);
@@ -67,7 +68,9 @@ async fn the_tables_equal_the_fold_for_any_batch_size() {
         assert_eq!(store.load(&keys).await.unwrap(), expected, "seed {seed}");
         assert_eq!(ranking_rows(&pool).await, ranking_of(&expected), "seed {seed}");
         assert_eq!(jobs(&pool).await, open_videos(&expected), "seed {seed}");
+        types.extend(events(&log).iter().map(|record| record.event.event_type()));
     }
+    assert_eq!(types, EventType::ALL.iter().copied().collect(), "event types in the histories");
 }
 
 async fn ranking_rows(pool: &PgPool) -> Vec<(Uuid, i64, Timestamp)> {
@@ -92,8 +95,7 @@ async fn jobs(pool: &PgPool) -> HashMap<Uuid, AccountId> {
 }
 
 fn open_videos(contest: &Contest) -> HashMap<Uuid, AccountId> {
-    use domain::VideoState::{Pending, Processing};
-    let open = contest.videos.iter().filter(|(_, v)| matches!(v.state, Pending | Processing));
+    let open = contest.videos.iter().filter(|(_, v)| v.state.status().awaits_processing());
     open.map(|(id, video)| (id.0, video.owner)).collect()
 }
 

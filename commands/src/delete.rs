@@ -4,7 +4,6 @@ use domain::event::Deleted;
 use domain::{
     AccountId, Event, EventId, Rejection, Verdict, VideoEvent, VideoId, VideoStatus, object_keys,
 };
-use infra::error_chain::error_chain;
 use infra::object_storage::ObjectKey;
 use ports::read_models::VideoFacts;
 
@@ -48,7 +47,7 @@ impl Commands {
             Ok(Some(facts)) => facts,
             Ok(None) => return,
             Err(error) => {
-                tracing::warn!(%video, error = error_chain(&error), "files of a deleted video are left to the sweep");
+                tracing::warn!(%video, %error, "files of a deleted video are left to the sweep");
                 return;
             }
         };
@@ -58,13 +57,13 @@ impl Commands {
         }
         let stream = object_keys::hls_folder(video);
         if let Err(error) = self.inner.dependencies.storage.delete_all(&stream).await {
-            tracing::warn!(%video, error = error_chain(&error), "an adaptive stream is left to the sweep");
+            tracing::warn!(%video, %error, "an adaptive stream is left to the sweep");
         }
     }
 
     pub(crate) async fn remove_file(&self, video: VideoId, key: &ObjectKey) {
         if let Err(error) = self.inner.dependencies.storage.delete(key).await {
-            tracing::warn!(%video, %key, error = error_chain(&error), "a file is left to the sweep");
+            tracing::warn!(%video, %key, %error, "a file is left to the sweep");
         }
     }
 }

@@ -4,7 +4,6 @@ use domain::event::{Erased, Withdrawn};
 use domain::{
     AccountEvent, AccountId, Event, EventId, Rejection, Verdict, VideoEvent, VideoStatus,
 };
-use infra::error_chain::error_chain;
 use infra::event_log::envelope::Envelope;
 use infra::object_storage::ObjectKey;
 use ports::read_models::AbandonedVideo;
@@ -55,7 +54,7 @@ impl Commands {
         let videos = match self.inner.dependencies.read_models.videos_of(account).await {
             Ok(videos) => videos,
             Err(error) => {
-                tracing::warn!(%account, error = error_chain(&error), "videos are left to the sweep");
+                tracing::warn!(%account, %error, "videos are left to the sweep");
                 return;
             }
         };
@@ -86,7 +85,7 @@ impl Commands {
                 tracing::warn!(%video, "files of a withdrawn video are left to the sweep");
             }
             Err(error) => {
-                tracing::warn!(%video, error = error_chain(&error), "a withdrawal is left to the sweep");
+                tracing::warn!(%video, %error, "a withdrawal is left to the sweep");
             }
         }
     }

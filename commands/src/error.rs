@@ -3,13 +3,11 @@
 use std::error::Error;
 
 use domain::Rejection;
+use infra::cause::{Cause, cause};
 use infra::database::is_transient;
 use infra::event_log::AppendError;
 use infra::object_storage::StorageError;
 use ports::LookupError;
-
-/// The cause of an error: another error, or a sentence.
-type Cause = Box<dyn Error + Send + Sync>;
 
 /// A command that did not take effect, as far as the process can tell.
 #[derive(Debug, thiserror::Error)]
@@ -24,23 +22,23 @@ pub enum CommandError {
     #[error("the idempotency key was used for another request")]
     KeyReused,
     /// A dependency of the command is unavailable. A retry with the same idempotency key is safe.
-    #[error("a dependency is unavailable")]
+    #[error("unavailable: {0}")]
     Unavailable(#[source] Cause),
     /// Too many callers at once. Nothing was done.
     #[error("too many at once")]
     Overloaded,
     /// A defect of ours.
-    #[error("internal error")]
+    #[error("internal: {0}")]
     Internal(#[source] Cause),
 }
 
 impl CommandError {
-    pub(crate) fn unavailable(cause: impl Into<Cause>) -> Self {
-        Self::Unavailable(cause.into())
+    pub(crate) fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause(error))
     }
 
-    pub(crate) fn internal(cause: impl Into<Cause>) -> Self {
-        Self::Internal(cause.into())
+    pub(crate) fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Internal(cause(error))
     }
 
     /// An accepted event is not in the read models, so they are being rebuilt.
@@ -90,9 +88,9 @@ pub enum StoreOriginalError {
         max: u64,
     },
     /// The client's body broke off.
-    #[error("the upload broke off")]
+    #[error("the upload broke off: {0}")]
     Body(#[source] std::io::Error),
     /// The object store cannot take it.
-    #[error("the original cannot be stored")]
-    Storage(#[source] StorageError),
+    #[error(transparent)]
+    Storage(StorageError),
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use domain::container::{SNIFFED_BYTES, VideoContainer};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use infra::error_chain::error_chain;
 use infra::object_storage::{ByteStream, ObjectKey, ObjectStorage, StorageError};
 use uuid::Uuid;
 
@@ -60,7 +59,7 @@ impl Drop for StoredOriginal {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             if let Err(error) = storage.delete(&key).await {
-                tracing::warn!(%key, error = error_chain(&error), "an unused original is left to the sweep");
+                tracing::warn!(%key, %error, "an unused original is left to the sweep");
             }
         });
     }

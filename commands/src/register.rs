@@ -2,7 +2,6 @@
 
 use domain::event::Registered;
 use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, Rejection, Verdict};
-use infra::error_chain::error_chain;
 use uuid::Uuid;
 
 use crate::answer::Answer;
@@ -136,7 +135,7 @@ impl Commands {
     /// If this fails, the sweep finds the row by its rejected event or its erased account.
     pub(crate) async fn delete_personal_data(&self, account: AccountId) {
         if let Err(error) = personal_data::delete(&self.inner.dependencies.pool, account).await {
-            tracing::warn!(%account, error = error_chain(&error), "personal data is left to the sweep");
+            tracing::warn!(%account, %error, "personal data is left to the sweep");
         }
     }
 }

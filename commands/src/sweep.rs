@@ -11,7 +11,6 @@ use std::time::Duration;
 use chrono::Utc;
 use domain::object_keys;
 use futures_util::TryStreamExt;
-use infra::error_chain::error_chain;
 use infra::event_log::EventLog;
 use infra::object_storage::{ObjectKey, ObjectStorage};
 use ports::read_models::ReadModels;
@@ -71,7 +70,7 @@ impl Sweeper {
             match self.sweep().await {
                 Ok(swept) if swept == Swept::default() => {}
                 Ok(swept) => tracing::info!(?swept, "the sweep removed leftovers"),
-                Err(error) => tracing::warn!(error = error_chain(&error), "the sweep failed"),
+                Err(error) => tracing::warn!(%error, "the sweep failed"),
             }
             tokio::select! {
                 () = shutdown.cancelled() => return,

@@ -6,7 +6,6 @@ use commands::{CommandError, CommandToken};
 use domain::Rejection;
 use http::header::{LOCATION, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
-use infra::error_chain::error_chain;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -44,8 +43,8 @@ pub(crate) fn failed(rejected: fn(Rejection) -> ApiError) -> impl Fn(CommandErro
         CommandError::Rejected(rejection) => rejected(rejection),
         CommandError::WrongPassword => ApiError::WrongPassword,
         CommandError::KeyReused => ApiError::KeyReused,
-        CommandError::Unavailable(cause) => ApiError::Unavailable(error_chain(&*cause)),
+        CommandError::Unavailable(cause) => ApiError::Unavailable(cause.to_string()),
         CommandError::Overloaded => ApiError::Overloaded,
-        CommandError::Internal(cause) => ApiError::Internal(error_chain(&*cause)),
+        CommandError::Internal(cause) => ApiError::Internal(cause.to_string()),
     }
 }

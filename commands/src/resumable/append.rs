@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use domain::AccountId;
-use infra::error_chain::error_chain;
 use infra::object_storage::ObjectKey;
 use tracing::Instrument;
 
@@ -93,7 +92,7 @@ impl Commands {
             if let Err(error) =
                 uploads_table::extend(&self.inner.dependencies.pool, id, expiry).await
             {
-                tracing::warn!(upload_id = %id, error = error_chain(&error), "an upload may expire while it is received");
+                tracing::warn!(upload_id = %id, %error, "an upload may expire while it is received");
             }
         }
     }

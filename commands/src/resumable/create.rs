@@ -1,7 +1,6 @@
 //! Creating, looking up and cancelling a resumable upload.
 
 use domain::AccountId;
-use infra::error_chain::error_chain;
 use infra::object_storage::ObjectKey;
 
 use super::error::ResumableError;
@@ -107,7 +106,7 @@ impl Commands {
         match uploads_table::delete_of(&self.inner.dependencies.pool, account).await {
             Ok(pieces) => self.remove_pieces(&pieces).await,
             Err(error) => {
-                tracing::warn!(%account, error = error_chain(&error), "uploads are left to the sweep");
+                tracing::warn!(%account, %error, "uploads are left to the sweep");
             }
         }
     }
@@ -116,7 +115,7 @@ impl Commands {
     pub(super) async fn remove_pieces(&self, keys: &[ObjectKey]) {
         for key in keys {
             if let Err(error) = self.inner.dependencies.storage.delete(key).await {
-                tracing::warn!(%key, error = error_chain(&error), "a piece is left to the sweep");
+                tracing::warn!(%key, %error, "a piece is left to the sweep");
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use infra::error_chain::error_chain;
 use sqlx::PgPool;
 
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -24,7 +23,7 @@ pub async fn report_upload_metrics(pool: PgPool) {
             }
             Err(error) => {
                 tracing::debug!(
-                    error = error_chain(&error),
+                    %error,
                     "unfinished uploads cannot be counted"
                 );
             }

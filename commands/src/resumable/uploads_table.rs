@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{AccountId, Timestamp, VideoId};
+use infra::database::{from_bigint, to_bigint};
 use infra::object_storage::ObjectKey;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -24,12 +25,14 @@ struct Row {
     expired: bool,
 }
 
-impl From<Row> for ResumableUpload {
-    fn from(row: Row) -> Self {
-        Self {
+impl TryFrom<Row> for ResumableUpload {
+    type Error = sqlx::Error;
+
+    fn try_from(row: Row) -> Result<Self, sqlx::Error> {
+        Ok(Self {
             id: UploadId(row.upload_id),
-            length: row.length as u64,
-            received: row.received as u64,
+            length: from_bigint(row.length)?,
+            received: from_bigint(row.received)?,
             metadata: row.metadata,
             video: row.video_id.map(VideoId),
             expires_at: row.expires_at,
@@ -38,7 +41,7 @@ impl From<Row> for ResumableUpload {
             description: row.description,
             pieces: row.pieces,
             expired: row.expired,
-        }
+        })
     }
 }
 
@@ -84,7 +87,7 @@ pub(super) async fn insert(
         "",
         id.0,
         owner.0,
-        new.length as i64,
+        to_bigint(new.length),
         new.title,
         new.description.as_deref(),
         new.metadata,
@@ -94,7 +97,7 @@ pub(super) async fn insert(
     .fetch_optional(&mut *transaction)
     .await?;
     transaction.commit().await?;
-    Ok(inserted.map(Into::into))
+    inserted.map(TryInto::try_into).transpose()
 }
 
 pub(super) async fn find(
@@ -104,7 +107,7 @@ pub(super) async fn find(
     let found = upload_rows!("select ", " from resumable_uploads where upload_id = $1", id.0)
         .fetch_optional(pool)
         .await?;
-    Ok(found.map(Into::into))
+    found.map(TryInto::try_into).transpose()
 }
 
 /// Extends the life of an upload that has not expired.
@@ -140,14 +143,14 @@ pub(super) async fn add_piece(
          returning ",
         "",
         upload.id.0,
-        upload.received as i64,
-        bytes as i64,
+        to_bigint(upload.received),
+        to_bigint(bytes),
         key.as_str(),
         expiry.as_secs_f64(),
     )
     .fetch_optional(pool)
     .await?;
-    Ok(added.map(Into::into))
+    added.map(TryInto::try_into).transpose()
 }
 
 /// Notes the entered video. `None` if another process did so first, or the upload is deleted.
@@ -165,7 +168,7 @@ pub(super) async fn finish(
     )
     .fetch_optional(pool)
     .await?;
-    Ok(finished.map(Into::into))
+    finished.map(TryInto::try_into).transpose()
 }
 
 /// Deletes an upload. Returns the objects of its pieces.

@@ -66,8 +66,7 @@ pub(crate) enum Command {
 
     /// Fill a running instance with artists, videos and votes
     ///
-    /// Everything goes through the public HTTP API, as people would do it, unless it is for a
-    /// measurement (`--direct`).
+    /// Every request goes through the public HTTP API.
     Demo(DemoArgs),
 
     /// Process one video (started by the transcoder, in a sandbox)

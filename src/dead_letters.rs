@@ -10,9 +10,9 @@ use infra::event_log::partition::partition_of;
 use infra::event_log::{EventLog, NewRecord, Record};
 use projections::queries::dead_letters;
 
+use crate::backing_services::BackingServices;
 use crate::log::line;
 use crate::output::say;
-use crate::world::World;
 
 /// Flags of `dead-letters`.
 #[derive(Clone, Debug, clap::Args)]
@@ -34,7 +34,7 @@ enum Action {
     /// The whole record, raw
     Show {
         /// Its place, as partition:offset
-        position: Place,
+        position: PositionArg,
     },
     /// Append it again, in the partition of its key, once it can be read
     ///
@@ -42,15 +42,15 @@ enum Action {
     /// since an event counts once.
     Redrive {
         /// Its place, as partition:offset
-        position: Place,
+        position: PositionArg,
     },
 }
 
 /// `partition:offset`.
 #[derive(Clone, Copy, Debug)]
-struct Place(Position);
+struct PositionArg(Position);
 
-impl FromStr for Place {
+impl FromStr for PositionArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -64,18 +64,18 @@ impl FromStr for Place {
 }
 
 pub(crate) async fn run(args: DeadLettersArgs) -> Result<()> {
-    let world = World::open(&args.database.parse()?, &args.event_log.parse()?).await?;
+    let services = BackingServices::open(&args.database.parse()?, &args.event_log.parse()?).await?;
     let done = match args.action {
-        Action::List => list(&world).await,
-        Action::Show { position } => show(world.log.as_ref(), position.0).await,
-        Action::Redrive { position } => redrive(world.log.as_ref(), position.0).await,
+        Action::List => list(&services).await,
+        Action::Show { position } => show(services.log.as_ref(), position.0).await,
+        Action::Redrive { position } => redrive(services.log.as_ref(), position.0).await,
     };
-    world.close().await;
+    services.close().await;
     done
 }
 
-async fn list(world: &World) -> Result<()> {
-    let letters = dead_letters(world.pool()).await?;
+async fn list(services: &BackingServices) -> Result<()> {
+    let letters = dead_letters(services.pool()).await?;
     for letter in &letters {
         let at = letter.at.format("%Y-%m-%dT%H:%M:%SZ");
         say(format_args!("{:>10}  {at}  {}", letter.position.to_string(), letter.reason))?;

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use infra::config::{EventLogSettings, StorageSettings};
 
+use crate::backing_services::BackingServices;
 use crate::data_dir::{DataDirLock, secret_key};
 use crate::output::say;
-use crate::serve::{self, Service};
+use crate::serve::{self, Server};
 use crate::settings::{ServeArgs, Settings};
 use crate::shutdown;
-use crate::world::World;
 
 pub(crate) async fn run(args: &ServeArgs) -> Result<()> {
     let stop = shutdown::on_signals()?;
@@ -22,22 +22,22 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<()> {
     let listener = serve::bind(settings.http.addr).await?;
     let address = listener.local_addr()?;
     say(format_args!("ANB Rising Stars Showcase {}", env!("CARGO_PKG_VERSION")))?;
-    let world = World::start_private(lock, &settings).await?;
-    let ran = match Service::start(&settings, &world, listener, stop).await {
-        Ok(service) => {
-            introduce(&settings, &world, address)?;
-            let ran = service.run().await;
+    let services = BackingServices::start_private(lock, &settings).await?;
+    let ran = match Server::start(&settings, &services, listener, stop).await {
+        Ok(server) => {
+            introduce(&settings, &services, address)?;
+            let ran = server.run().await;
             say("stopping")?;
             ran
         }
         Err(error) => Err(error),
     };
-    world.close().await;
+    services.close().await;
     ran
 }
 
 /// What runs where, and the next thing to try.
-fn introduce(settings: &Settings, world: &World, address: SocketAddr) -> Result<()> {
+fn introduce(settings: &Settings, services: &BackingServices, address: SocketAddr) -> Result<()> {
     let url = settings.http.public_url(address);
     let log = match &settings.event_log {
         EventLogSettings::Postgres { partitions } => {
@@ -54,7 +54,7 @@ fn introduce(settings: &Settings, world: &World, address: SocketAddr) -> Result<
     let program = std::env::args().next().unwrap_or_else(|| "anb".to_owned());
     say("")?;
     say(format_args!("  API        {url}/docs"))?;
-    say(format_args!("  database   {}", world.database_place()))?;
+    say(format_args!("  database   {}", services.database_place()))?;
     say(format_args!("  log        {log}"))?;
     say(format_args!("  media      {media}"))?;
     say(format_args!("  roles      {}", settings.roles))?;

@@ -11,8 +11,8 @@ use domain::Position;
 use infra::config::{DatabaseArgs, EventLogArgs};
 use infra::event_log::{EventLog, Record};
 
+use crate::backing_services::BackingServices;
 use crate::shutdown;
-use crate::world::World;
 use filter::Filter;
 
 /// Records read at a time.
@@ -40,12 +40,12 @@ pub(crate) async fn run(args: LogArgs) -> Result<()> {
     let filter = args.filter.parse()?;
     filter.check_partitions(event_log.partitions())?;
     let stop = shutdown::on_signals()?;
-    let world = World::open(&args.database.parse()?, &event_log).await?;
+    let services = BackingServices::open(&args.database.parse()?, &event_log).await?;
     let printed = tokio::select! {
-        printed = print(world.log.as_ref(), &filter, args.follow) => printed,
+        printed = print(services.log.as_ref(), &filter, args.follow) => printed,
         () = stop.cancelled() => Ok(()),
     };
-    world.close().await;
+    services.close().await;
     printed
 }
 

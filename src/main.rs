@@ -1,6 +1,7 @@
 //! The one binary of the contest: reads the command line, wires the rooms together, runs what was
 //! asked for. No rule and no SQL lives here.
 
+mod backing_services;
 mod checksums;
 mod cli;
 mod data_dir;
@@ -17,7 +18,6 @@ mod serve;
 mod settings;
 mod shutdown;
 mod transcode_one;
-mod world;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use infra::config::DatabaseArgs;
 
+use crate::backing_services::Database;
 use crate::output::say;
-use crate::world::Database;
 
 pub(crate) async fn run(args: &DatabaseArgs) -> Result<()> {
     let database = Database::open(&args.parse()?).await?;

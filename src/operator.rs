@@ -12,9 +12,9 @@ use infra::config::{DatabaseArgs, EventLogArgs};
 use projections::queries::operators;
 use tokio::task::JoinSet;
 
+use crate::backing_services::BackingServices;
 use crate::output::say;
-use crate::serve::Common;
-use crate::world::World;
+use crate::serve::components::SharedComponents;
 
 /// How long a projector may take before we go without its verdict.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -49,18 +49,18 @@ enum Action {
 }
 
 pub(crate) async fn run(args: &OperatorArgs) -> Result<()> {
-    let world = World::open(&args.database.parse()?, &args.event_log.parse()?).await?;
+    let services = BackingServices::open(&args.database.parse()?, &args.event_log.parse()?).await?;
     let done = match &args.action {
-        Action::Grant { email } => change(&world, email, RoleChange::Grant).await,
-        Action::Revoke { email } => change(&world, email, RoleChange::Revoke).await,
-        Action::List => list(&world).await,
+        Action::Grant { email } => change(&services, email, RoleChange::Grant).await,
+        Action::Revoke { email } => change(&services, email, RoleChange::Revoke).await,
+        Action::List => list(&services).await,
     };
-    world.close().await;
+    services.close().await;
     done
 }
 
-async fn list(world: &World) -> Result<()> {
-    let operators = operators(world.pool()).await?;
+async fn list(services: &BackingServices) -> Result<()> {
+    let operators = operators(services.pool()).await?;
     for operator in &operators {
         let since = operator.since.format("%Y-%m-%dT%H:%M:%SZ");
         let email = operator.email.as_deref().unwrap_or("-");
@@ -69,14 +69,14 @@ async fn list(world: &World) -> Result<()> {
     say(format_args!("{} operators", operators.len())).map_err(Into::into)
 }
 
-async fn change(world: &World, email: &str, change: RoleChange) -> Result<()> {
+async fn change(services: &BackingServices, email: &str, change: RoleChange) -> Result<()> {
     // A schema that knows no operators belongs to projectors that would not know the event.
-    operators(world.pool()).await?;
-    let common = Common::of(world);
+    operators(services.pool()).await?;
+    let shared = SharedComponents::new(services);
     let mut background = JoinSet::new();
-    common.spawn_into(&mut background, world, Duration::ZERO);
-    let lookup = Arc::clone(&common.lookup) as _;
-    let known = Operators::new(world.pool(), common.submitter, lookup, PATIENCE).await?;
+    shared.spawn_into(&mut background, services, Duration::ZERO);
+    let lookup = Arc::clone(&shared.lookup) as _;
+    let known = Operators::new(services.pool(), shared.submitter, lookup, PATIENCE).await?;
     let (now, before, soon) = match change {
         RoleChange::Grant => ("is an operator now", "is an operator already", "will be one"),
         RoleChange::Revoke => ("is no operator any more", "was no operator", "will be none"),
@@ -84,7 +84,7 @@ async fn change(world: &World, email: &str, change: RoleChange) -> Result<()> {
     match known.change(email, change).await {
         Ok(RoleChangeOutcome::Changed(account)) => {
             // A projector that does not know the event sets it aside, and goes on.
-            let is = operators(world.pool()).await?.iter().any(|known| known.account == account);
+            let is = operators(services.pool()).await?.iter().any(|known| known.account == account);
             if is != (change == RoleChange::Grant) {
                 bail!(
                     "it stands in the log, but nothing has come of it: is there a projector of an \

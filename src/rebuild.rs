@@ -10,9 +10,9 @@ use infra::config::{DatabaseArgs, EventLogArgs};
 use projections::rebuild::{self, RebuildError, RebuildOptions, RebuildProgress, Rebuilt};
 use tokio::sync::watch;
 
+use crate::backing_services::BackingServices;
 use crate::checksums::print;
 use crate::output::say;
-use crate::world::World;
 
 /// Flags of `rebuild`.
 #[derive(Clone, Debug, clap::Args)]
@@ -37,14 +37,14 @@ pub(crate) struct RebuildArgs {
 }
 
 pub(crate) async fn run(args: &RebuildArgs) -> Result<ExitCode> {
-    let world = World::open(&args.database.parse()?, &args.event_log.parse()?).await?;
-    let done = carry_out(&world, args).await;
-    world.close().await;
+    let services = BackingServices::open(&args.database.parse()?, &args.event_log.parse()?).await?;
+    let done = carry_out(&services, args).await;
+    services.close().await;
     done.map(|()| ExitCode::SUCCESS)
 }
 
-async fn carry_out(world: &World, args: &RebuildArgs) -> Result<()> {
-    let (pool, log) = (world.pool(), Arc::clone(&world.log));
+async fn carry_out(services: &BackingServices, args: &RebuildArgs) -> Result<()> {
+    let (pool, log) = (services.pool(), Arc::clone(&services.log));
     if args.discard {
         let dropped = rebuild::discard(pool).await?;
         return say(format_args!("{} generations dropped", dropped.len())).map_err(Into::into);

@@ -1,4 +1,4 @@
-//! The contest's API as a client sees it: patient with a busy server, strict with a wrong answer.
+//! A client of the contest's HTTP API. It retries while the server is busy and fails on any unexpected answer.
 
 use std::time::Duration;
 
@@ -10,19 +10,25 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::data::Clip;
-use super::people::Person;
-use super::stages::Video;
+use super::participants::Person;
 
-/// Tries of one request while the server is busy: about half a minute.
-const TRIES: u32 = 12;
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Attempts per request while the server is busy. With the pauses they take about 30 s.
+const MAX_ATTEMPTS: u32 = 12;
+const MIN_RETRY_PAUSE: Duration = Duration::from_millis(100);
+const MAX_RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-/// Somebody who is logged in.
+/// A logged-in account.
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     token: String,
     email: String,
+}
+
+/// A video and the account that uploaded it.
+#[derive(Clone, Debug)]
+pub(super) struct Video {
+    pub(super) id: String,
+    pub(super) owner: Account,
 }
 
 /// A page of the ranking.
@@ -42,7 +48,7 @@ pub(super) struct Row {
     pub(super) votes: u64,
 }
 
-/// How a video stands.
+/// The status of a video, as the API names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Status {
@@ -69,7 +75,7 @@ struct OwnVideo {
     status: Status,
 }
 
-/// Speaks to one instance.
+/// A client of one instance.
 #[derive(Clone)]
 pub(super) struct Client {
     http: reqwest::Client,
@@ -86,17 +92,17 @@ impl Client {
         Ok(Self { http, url: url.trim_end_matches('/').to_owned() })
     }
 
-    /// Is anybody there?
+    /// Fails unless `/health` answers with 2xx.
     pub(super) async fn check(&self) -> Result<()> {
         let answer = self.http.get(format!("{}/health", self.url)).send().await;
         match answer {
             Ok(answer) if answer.status().is_success() => Ok(()),
-            Ok(answer) => bail!("{}/health says {}", self.url, answer.status()),
-            Err(_) => bail!("nobody answers at {} (start one with `anb dev`)", self.url),
+            Ok(answer) => bail!("{}/health answers {}", self.url, answer.status()),
+            Err(_) => bail!("no server answers at {} (start one with `anb dev`)", self.url),
         }
     }
 
-    /// Signs up, or finds that a former run did, and logs in.
+    /// Signs the person up, unless an earlier run did, and logs in.
     pub(super) async fn enter(&self, person: &Person) -> Result<Account> {
         let body = json!({
             "first_name": person.first_name, "last_name": person.last_name,
@@ -112,9 +118,9 @@ impl Client {
             .await?;
         match answer.status() {
             StatusCode::CREATED => {}
-            // Known already: logging in will tell whether it is ours.
+            // The address is taken. The login below fails unless an earlier run took it.
             StatusCode::BAD_REQUEST => {}
-            _ => return Err(refused("sign-up", answer).await),
+            _ => return Err(unexpected_answer("sign-up", answer).await),
         }
         let credentials = json!({ "email": person.email, "password": person.password });
         let login: Login = self
@@ -123,7 +129,7 @@ impl Client {
         Ok(Account { token: login.access_token, email: person.email.clone() })
     }
 
-    /// Uploads a clip, unless a former run has uploaded one of this title.
+    /// Uploads a clip, unless an earlier run uploaded one with this title.
     pub(super) async fn upload(
         &self,
         account: &Account,
@@ -148,7 +154,7 @@ impl Client {
         Ok(Video { id: uploaded.video_id, owner: account.clone() })
     }
 
-    /// How a video stands.
+    /// The current status of a video.
     pub(super) async fn status(&self, video: &Video) -> Result<Status> {
         let path = format!("/api/videos/{}", video.id);
         let own: OwnVideo =
@@ -156,7 +162,7 @@ impl Client {
         Ok(own.status)
     }
 
-    /// Votes. `false` if the account has voted for the video before.
+    /// Casts a vote. Returns `false` if the account has already voted for the video.
     pub(super) async fn vote(&self, voter: &Account, video: &Video) -> Result<bool> {
         let path = format!("/api/public/videos/{}/vote", video.id);
         let key = format!("demo-vote-{}", video.id);
@@ -170,9 +176,9 @@ impl Client {
                 if body["code"] == "already_voted" {
                     return Ok(false);
                 }
-                bail!("a vote was refused: {}", body["detail"])
+                bail!("a vote was rejected: {}", body["detail"])
             }
-            _ => Err(refused("vote", answer).await),
+            _ => Err(unexpected_answer("vote", answer).await),
         }
     }
 
@@ -190,7 +196,7 @@ impl Client {
         self.request(method, path).bearer_auth(&account.token)
     }
 
-    /// Sends and reads a JSON answer; any other status than 2xx is an error.
+    /// Sends a request and parses the JSON answer. Any status but 2xx is an error.
     async fn expect<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -198,19 +204,16 @@ impl Client {
     ) -> Result<T> {
         let answer = self.send(request).await?;
         if !answer.status().is_success() {
-            return Err(refused(what, answer).await);
+            return Err(unexpected_answer(what, answer).await);
         }
-        answer
-            .json()
-            .await
-            .with_context(|| format!("the answer to a {what} is not what it should be"))
+        answer.json().await.with_context(|| format!("the answer to a {what} cannot be parsed"))
     }
 
-    /// Sends, and sends again while the server is busy, unreachable, or has not decided yet (202).
-    /// Requests that change something carry an idempotency key, so that nothing happens twice.
+    /// Sends a request. Retries while the server is busy, unreachable, or has no verdict yet (202).
+    /// Commands carry an idempotency key, so a retry has no second effect.
     async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Response> {
-        let mut pause = FIRST_PAUSE;
-        for tries_left in (0..TRIES).rev() {
+        let mut pause = MIN_RETRY_PAUSE;
+        for attempts_left in (0..MAX_ATTEMPTS).rev() {
             let answer = request().send().await;
             let busy = match &answer {
                 Ok(answer) => matches!(
@@ -221,17 +224,17 @@ impl Client {
                 ),
                 Err(_) => true,
             };
-            if !busy || tries_left == 0 {
+            if !busy || attempts_left == 0 {
                 return answer.context("the server does not answer");
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(MAX_RETRY_PAUSE);
         }
         bail!("the server does not answer")
     }
 }
 
-async fn refused(what: &str, answer: Response) -> anyhow::Error {
+async fn unexpected_answer(what: &str, answer: Response) -> anyhow::Error {
     let status = answer.status();
     let text = answer.text().await.unwrap_or_default();
     anyhow::anyhow!("a {what} was answered with {status}: {text}")

@@ -1,11 +1,11 @@
-//! What the invented contest is made of.
+//! Places, names, titles and clips of the demo contest.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::multipart::Part;
 
-/// City, country, and how many of the people live there, in proportion.
+/// City, country, and the weight with which participants live there.
 pub(super) const CITIES: [(&str, &str, u32); 24] = [
     ("Bogotá", "Colombia", 14),
     ("Medellín", "Colombia", 10),
@@ -148,7 +148,7 @@ pub(super) struct Clip {
 }
 
 impl Clip {
-    /// The part of a form that carries it.
+    /// The clip as a part of a multipart form.
     pub(super) fn part(&self) -> Part {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("video/mp4"));
@@ -157,16 +157,16 @@ impl Clip {
     }
 }
 
-/// How many clips there are; artists share them.
+/// Distinct clips. Artists share them.
 const CLIPS: u32 = 6;
 
-/// Makes the clips.
+/// Encodes the clips.
 pub(super) async fn clips() -> Result<Vec<Clip>> {
     tokio::task::spawn_blocking(|| {
         (0..CLIPS)
             .map(|number| {
                 let bytes =
-                    transcoder::demo_clip::render(number).context("a clip cannot be made")?;
+                    transcoder::demo_clip::render(number).context("cannot encode a clip")?;
                 Ok(Clip { bytes: bytes.into() })
             })
             .collect()

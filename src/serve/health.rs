@@ -16,10 +16,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// A part that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What to try.
-pub(super) struct Parts {
+pub(super) struct Readiness {
     pub(super) pool: PgPool,
     pub(super) log: Arc<dyn EventLog>,
     pub(super) storage: Arc<dyn ObjectStorage>,
@@ -32,7 +32,7 @@ pub(super) struct Parts {
 }
 
 #[async_trait]
-impl Health for Parts {
+impl Health for Readiness {
     async fn checks(&self) -> Vec<Check> {
         if self.stop.is_cancelled() {
             let problem = Some("this process is about to stop".to_owned());
@@ -40,9 +40,9 @@ impl Health for Parts {
         }
         let database = sqlx::query("select 1").execute(&self.pool);
         let (database, log, storage) = tokio::join!(
-            within_patience(database),
-            within_patience(self.log.end_offsets()),
-            within_patience(self.storage.check()),
+            within_timeout(database),
+            within_timeout(self.log.end_offsets()),
+            within_timeout(self.storage.check()),
         );
         let mut checks = vec![
             Check::of("database", database),
@@ -59,13 +59,13 @@ impl Health for Parts {
     }
 }
 
-async fn within_patience<T, E: Display>(
+async fn within_timeout<T, E: Display>(
     trying: impl Future<Output = Result<T, E>>,
 ) -> Result<(), String> {
-    match tokio::time::timeout(PATIENCE, trying).await {
+    match tokio::time::timeout(CHECK_TIMEOUT, trying).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        Err(_) => Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())),
     }
 }
 

@@ -9,9 +9,9 @@ use infra::object_storage::ObjectStorage;
 use transcoder::child::ChildCommand;
 use transcoder::worker::{TranscoderDependencies, Worker, WorkerSettings};
 
-use super::Common;
+use super::components::SharedComponents;
+use crate::backing_services::BackingServices;
 use crate::settings::Settings;
-use crate::world::World;
 
 /// A child that takes longer is killed. Our own settings need a tenth of it on two processors.
 const TIME_LIMIT: Duration = Duration::from_secs(300);
@@ -19,8 +19,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(300);
 /// Puts the worker of this process together, once it is clear what its sandbox is worth here.
 pub(super) async fn worker(
     settings: &Settings,
-    world: &World,
-    common: &Common,
+    services: &BackingServices,
+    shared: &SharedComponents,
     storage: Arc<dyn ObjectStorage>,
 ) -> Result<Worker> {
     let mut arguments = vec!["transcode-one".into()];
@@ -42,10 +42,10 @@ pub(super) async fn worker(
         ..WorkerSettings::default()
     };
     let dependencies = TranscoderDependencies {
-        pool: world.pool().clone(),
+        pool: services.pool().clone(),
         storage,
-        submitter: common.submitter.clone(),
-        read_models: Arc::clone(&common.lookup) as _,
+        submitter: shared.submitter.clone(),
+        read_models: Arc::clone(&shared.lookup) as _,
         child: child.clone(),
         scratch: scratch.clone(),
     };

@@ -1,13 +1,15 @@
-//! The demo contest that is appended straight to the log.
+//! An invented contest that is appended straight to the log.
+
+use test_contests::Size;
 
 use super::harness::{Roles, Server, TestEnvironment, eventually};
 
-test_on_both_backends!(a_repeated_direct_demo_counts_once);
+test_on_both_backends!(a_repeated_contest_counts_once);
 
-async fn a_repeated_direct_demo_counts_once(env: TestEnvironment) {
-    let sizes = ["demo", "--direct", "--artists", "40", "--fans", "60", "--votes", "700"];
+async fn a_repeated_contest_counts_once(env: TestEnvironment) {
+    let size = Size { artists: 40, fans: 60, votes: 700 };
     for events in [880, 1_760] {
-        env.run(&sizes).await.unwrap();
+        test_contests::append(&env.pool, env.log.as_ref(), size).await.unwrap();
         assert_eq!(env.log.end_offsets().await.unwrap().iter().sum::<u64>(), events);
     }
     let server = Server::start(&env, Roles::NoTranscoder).await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use test_contests::Size;
 use tokio::process::Child;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -25,7 +26,7 @@ test_on_both_backends!(
 );
 
 async fn votes_and_reads_continue_while_a_rebuild_switches_generations(env: TestEnvironment) {
-    fill(&env, "15", "4000").await;
+    fill(&env, 15, 4_000).await;
     let servers =
         [Server::start(&env, Roles::NoTranscoder).await, Server::start(&env, Roles::Api).await];
     let apis = servers.each_ref().map(|server| server.api.clone());
@@ -76,7 +77,7 @@ async fn votes_and_reads_continue_while_a_rebuild_switches_generations(env: Test
 }
 
 async fn a_second_rebuild_is_rejected_and_a_killed_one_is_resumed(env: TestEnvironment) {
-    fill(&env, "100", "30000").await;
+    fill(&env, 100, 30_000).await;
     let server = Server::start(&env, Roles::NoTranscoder).await;
     env.wait_until_caught_up().await;
     let live = env.checksums().await;
@@ -153,9 +154,9 @@ impl Reader {
 }
 
 /// Fills the log, so that a rebuild takes a while.
-async fn fill(env: &TestEnvironment, artists: &str, votes: &str) {
-    let sizes = ["demo", "--direct", "--artists", artists, "--fans", "500", "--votes", votes];
-    env.run(&sizes).await.unwrap();
+async fn fill(env: &TestEnvironment, artists: usize, votes: usize) {
+    let size = Size { artists, fans: 500, votes };
+    test_contests::append(&env.pool, env.log.as_ref(), size).await.unwrap();
 }
 
 async fn signal(child: &Child, signal: &str) {

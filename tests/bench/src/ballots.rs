@@ -1,4 +1,4 @@
-//! Votes that count: nobody votes for the same video twice.
+//! Requests for votes that count: no voter votes for a video twice.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +10,7 @@ use http::{HeaderValue, Uri};
 use crate::client::{self, Request};
 use crate::token;
 
-/// Every pair of a voter and a video, each once. Neighbours differ in both.
+/// Each pair of a voter and a video, once. Consecutive pairs differ in both.
 pub(crate) struct Ballots {
     voters: Vec<HeaderValue>,
     videos: Vec<Uri>,
@@ -27,12 +27,12 @@ impl Ballots {
         })
     }
 
-    /// The next vote.
+    /// The request of the next vote.
     pub(crate) fn draw(&self) -> Result<Request> {
         Ok(self.draw_for()?.1)
     }
 
-    /// The next vote, and which of the videos it is for.
+    /// The index of the next vote's video, and the request.
     pub(crate) fn draw_for(&self) -> Result<(usize, Request)> {
         let (voter, video) =
             pair(self.next.fetch_add(1, Ordering::Relaxed), self.voters.len(), self.videos.len())?;
@@ -45,7 +45,7 @@ impl Ballots {
 /// The `n`th pair of a voter and a video.
 fn pair(n: usize, voters: usize, videos: usize) -> Result<(usize, usize)> {
     if n >= voters * videos {
-        bail!("all {voters} people have voted for all {videos} videos");
+        bail!("all {voters} accounts have voted for all {videos} videos");
     }
     let (round, voter) = (n / voters, n % voters);
     Ok((voter, (round + voter) % videos))
@@ -57,7 +57,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn every_pair_comes_once() {
+    fn every_pair_is_drawn_once() {
         let pairs: HashSet<_> = (0..35).map(|n| pair(n, 7, 5).unwrap()).collect();
         assert_eq!(pairs.len(), 35);
         assert!(pair(35, 7, 5).is_err());

@@ -1,4 +1,4 @@
-//! The client of all contenders: HTTP/1.1 on a connection that stays open.
+//! The HTTP/1.1 client of all contenders, on a connection that stays open.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(crate) fn get(path: Uri) -> Request {
     request(Method::GET, path, Bytes::new())
 }
 
-/// A request of somebody who is signed in.
+/// A request of a logged-in account.
 pub(crate) fn post(path: Uri, bearer: HeaderValue, body: Bytes) -> Request {
     let mut request = request(Method::POST, path, body);
     request.headers_mut().insert(AUTHORIZATION, bearer);
@@ -37,10 +37,10 @@ pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
 }
 
-/// An answer, read to its end.
+/// An answer whose whole body was read.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    /// After which time it is worth while to come again.
+    /// The value of `Retry-After`.
     pub(crate) retry_after: Option<Duration>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -51,7 +51,7 @@ impl Connection {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // Its error, if there is one, is also that of the request under way.
+        // The request in flight returns the same error.
         tokio::spawn(connection);
         Ok(Self { sender })
     }
@@ -70,7 +70,7 @@ impl Connection {
 }
 
 impl Answer {
-    /// The body of an answer that has this status.
+    /// The body of an answer with this status; any other status is an error.
     pub(crate) fn expect(self, status: StatusCode) -> Result<Bytes> {
         if self.status != status {
             let body = String::from_utf8_lossy(&self.body);

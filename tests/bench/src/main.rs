@@ -1,19 +1,18 @@
-//! Benchmarks: ours beside a bare handler that does the least that could do the same, in one run,
-//! with the same load generator, on the same machine.
+//! Benchmarks: `anb` beside a baseline, in one run, with the same load generator, on the same machine.
 //!
-//! `make bench` runs everything, `make bench ONLY=votes` a part. Each part makes its own database,
-//! log and contest, and prints its figures as soon as it has them. The exit status says whether
-//! every floor is met. A request that is not answered as it should be ends the run.
+//! `make bench` runs every part, `make bench ONLY=votes` one. Each part creates its own database, log
+//! and contest, and prints each figure as soon as it is measured. The exit status says whether every
+//! floor is met. An unexpected answer ends the run.
 //!
-//! Never in here: a measurement without what it is compared with, a number from another machine.
+//! Not here: a measurement without a baseline or a floor, a figure from another machine.
 
 mod ballots;
 mod bare;
 mod boards;
 mod client;
 mod clip;
-mod contest;
-mod direct;
+mod deployment;
+mod fill;
 mod load;
 mod memory;
 mod million;
@@ -23,6 +22,7 @@ mod pages;
 mod process;
 mod rebuild;
 mod report;
+mod resident;
 mod statistics;
 mod streams;
 mod token;
@@ -31,7 +31,6 @@ mod usage;
 mod visible;
 mod voters;
 mod votes;
-mod world;
 mod wrk;
 
 use std::io::{self, Write};
@@ -44,43 +43,89 @@ use test_services::{OwnPostgres, variables};
 
 use report::Report;
 
-/// Measures `anb` against bare handlers.
+/// Measures `anb` beside baselines.
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Cli {
-    /// What to measure; everything if nothing is named
+    /// What to measure [default: everything]
     #[command(subcommand)]
     what: Option<What>,
 }
 
 #[derive(Clone, Subcommand)]
 enum What {
-    /// Votes per second, verdict awaited, on each log
+    #[command(flatten)]
+    Part(Part),
+    #[command(flatten)]
+    Helper(Helper),
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Part {
+    /// Votes per second on each log, each answered with its verdict
     Votes,
-    /// From an accepted vote to the public ranking that shows it
+    /// The time from an accepted vote to the public ranking that shows it
     Visible,
     /// Pages of the ranking and of the public list per second
     Pages,
-    /// Pages at a million artists, deep ones too, and the time from a start to the first
+    /// Pages at a million artists, deep ones too, and the time from the start to ready
     Million,
-    /// Thousands who watch a board: what each costs, and how soon they see a vote
+    /// Thousands of live subscribers: memory of each, and the delay until each sees a vote
     Streams,
     /// Boards of a million artists: positions, pages, changes, memory, time to load
     Boards,
-    /// All read models from the log, a million votes
+    /// A rebuild of all read models from a million votes
     Rebuild,
     /// Resident memory, idle and during uploads
     Memory,
-    /// Four times as many votes as can be taken, and a storm of sign-ins
+    /// Four times as many voters as the server can serve, and a storm of logins
     Overload,
     /// A clip through the transcoder's child, the `ffmpeg` command, and moviepy
     Transcode,
-    /// A contender: appends what a vote appends, and does nothing else
+}
+
+/// Processes that the parts start.
+#[derive(Clone, Subcommand)]
+enum Helper {
+    /// Serve the baseline of votes
     #[command(hide = true)]
     BareAppend(bare::append::Args),
-    /// A contender: answers every request with the same bytes
+    /// Serve the baseline of pages
     #[command(hide = true)]
     BarePage(bare::page::Args),
+    /// Fill the log with a large contest
+    #[command(hide = true)]
+    FillLog(fill::Args),
+}
+
+impl Part {
+    const ALL: [Self; 10] = [
+        Self::Votes,
+        Self::Visible,
+        Self::Pages,
+        Self::Million,
+        Self::Streams,
+        Self::Boards,
+        Self::Rebuild,
+        Self::Memory,
+        Self::Overload,
+        Self::Transcode,
+    ];
+
+    async fn measure(self, postgres: &OwnPostgres, report: &mut Report) -> anyhow::Result<()> {
+        match self {
+            Self::Votes => votes::measure(postgres, report).await,
+            Self::Visible => visible::measure(postgres, report).await,
+            Self::Pages => pages::measure(postgres, report).await,
+            Self::Million => million::measure(postgres, report).await,
+            Self::Streams => streams::measure(postgres, report).await,
+            Self::Boards => boards::measure(postgres, report).await,
+            Self::Rebuild => rebuild::measure(postgres, report).await,
+            Self::Memory => memory::measure(postgres, report).await,
+            Self::Overload => overload::measure(postgres, report).await,
+            Self::Transcode => transcode::measure(report),
+        }
+    }
 }
 
 #[tokio::main]
@@ -88,7 +133,7 @@ async fn main() -> ExitCode {
     match run(Cli::parse().what).await {
         Ok(code) => code,
         Err(error) => {
-            // Nobody may be reading; the exit status says it too.
+            // Standard error may be closed. The exit status reports the failure too.
             let _ = writeln!(io::stderr(), "bench: {error:#}");
             ExitCode::FAILURE
         }
@@ -97,57 +142,32 @@ async fn main() -> ExitCode {
 
 async fn run(what: Option<What>) -> anyhow::Result<ExitCode> {
     match what {
-        Some(What::BareAppend(args)) => bare::append::serve(args).await?,
-        Some(What::BarePage(args)) => bare::page::serve(args).await?,
-        what => return measure(what).await,
+        None => return measure(&Part::ALL).await,
+        Some(What::Part(part)) => return measure(&[part]).await,
+        Some(What::Helper(Helper::BareAppend(args))) => bare::append::serve(args).await?,
+        Some(What::Helper(Helper::BarePage(args))) => bare::page::serve(args).await?,
+        Some(What::Helper(Helper::FillLog(args))) => fill::run(args).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Thousands of connections are as many open files.
+/// Raises the limit of open files to what the system allows: each connection is one.
 fn raise_open_files() -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
 }
 
-async fn measure(what: Option<What>) -> anyhow::Result<ExitCode> {
+async fn measure(parts: &[Part]) -> anyhow::Result<ExitCode> {
     if std::env::var_os(variables::KAFKA_BROKERS).is_none() {
-        bail!("there is no Kafka broker to measure with: run this through `make bench`");
+        bail!("{} is not set: run the benchmarks through `make bench`", variables::KAFKA_BROKERS);
     }
     raise_open_files()?;
-    // Not the runner's cluster: that one is told not to wait for the disk.
+    // A cluster of its own, because the shared one does not wait for the disk.
     let postgres = OwnPostgres::start().await.context("PostgreSQL")?;
     let mut report = Report::begin()?;
-    let all = what.is_none();
-    if all || matches!(what, Some(What::Votes)) {
-        votes::measure(&postgres, &mut report).await.context("votes")?;
-    }
-    if all || matches!(what, Some(What::Visible)) {
-        visible::measure(&postgres, &mut report).await.context("visible")?;
-    }
-    if all || matches!(what, Some(What::Pages)) {
-        pages::measure(&postgres, &mut report).await.context("pages")?;
-    }
-    if all || matches!(what, Some(What::Million)) {
-        million::measure(&postgres, &mut report).await.context("million")?;
-    }
-    if all || matches!(what, Some(What::Streams)) {
-        streams::measure(&postgres, &mut report).await.context("streams")?;
-    }
-    if all || matches!(what, Some(What::Boards)) {
-        boards::measure(&postgres, &mut report).await.context("boards")?;
-    }
-    if all || matches!(what, Some(What::Rebuild)) {
-        rebuild::measure(&postgres, &mut report).await.context("rebuild")?;
-    }
-    if all || matches!(what, Some(What::Memory)) {
-        memory::measure(&postgres, &mut report).await.context("memory")?;
-    }
-    if all || matches!(what, Some(What::Overload)) {
-        overload::measure(&postgres, &mut report).await.context("overload")?;
-    }
-    if all || matches!(what, Some(What::Transcode)) {
-        transcode::measure(&mut report).context("transcode")?;
+    for part in parts {
+        let measured = part.measure(&postgres, &mut report).await;
+        measured.with_context(|| format!("{part:?}").to_lowercase())?;
     }
     report.end()
 }

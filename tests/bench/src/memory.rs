@@ -1,52 +1,48 @@
-//! Resident memory of a server with all roles: at rest, and while many people upload at once.
+//! Resident memory of a server with all roles: idle, and during concurrent uploads.
 
-use std::fs;
-use std::time::Duration;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode, Uri};
 use test_services::OwnPostgres;
 use tokio::task::JoinSet;
-use tokio::time::{interval, sleep};
+use tokio::time::sleep;
 
 use crate::client::{self, Connection, Request};
 use crate::clip;
-use crate::contest::Contest;
+use crate::deployment::{Deployment, Log, SETTLING, Storage};
 use crate::process::Process;
 use crate::report::{Figure, Floor, Report};
+use crate::resident::{Sampler, resident};
 use crate::token;
-use crate::world::{Log, SETTLING, Storage, World};
 
 const UPLOADS: usize = 100;
 const BYTES: usize = 10 * 1024 * 1024;
-const SAMPLE: Duration = Duration::from_millis(10);
-const IDLE_MIB: f64 = 100.0;
-const RISE_MIB: f64 = 64.0;
+const MAX_IDLE_MIB: f64 = 100.0;
+const MAX_RISE_MIB: f64 = 64.0;
 const BOUNDARY: &str = "----anb-bench";
 
 pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Result<()> {
     report.section(
         "Resident memory of `anb serve` with all roles",
-        &format!("{UPLOADS} uploads of {} MiB at the same time", BYTES >> 20),
+        &format!("{UPLOADS} concurrent uploads of {} MiB", BYTES >> 20),
     )?;
     let form = form(&clip::of_size(BYTES)?);
     for (log, storage, name) in [
         (Log::Postgres, Storage::Folder, "Postgres log, folder"),
         (Log::Kafka, Storage::S3, "Kafka log, S3"),
     ] {
-        let world = World::new(postgres, log, storage).await?;
-        let contest = Contest::begin(&world, UPLOADS, 0).await?;
-        let server = world.serve().await?;
+        let deployment = Deployment::new(postgres, log, storage).await?;
+        let (server, contest) = deployment.serve_contest(UPLOADS, 0).await?;
         sleep(SETTLING).await;
         let idle = resident(server.pid()?, "VmRSS")?;
-        let uploads = contest.people.iter().map(|person| upload(token::bearer(*person)?, &form));
+        let uploads =
+            contest.accounts.iter().map(|account| upload(token::bearer(*account)?, &form));
         let peak = peak_during(uploads.collect::<Result<_>>()?, &server).await?;
         server.stop().await?;
         for (what, ours, most) in [
-            (format!("{name}, idle"), idle, IDLE_MIB),
-            (format!("{name}, rise during uploads"), peak - idle, RISE_MIB),
+            (format!("{name}, idle"), idle, MAX_IDLE_MIB),
+            (format!("{name}, rise during uploads"), peak - idle, MAX_RISE_MIB),
         ] {
             report.figure(&Figure::alone(&what, "MiB", ours).with_floor(Floor::AtMost(most)))?;
         }
@@ -54,27 +50,21 @@ pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Resu
     Ok(())
 }
 
-/// The most memory that was resident while all the uploads were under way.
+/// The peak of resident memory during the uploads, in MiB.
 async fn peak_during(uploads: Vec<Request>, server: &Process) -> Result<f64> {
     let pid = server.pid()?;
     let highest_before = resident(pid, "VmHWM")?;
+    let sampler = Sampler::start(pid, "VmRSS");
     let mut tasks = JoinSet::new();
     for request in uploads {
         let mut connection = Connection::open(server.address).await?;
         tasks.spawn(async move { connection.send(request).await?.expect(StatusCode::CREATED) });
     }
-    let mut peak = resident(pid, "VmRSS")?;
-    let mut sample = interval(SAMPLE);
-    loop {
-        tokio::select! {
-            uploaded = tasks.join_next() => match uploaded {
-                Some(uploaded) => { uploaded??; }
-                None => break,
-            },
-            _ = sample.tick() => peak = peak.max(resident(pid, "VmRSS")?),
-        }
+    while let Some(uploaded) = tasks.join_next().await {
+        uploaded??;
     }
-    // The kernel's own maximum misses nothing; it tells more unless an earlier one was higher.
+    let peak = sampler.peak();
+    // The kernel's maximum misses no peak, but it shows this one only if it exceeds all earlier ones.
     let highest = resident(pid, "VmHWM")?;
     Ok(if highest > highest_before { peak.max(highest) } else { peak })
 }
@@ -98,12 +88,4 @@ fn form(clip: &[u8]) -> Bytes {
     form.extend_from_slice(clip);
     form.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
     form.into()
-}
-
-/// A line of `/proc/PID/status`, in MiB.
-pub(crate) fn resident(pid: i32, line: &str) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).context("the server ended")?;
-    let value = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
-    let kib = value.and_then(|value| value.trim().strip_suffix(" kB")).context("no such line")?;
-    Ok(kib.parse::<f64>()? / 1024.0)
 }

@@ -1,17 +1,18 @@
-//! nginx with a file, as one sets it up to serve files fast.
+//! nginx as a baseline of pages: it serves one file, configured for static files.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use test_services::java::free_port;
 
 use crate::process::{self, Process};
 
 const NGINX: &str = "/usr/sbin/nginx";
 
-/// Serves `bytes` under `path`, whatever the query.
+/// Serves `bytes` under `path` with any query.
 pub(crate) async fn serve(folder: &Path, path: &str, bytes: &[u8]) -> Result<Process> {
-    let port = process::free_port()?;
+    let port = free_port()?;
     let home = folder.join(format!("nginx-{port}"));
     let file = home.join("www").join(path.trim_start_matches('/'));
     fs::create_dir_all(file.parent().context("a path without a folder")?)?;
@@ -25,7 +26,7 @@ pub(crate) async fn serve(folder: &Path, path: &str, bytes: &[u8]) -> Result<Pro
 
 fn configuration(home: &Path, port: u16) -> String {
     let home = home.display();
-    // Its workers must be able to read our scratch folder.
+    // Its workers must be able to read the scratch folder.
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
     format!(
         "{user}

@@ -1,6 +1,6 @@
-//! More than the server can take: it sheds what is too much, and goes on with the rest.
+//! Overload: more requests than the server can serve. It rejects the excess and serves the rest.
 
-mod crowd;
+mod clients;
 mod probe;
 
 use std::collections::HashMap;
@@ -16,43 +16,43 @@ use tokio::time::sleep;
 
 use crate::ballots::Ballots;
 use crate::client::{self, Request};
-use crate::contest::Contest;
+use crate::deployment::{Deployment, Log, SETTLING, Storage};
+use crate::load::Load;
 use crate::process::Process;
 use crate::report::{Figure, Floor, Report};
+use crate::resident::Sampler;
 use crate::statistics::{median, percentile};
-use crate::world::{Log, SETTLING, Storage, World};
-use crowd::{Crowd, Manners, Outcome};
+use clients::{RetryPolicy, Throughput};
 use probe::Probe;
 
-const PEOPLE: usize = 5_000;
+const ACCOUNTS: usize = 5_000;
 const ARTISTS: usize = 1_000;
 const ROUNDS: usize = 3;
-/// As many as the server has places for commands: it turns nobody away, and is busy all the time.
+/// The server's concurrency limit for commands. At this many voters it is busy and rejects none.
 const PEAK: usize = 512;
-const TIMES: usize = 4;
+const OVERLOAD_FACTOR: usize = 4;
 const WARM_UP: Duration = Duration::from_secs(2);
 const MEASURED: Duration = Duration::from_secs(5);
-/// Sign-ins at the same time; the server lets 65 wait for each of its processors.
-const STORM: usize = 512;
+/// Concurrent logins. The server queues 65 per processor.
+const LOGINS: usize = 512;
 
-const FLOOR: f64 = 0.8;
-const HEALTH_MS: f64 = 50.0;
-/// What 1,500 more connections cost; a queue without end would cost more.
-const RISE_MIB: f64 = 48.0;
-/// Overload that goes on costs nothing more.
-const GROWTH_MIB: f64 = 16.0;
-/// 19 MiB for each of two hashers, and what the connections cost.
-const STORM_MIB: f64 = 96.0;
+const MIN_RATE_RATIO: f64 = 0.8;
+const MAX_HEALTH_MS: f64 = 50.0;
+/// The memory of 1,500 more connections. An unbounded queue would take more.
+const MAX_RISE_MIB: f64 = 48.0;
+/// Lasting overload must not accumulate memory.
+const MAX_GROWTH_MIB: f64 = 16.0;
+/// 19 MiB for each of two hashers, and the memory of the connections.
+const MAX_LOGIN_RISE_MIB: f64 = 96.0;
 
 pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Result<()> {
-    let world = World::new(postgres, Log::Kafka, Storage::Folder).await?;
-    let contest = Contest::begin(&world, PEOPLE, ARTISTS).await?;
-    let server = world.serve().await?;
+    let deployment = Deployment::new(postgres, Log::Kafka, Storage::Folder).await?;
+    let (server, contest) = deployment.serve_contest(ACCOUNTS, ARTISTS).await?;
     sleep(SETTLING).await;
     let bench =
-        Bench { server, ballots: Arc::new(Ballots::new(&contest.people, &contest.videos)?) };
-    // First, so that its memory is not hidden in what votes have used before.
-    bench.sign_ins(report).await?;
+        Bench { server, ballots: Arc::new(Ballots::new(&contest.accounts, &contest.videos)?) };
+    // Logins first: memory that votes have freed would hide theirs.
+    bench.logins(report).await?;
     bench.votes(report).await
 }
 
@@ -62,97 +62,120 @@ struct Bench {
 }
 
 impl Bench {
-    /// Everybody signs in at once.
-    async fn sign_ins(&self, report: &mut Report) -> Result<()> {
+    /// Many concurrent logins.
+    async fn logins(&self, report: &mut Report) -> Result<()> {
         report.section(
-            "Overload: a storm of sign-ins (Argon2id, 19 MiB each). Theirs: without it",
+            "Overload: a storm of logins (Argon2id, 19 MiB each). Theirs: without it",
             &format!(
-                "{STORM} connections, {} s; somebody else votes and looks at pages meanwhile",
+                "{LOGINS} connections, {} s; probes vote and read pages meanwhile",
                 MEASURED.as_secs()
             ),
         )?;
-        let (mut calm, mut storm) = (Seen::default(), Seen::default());
-        let nobody = async {
+        let (mut calm, mut storm) = (Rounds::default(), Rounds::default());
+        let idle = async {
             sleep(WARM_UP + MEASURED).await;
-            Ok(Outcome::default())
+            Ok(Throughput::default())
         };
-        calm.add(self, &[Look::Health, Look::Page, Look::Vote], nobody).await?;
-        // Nobody has this address; the answer takes as long as if somebody had.
-        let crowd = crowd(STORM, Manners::Waits);
-        let crowd = crowd.drive(self.server.address, StatusCode::UNAUTHORIZED, || Ok(sign_in()));
-        storm.add(self, &[Look::Health, Look::Page, Look::Vote], crowd).await?;
+        calm.add(self, &[Target::Health, Target::Page, Target::Vote], idle).await?;
+        // No account has this address. The server hashes the password all the same.
+        let logins = RetryPolicy::HonourRetryAfter.drive(
+            load(LOGINS),
+            self.server.address,
+            StatusCode::UNAUTHORIZED,
+            || Ok(login()),
+        );
+        storm.add(self, &[Target::Health, Target::Page, Target::Vote], logins).await?;
         let lines = [
-            Figure::alone("sign-ins", "per s", median(&storm.rates)),
-            Figure::alone("told to come again (503)", "per s", median(&storm.refused)),
-            Look::Health.figure(&storm, &calm).with_floor(Floor::AtMost(HEALTH_MS)),
-            Look::Page.figure(&storm, &calm),
-            Look::Vote.figure(&storm, &calm),
-            Figure::alone("memory beyond that without it", "MiB", storm.memory() - calm.memory())
-                .with_floor(Floor::AtMost(STORM_MIB)),
+            Figure::alone("logins", "per s", median(&storm.served)),
+            Figure::alone("rejected (503)", "per s", median(&storm.rejected)),
+            Target::Health.figure(&storm, &calm).with_floor(Floor::AtMost(MAX_HEALTH_MS)),
+            Target::Page.figure(&storm, &calm),
+            Target::Vote.figure(&storm, &calm),
+            Figure::alone(
+                "memory above that without logins",
+                "MiB",
+                storm.memory() - calm.memory(),
+            )
+            .with_floor(Floor::AtMost(MAX_LOGIN_RISE_MIB)),
         ];
         lines.iter().try_for_each(|line| report.figure(line))
     }
 
-    /// Votes at the peak, and with four times as many clients.
+    /// Votes at the peak, and with [`OVERLOAD_FACTOR`] times as many clients.
     async fn votes(&self, report: &mut Report) -> Result<()> {
         report.section(
-            "Overload: votes on Kafka, verdict awaited. Theirs: what the server takes at its peak",
+            "Overload: votes on Kafka, verdict awaited. Theirs: the rate at the peak",
             &format!(
                 "{} connections, at the peak {PEAK}; {ROUNDS} interleaved rounds of {} s each, medians",
-                TIMES * PEAK,
+                OVERLOAD_FACTOR * PEAK,
                 MEASURED.as_secs()
             ),
         )?;
-        // For the broker's just-in-time compiler, and for memory that is used once and kept.
-        self.vote(PEAK, Manners::Waits).await?;
-        let [mut peak, mut polite, mut rude] = [(); 3].map(|()| Seen::default());
-        let looks = [Look::Health, Look::Page];
+        // Warms up the broker's just-in-time compiler and the server's allocator.
+        self.vote(PEAK, RetryPolicy::HonourRetryAfter).await?;
+        let [mut peak, mut honouring, mut insistent] = [(); 3].map(|()| Rounds::default());
+        let targets = [Target::Health, Target::Page];
         for _ in 0..ROUNDS {
-            peak.add(self, &looks, self.vote(PEAK, Manners::Waits)).await?;
-            polite.add(self, &looks, self.vote(TIMES * PEAK, Manners::Waits)).await?;
+            peak.add(self, &targets, self.vote(PEAK, RetryPolicy::HonourRetryAfter)).await?;
+            honouring
+                .add(
+                    self,
+                    &targets,
+                    self.vote(OVERLOAD_FACTOR * PEAK, RetryPolicy::HonourRetryAfter),
+                )
+                .await?;
         }
         for _ in 0..ROUNDS {
-            rude.add(self, &looks, self.vote(TIMES * PEAK, Manners::Insists)).await?;
+            insistent
+                .add(self, &targets, self.vote(OVERLOAD_FACTOR * PEAK, RetryPolicy::Immediate))
+                .await?;
         }
-        let rate = |seen: &Seen| Figure::rate("votes that count", &seen.rates, &peak.rates);
-        let refused =
-            |seen: &Seen| Figure::alone("told to come again (503)", "per s", median(&seen.refused));
+        let rate = |rounds: &Rounds| Figure::rate("accepted votes", &rounds.served, &peak.served);
+        let rejected =
+            |rounds: &Rounds| Figure::alone("rejected (503)", "per s", median(&rounds.rejected));
         let lines = [
-            rate(&polite).with_floor(Floor::Ratio(FLOOR)),
-            refused(&polite),
-            Look::Health.figure(&polite, &peak).with_floor(Floor::AtMost(HEALTH_MS)),
-            Look::Page.figure(&polite, &peak),
-            Figure::alone("memory beyond that at the peak", "MiB", polite.memory() - peak.memory())
-                .with_floor(Floor::AtMost(RISE_MIB)),
-            Figure::alone("memory, last round beyond the first", "MiB", polite.growth())
-                .with_floor(Floor::AtMost(GROWTH_MIB)),
+            rate(&honouring).with_floor(Floor::Ratio(MIN_RATE_RATIO)),
+            rejected(&honouring),
+            Target::Health.figure(&honouring, &peak).with_floor(Floor::AtMost(MAX_HEALTH_MS)),
+            Target::Page.figure(&honouring, &peak),
+            Figure::alone(
+                "memory above that at the peak",
+                "MiB",
+                honouring.memory() - peak.memory(),
+            )
+            .with_floor(Floor::AtMost(MAX_RISE_MIB)),
+            Figure::alone("memory, last round above the first", "MiB", honouring.growth())
+                .with_floor(Floor::AtMost(MAX_GROWTH_MIB)),
         ];
         lines.iter().try_for_each(|line| report.figure(line))?;
         report.section(
-            "The same, with clients who come again at once, whatever they are told",
-            "they take processor time from the server, which shares two cores with them",
+            "The same, with clients that ignore Retry-After",
+            "the clients share the processors with the server",
         )?;
         let lines = [
-            rate(&rude),
-            refused(&rude),
-            Look::Health.figure(&rude, &peak),
-            Figure::alone("memory beyond that at the peak", "MiB", rude.memory() - peak.memory()),
+            rate(&insistent),
+            rejected(&insistent),
+            Target::Health.figure(&insistent, &peak),
+            Figure::alone(
+                "memory above that at the peak",
+                "MiB",
+                insistent.memory() - peak.memory(),
+            ),
         ];
         lines.iter().try_for_each(|line| report.figure(line))
     }
 
-    async fn vote(&self, clients: usize, manners: Manners) -> Result<Outcome> {
-        let ballots = Arc::clone(&self.ballots);
-        let crowd = crowd(clients, manners);
-        crowd.drive(self.server.address, StatusCode::OK, move || ballots.draw()).await
+    async fn vote(&self, clients: usize, policy: RetryPolicy) -> Result<Throughput> {
+        let (ballots, address) = (Arc::clone(&self.ballots), self.server.address);
+        policy.drive(load(clients), address, StatusCode::OK, move || ballots.draw()).await
     }
 }
 
-fn crowd(size: usize, manners: Manners) -> Crowd {
-    Crowd { size, manners, warm_up: WARM_UP, measured: MEASURED }
+fn load(connections: usize) -> Load {
+    Load { connections, warm_up: WARM_UP, measured: MEASURED }
 }
 
-fn sign_in() -> Request {
+fn login() -> Request {
     let body =
         Bytes::from_static(br#"{"email":"nobody@example.com","password":"correcto caballo"}"#);
     let mut request = client::request(Method::POST, Uri::from_static("/api/auth/login"), body);
@@ -160,15 +183,15 @@ fn sign_in() -> Request {
     request
 }
 
-/// What somebody does meanwhile.
+/// What a probe requests during the load.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Look {
+enum Target {
     Health,
     Page,
     Vote,
 }
 
-impl Look {
+impl Target {
     fn start(self, bench: &Bench) -> Result<Probe> {
         let address = bench.server.address;
         let get = |path| move || Ok(client::get(Uri::from_static(path)));
@@ -182,7 +205,7 @@ impl Look {
         }
     }
 
-    fn figure(self, ours: &Seen, theirs: &Seen) -> Figure<'static> {
+    fn figure(self, ours: &Rounds, theirs: &Rounds) -> Figure<'static> {
         let what = match self {
             Self::Health => "GET /health, p99",
             Self::Page => "GET /api/public/rankings, p99",
@@ -192,41 +215,43 @@ impl Look {
     }
 }
 
-/// What loads came to, and how the server was meanwhile, a round each.
+/// The results of some rounds. The vectors have one entry per round, `delays` one per probe.
 #[derive(Default)]
-struct Seen {
-    rates: Vec<f64>,
-    refused: Vec<f64>,
-    /// The most that was resident, in MiB.
+struct Rounds {
+    /// Answers per second.
+    served: Vec<f64>,
+    /// Answers with 503 per second.
+    rejected: Vec<f64>,
+    /// Peak of resident memory, in MiB.
     memory: Vec<f64>,
-    /// In milliseconds, of all rounds.
-    delays: HashMap<Look, Vec<f64>>,
+    /// In milliseconds.
+    delays: HashMap<Target, Vec<f64>>,
 }
 
-impl Seen {
+impl Rounds {
     async fn add(
         &mut self,
         bench: &Bench,
-        looks: &[Look],
-        load: impl Future<Output = Result<Outcome>>,
+        targets: &[Target],
+        load: impl Future<Output = Result<Throughput>>,
     ) -> Result<()> {
         let mut probes = Vec::new();
-        for look in looks {
-            probes.push((*look, look.start(bench)?));
+        for target in targets {
+            probes.push((*target, target.start(bench)?));
         }
-        let memory = probe::memory(bench.server.pid()?);
-        let outcome = load.await?;
-        self.memory.push(memory.most());
-        self.rates.push(outcome.rate);
-        self.refused.push(outcome.refused);
-        for (look, probe) in probes {
-            self.delays.entry(look).or_default().extend(probe.delays().await?);
+        let memory = Sampler::start(bench.server.pid()?, "VmRSS");
+        let throughput = load.await?;
+        self.memory.push(memory.peak());
+        self.served.push(throughput.served);
+        self.rejected.push(throughput.rejected);
+        for (target, probe) in probes {
+            self.delays.entry(target).or_default().extend(probe.delays().await?);
         }
         Ok(())
     }
 
-    fn p99(&self, look: Look) -> f64 {
-        self.delays.get(&look).map_or(0.0, |delays| percentile(delays, 0.99))
+    fn p99(&self, target: Target) -> f64 {
+        self.delays.get(&target).map_or(0.0, |delays| percentile(delays, 0.99))
     }
 
     fn memory(&self) -> f64 {

@@ -1,7 +1,7 @@
-//! A contender: a process that answers HTTP.
+//! A contender: a process that answers HTTP requests.
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -13,20 +13,21 @@ use tokio::process::{Child, Command};
 
 use crate::client::{self, Connection};
 
-const PATIENCE: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(20);
+/// Bounds the start and the stop of a contender.
+const PROCESS_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A program with an environment of its own, that dies with us.
+/// A program with an empty environment. The kernel kills it when this process ends.
 pub(crate) fn command(program: &Path) -> Command {
-    dying_of("KILL", program)
+    with_parent_death_signal("KILL", program)
 }
 
-/// One that sees to its own children first, as long as it is asked to end.
+/// As [`command`], for a program with children: SIGTERM lets it stop them.
 pub(crate) fn parent_command(program: &Path) -> Command {
-    dying_of("TERM", program)
+    with_parent_death_signal("TERM", program)
 }
 
-fn dying_of(signal: &str, program: &Path) -> Command {
+fn with_parent_death_signal(signal: &str, program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command
         .args(["--pdeathsig", signal, "--"])
@@ -36,7 +37,7 @@ fn dying_of(signal: &str, program: &Path) -> Command {
     command
 }
 
-/// A program that was built together with this one.
+/// A program from the same build as this one.
 pub(crate) fn sibling(name: &str) -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(name);
     if !path.is_file() {
@@ -45,12 +46,7 @@ pub(crate) fn sibling(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// A port that nobody uses right now.
-pub(crate) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-/// A running contender. It is killed when this is dropped; one with children is asked to end.
+/// A running contender. Dropping it kills the process, or sends SIGTERM if it has children.
 pub(crate) struct Process {
     child: Child,
     has_children: bool,
@@ -60,19 +56,19 @@ pub(crate) struct Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let pid = self.pid().ok().and_then(Pid::from_raw).filter(|_| self.has_children);
-        // If it has ended already, so much the better.
+        // The process may have ended already.
         let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
     }
 }
 
 impl Process {
-    /// Runs a command that listens on `port`, and waits until it is ready. What it prints goes to
+    /// Runs a command that listens on `port`, and waits until `/ready` answers 200. Its output goes to
     /// `log`.
     pub(crate) async fn start(command: Command, port: u16, log: &Path) -> Result<Self> {
         Self::spawn(command, port, log, false).await
     }
 
-    /// Runs one that starts children.
+    /// As [`Self::start`], for a command with children.
     pub(crate) async fn start_parent(command: Command, port: u16, log: &Path) -> Result<Self> {
         Self::spawn(command, port, log, true).await
     }
@@ -101,12 +97,12 @@ impl Process {
         let started = Instant::now();
         while !self.is_ready().await {
             if let Some(status) = self.child.try_wait()? {
-                bail!("a contender ended ({status}): {}", last_words(log));
+                bail!("a contender ended ({status}): {}", log_tail(log));
             }
-            if started.elapsed() > PATIENCE {
-                bail!("a contender does not become ready: {}", last_words(log));
+            if started.elapsed() > PROCESS_TIMEOUT {
+                bail!("a contender does not become ready: {}", log_tail(log));
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         Ok(())
     }
@@ -122,17 +118,17 @@ impl Process {
         Ok(i32::try_from(pid)?)
     }
 
-    /// Lets it finish what is under way, for a while.
+    /// Sends SIGTERM and waits until the process ends.
     pub(crate) async fn stop(mut self) -> Result<()> {
         let pid = Pid::from_raw(self.pid()?).context("no process")?;
         kill_process(pid, Signal::TERM)?;
-        // If it takes longer, dropping it kills it.
-        let _ = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        // After the timeout, the drop kills the process.
+        let _ = tokio::time::timeout(PROCESS_TIMEOUT, self.child.wait()).await;
         Ok(())
     }
 }
 
-fn last_words(log: &Path) -> String {
+fn log_tail(log: &Path) -> String {
     let log = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(3)..].join(" | ")

@@ -1,4 +1,4 @@
-//! The figures, a line each, as they come.
+//! Prints one line per figure, as soon as it is measured.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -7,18 +7,18 @@ use anyhow::Result;
 
 use crate::statistics::{median, percentile};
 
-/// What must hold.
+/// The bound that a figure must meet.
 #[derive(Clone, Copy)]
 pub(crate) enum Floor {
-    /// So many times as much as the other, or more.
+    /// Lower bound of the ratio `ours / theirs`.
     Ratio(f64),
-    /// So many times as much as the other, or less.
+    /// Upper bound of the ratio `ours / theirs`.
     RatioAtMost(f64),
-    /// Not more than this, whatever the other does.
+    /// Upper bound of `ours`.
     AtMost(f64),
 }
 
-/// One line.
+/// One line of the report.
 pub(crate) struct Figure<'a> {
     pub(crate) what: &'a str,
     pub(crate) unit: &'a str,
@@ -26,7 +26,7 @@ pub(crate) struct Figure<'a> {
     pub(crate) ours: f64,
     pub(crate) theirs: Option<f64>,
     pub(crate) floor: Option<Floor>,
-    /// How far the rounds lie apart.
+    /// The ranges of the rounds.
     pub(crate) rounds: String,
 }
 
@@ -35,15 +35,15 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Says what is being measured on.
+    /// Prints the machine.
     pub(crate) fn begin() -> Result<Self> {
         let cores = std::thread::available_parallelism()?;
         say(format_args!("{cores} cores, {}, {} of memory", processor(), memory()))?;
-        say("the load generator, the servers, Kafka and PostgreSQL share them")?;
+        say("the load generator, the servers, Kafka and PostgreSQL share these cores")?;
         Ok(Self { missed: 0 })
     }
 
-    /// What the next figures are about.
+    /// Starts a section.
     pub(crate) fn section(&self, title: &str, parameters: &str) -> Result<()> {
         say(format_args!("\n{title}"))?;
         say(format_args!("  {parameters}"))?;
@@ -53,7 +53,7 @@ impl Report {
         ))
     }
 
-    /// What there is no figure for.
+    /// Prints a remark.
     pub(crate) fn note(&self, text: &str) -> Result<()> {
         say(format_args!("\n{text}"))
     }
@@ -90,7 +90,7 @@ impl Report {
         ))
     }
 
-    /// The exit status, and why.
+    /// Prints the number of missed floors. Returns the exit status.
     pub(crate) fn end(self) -> Result<ExitCode> {
         if self.missed > 0 {
             say(format_args!("\n{} figures miss their floor", self.missed))?;
@@ -102,12 +102,12 @@ impl Report {
 }
 
 impl<'a> Figure<'a> {
-    /// Something of ours alone.
+    /// A figure without a baseline.
     pub(crate) fn alone(what: &'a str, unit: &'a str, ours: f64) -> Self {
         Self { what, unit, ours, theirs: None, floor: None, rounds: String::new() }
     }
 
-    /// Ours beside theirs, per second, from the rounds of each.
+    /// Medians of rates per second, ours beside theirs.
     pub(crate) fn rate(what: &'a str, ours: &[f64], theirs: &[f64]) -> Self {
         Self {
             theirs: Some(median(theirs)),
@@ -116,7 +116,7 @@ impl<'a> Figure<'a> {
         }
     }
 
-    /// Ours beside theirs.
+    /// A figure beside its baseline.
     pub(crate) fn beside(what: &'a str, unit: &'a str, ours: f64, theirs: f64) -> Self {
         Self { theirs: Some(theirs), ..Self::alone(what, unit, ours) }
     }
@@ -137,7 +137,7 @@ fn say(line: impl std::fmt::Display) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Large numbers without decimals, in groups of three digits.
+/// Formats numbers from 100 on without decimals, in groups of three digits.
 fn number(value: f64) -> String {
     if value < 10.0 {
         return format!("{value:.2}");
@@ -174,7 +174,7 @@ mod tests {
     use super::number;
 
     #[test]
-    fn numbers_are_easy_to_read() {
+    fn numbers_from_100_on_are_grouped_and_have_no_decimals() {
         let read = [0.25, 99.94, 100.0, 999.6, 12_345.0, 1_234_567.0].map(number);
         assert_eq!(read, ["0.25", "99.9", "100", "1,000", "12,345", "1,234,567"]);
     }

@@ -1,4 +1,4 @@
-//! What many measurements come to.
+//! Percentiles of measurements.
 
 /// The value that the share `q` of `values` does not exceed (nearest rank); 0 if there are none.
 pub(crate) fn percentile(values: &[f64], q: f64) -> f64 {

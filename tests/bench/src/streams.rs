@@ -1,11 +1,11 @@
-//! Thousands who watch a board live: what each costs, and how soon they see a vote.
+//! Live streams: thousands of subscribers of one board, the memory of each, and the delay of a vote.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use http::StatusCode;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
 use test_services::OwnPostgres;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -15,92 +15,93 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::ballots::Ballots;
 use crate::client::Connection;
-use crate::contest::Contest;
-use crate::memory::resident;
+use crate::deployment::{Deployment, Log, SETTLING, Storage};
 use crate::process::Process;
 use crate::report::{Figure, Floor, Report};
+use crate::resident::resident;
 use crate::statistics::percentile;
-use crate::world::{Log, SETTLING, Storage, World};
 
-const WATCHERS: usize = 5_000;
-const PEOPLE: usize = 1_000;
+const SUBSCRIBERS: usize = 5_000;
+const ACCOUNTS: usize = 1_000;
 const ARTISTS: usize = 100;
 const VOTES: usize = 20;
-/// One vote at a time, so that it is clear which one a message is about.
-const APART: Duration = Duration::from_millis(500);
-const PATIENCE: Duration = Duration::from_secs(20);
-const READ_AHEAD: usize = 1_024;
-const KIB_EACH: f64 = 20.0;
-const MS: f64 = 300.0;
+/// The pause between two votes. Each message then belongs to a known vote.
+const VOTE_INTERVAL: Duration = Duration::from_millis(500);
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(20);
+const READ_BUFFER: usize = 1_024;
+const MAX_KIB_PER_STREAM: f64 = 20.0;
+const MAX_P99_MS: f64 = 300.0;
 
-/// When a watcher was told of the vote with this number.
-type Told = (usize, Instant);
+/// The number of a vote, and when a subscriber received its message.
+type Received = (usize, Instant);
 
 pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Result<()> {
     report.section(
         "Live boards: open streams of one process",
-        &format!("{WATCHERS} watchers of one board, {VOTES} votes, one at a time"),
+        &format!("{SUBSCRIBERS} subscribers of one board, {VOTES} votes, one at a time"),
     )?;
-    raise_open_files()?;
-    let world = World::new(postgres, Log::Postgres, Storage::Folder).await?;
-    let contest = Contest::begin(&world, PEOPLE, ARTISTS).await?;
-    let server = world.serve().await?;
-    world.ranking_shows(&server, ARTISTS).await?;
+    check_open_files()?;
+    let deployment = Deployment::new(postgres, Log::Postgres, Storage::Folder).await?;
+    let (server, contest) = deployment.serve_contest(ACCOUNTS, ARTISTS).await?;
+    deployment.ranking_shows(&server, ARTISTS).await?;
     sleep(SETTLING).await;
 
     let before = resident(server.pid()?, "VmRSS")?;
-    let (report_to, mut told) = mpsc::unbounded_channel();
-    let mut watchers = JoinSet::new();
-    for _ in 0..WATCHERS {
+    let (messages, mut received) = mpsc::unbounded_channel();
+    let mut subscribers = JoinSet::new();
+    for _ in 0..SUBSCRIBERS {
         let stream = open(&server).await?;
-        watchers.spawn(watch(stream, report_to.clone()));
+        subscribers.spawn(forward(stream, messages.clone()));
     }
     sleep(SETTLING).await;
-    let each = (resident(server.pid()?, "VmRSS")? - before) * 1_024.0 / WATCHERS as f64;
+    let each = (resident(server.pid()?, "VmRSS")? - before) * 1_024.0 / SUBSCRIBERS as f64;
     let figure = Figure::alone("resident memory per open stream, idle", "KiB", each);
-    report.figure(&figure.with_floor(Floor::AtMost(KIB_EACH)))?;
+    report.figure(&figure.with_floor(Floor::AtMost(MAX_KIB_PER_STREAM)))?;
 
-    let ballots = Arc::new(Ballots::new(&contest.people, &contest.videos)?);
-    let delays = vote_and_wait(&server, &ballots, &mut told).await?;
-    let after = (resident(server.pid()?, "VmRSS")? - before) * 1_024.0 / WATCHERS as f64;
+    let ballots = Arc::new(Ballots::new(&contest.accounts, &contest.videos)?);
+    let delays = vote_and_wait(&server, &ballots, &mut received).await?;
+    let after = (resident(server.pid()?, "VmRSS")? - before) * 1_024.0 / SUBSCRIBERS as f64;
     let figure = Figure::alone("resident memory per open stream, in use", "KiB", after);
-    report.figure(&figure.with_floor(Floor::AtMost(KIB_EACH)))?;
+    report.figure(&figure.with_floor(Floor::AtMost(MAX_KIB_PER_STREAM)))?;
     report.figure(&Figure::alone(
-        "from a vote's 200 to a watcher, p50",
+        "from a vote's 200 to a subscriber, p50",
         "ms",
         percentile(&delays, 0.5),
     ))?;
-    let p99 = Figure::alone("from a vote's 200 to a watcher, p99", "ms", percentile(&delays, 0.99));
-    report.figure(&p99.with_floor(Floor::AtMost(MS)))
+    let p99 =
+        Figure::alone("from a vote's 200 to a subscriber, p99", "ms", percentile(&delays, 0.99));
+    report.figure(&p99.with_floor(Floor::AtMost(MAX_P99_MS)))
 }
 
-/// Each watcher is a file of ours, and one of the server's.
-fn raise_open_files() -> Result<()> {
+/// Each subscriber is an open file of this process and one of the server. `main` has raised the limit.
+fn check_open_files() -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
-    let enough = limit.maximum.is_none_or(|maximum| maximum > 2 * WATCHERS as u64);
-    ensure!(enough, "a process may open too few files (`ulimit -Hn`)");
-    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
+    let enough = limit.maximum.is_none_or(|maximum| maximum > 2 * SUBSCRIBERS as u64);
+    ensure!(enough, "the limit of open files is too low (`ulimit -Hn`)");
+    Ok(())
 }
 
-/// A stream that has said that the watcher knows everything.
+/// Opens a stream and waits for its `ready` event.
 async fn open(server: &Process) -> Result<BufReader<TcpStream>> {
     let mut stream = TcpStream::connect(server.address).await?;
     stream
         .write_all(b"GET /api/public/rankings/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         .await?;
-    let mut stream = BufReader::with_capacity(READ_AHEAD, stream);
-    timeout(PATIENCE, until(&mut stream, "event: ready")).await.context("a stream is silent")??;
+    let mut stream = BufReader::with_capacity(READ_BUFFER, stream);
+    timeout(MESSAGE_TIMEOUT, until(&mut stream, "event: ready"))
+        .await
+        .context("a stream is silent")??;
     Ok(stream)
 }
 
-/// Reports every message that something has changed, as long as anybody listens.
-async fn watch(
+/// Forwards the time of each `change` event until the receiver is dropped.
+async fn forward(
     mut stream: BufReader<TcpStream>,
-    report_to: mpsc::UnboundedSender<Told>,
+    messages: mpsc::UnboundedSender<Received>,
 ) -> Result<()> {
     for vote in 0.. {
         until(&mut stream, "event: change").await?;
-        if report_to.send((vote, Instant::now())).is_err() {
+        if messages.send((vote, Instant::now())).is_err() {
             break;
         }
     }
@@ -116,26 +117,26 @@ async fn until(stream: &mut BufReader<TcpStream>, wanted: &str) -> Result<()> {
     Ok(())
 }
 
-/// The delays of all watchers and votes, in milliseconds.
+/// The delays of every vote at every subscriber, in milliseconds.
 async fn vote_and_wait(
     server: &Process,
     ballots: &Ballots,
-    told: &mut mpsc::UnboundedReceiver<Told>,
+    received: &mut mpsc::UnboundedReceiver<Received>,
 ) -> Result<Vec<f64>> {
     let mut connection = Connection::open(server.address).await?;
-    let mut delays = Vec::with_capacity(WATCHERS * VOTES);
+    let mut delays = Vec::with_capacity(SUBSCRIBERS * VOTES);
     for number in 0..VOTES {
         connection.send(ballots.draw()?).await?.expect(StatusCode::OK)?;
         let accepted = Instant::now();
-        for _ in 0..WATCHERS {
-            let (vote, at) = timeout(PATIENCE, told.recv())
+        for _ in 0..SUBSCRIBERS {
+            let (vote, at) = timeout(MESSAGE_TIMEOUT, received.recv())
                 .await
-                .context("a watcher is not told")?
-                .context("every watcher has gone")?;
-            ensure!(vote == number, "a watcher was told of {vote} instead of {number}");
+                .context("a subscriber gets no message")?
+                .context("every stream has ended")?;
+            ensure!(vote == number, "a subscriber got message {vote} instead of {number}");
             delays.push(at.saturating_duration_since(accepted).as_secs_f64() * 1e3);
         }
-        sleep(APART).await;
+        sleep(VOTE_INTERVAL).await;
     }
     Ok(delays)
 }

@@ -16,12 +16,12 @@ use crate::statistics::median;
 use crate::usage::{self, Usage};
 
 const ROUNDS: usize = 5;
-/// What is compared less closely.
+/// Rounds of the adaptive stream and of moviepy.
 const FEWER_ROUNDS: usize = 2;
-/// Both do the same work in the same libraries: what ours adds is the sandbox and the still picture.
-const MOST: f64 = 1.03;
-/// What an adaptive stream may add, two more encodes, to the processor time.
-const MOST_WITH_STREAM: f64 = 1.8;
+/// Both do the same work with the same libraries. `anb` adds the sandbox and the poster.
+const MAX_RATIO: f64 = 1.03;
+/// An adaptive stream takes two more encodes.
+const MAX_STREAM_RATIO: f64 = 1.8;
 const SOURCE: &str = "testsrc2=size=1920x1080:rate=30:duration=45,noise=alls=12:allf=t";
 /// The watermark's place in a picture of 1280 by 720.
 const MARK: &str = "scale=512:42:flags=area";
@@ -30,7 +30,7 @@ const MARK_AT: &str = "x=384:y=658";
 pub(crate) fn measure(report: &mut Report) -> Result<()> {
     let bench = Bench::new()?;
     let [mut ours, mut theirs, mut with_stream, mut with_moviepy] = [(); 4].map(|()| Vec::new());
-    // One of each that does not count: both then find their files and libraries in memory.
+    // A warm-up: it brings files and libraries into the page cache.
     bench.ours(&[])?;
     bench.theirs()?;
     for round in 0..ROUNDS {
@@ -45,19 +45,19 @@ pub(crate) fn measure(report: &mut Report) -> Result<()> {
     }
     report.section(
         "A clip, against the `ffmpeg` command with the same filters and settings",
-        "45 s of 1080p30 with noise and sound; ours also makes the still picture, in its sandbox",
+        "45 s of 1080p30 with noise and sound; ours also makes the poster, in its sandbox",
     )?;
-    costs(report, &ours, &theirs, Some(MOST))?;
+    costs(report, &ours, &theirs, Some(MAX_RATIO))?;
     results(report, &bench, &bench.their_video())?;
     frames(report, &bench)?;
     report.section(
         "The same clip with an adaptive stream, against the file alone",
         "two smaller renditions from the same decode; the largest one is the file's own picture",
     )?;
-    costs(report, &with_stream, &ours, Some(MOST_WITH_STREAM))?;
+    costs(report, &with_stream, &ours, Some(MAX_STREAM_RATIO))?;
     if with_moviepy.is_empty() {
         return report
-            .note("The same clip, against moviepy: not measured, for it is not installed");
+            .note("The same clip, against moviepy: not measured because it is not installed");
     }
     report.section(
         "The same clip, against moviepy with the same size, mark and settings",
@@ -67,13 +67,13 @@ pub(crate) fn measure(report: &mut Report) -> Result<()> {
     results(report, &bench, &bench.moviepy_s_video())
 }
 
-/// What both use.
+/// Time and memory of both.
 fn costs(report: &mut Report, ours: &[Usage], theirs: &[Usage], most: Option<f64>) -> Result<()> {
     let value =
         |of: fn(&Usage) -> f64, runs: &[Usage]| median(&runs.iter().map(of).collect::<Vec<_>>());
     for (what, unit, of) in [
-        ("By the clock", "s", (|usage| usage.wall.as_secs_f64()) as fn(&Usage) -> f64),
-        ("Processors", "s", |usage| usage.cpu.as_secs_f64()),
+        ("Wall-clock time", "s", (|usage| usage.wall.as_secs_f64()) as fn(&Usage) -> f64),
+        ("Processor time", "s", |usage| usage.cpu.as_secs_f64()),
         ("Peak memory", "MiB", |usage| usage.peak_mib),
     ] {
         let (ours, theirs) = (value(of, ours), value(of, theirs));
@@ -83,12 +83,12 @@ fn costs(report: &mut Report, ours: &[Usage], theirs: &[Usage], most: Option<f64
     Ok(())
 }
 
-/// What comes out of both.
+/// Size and similarity of both results.
 fn results(report: &mut Report, bench: &Bench, theirs: &Path) -> Result<()> {
     let ours = bench.our_video();
     let size = |path: &Path| Ok::<_, anyhow::Error>(fs::metadata(path)?.len() as f64 / 1e6);
     report.figure(&Figure::beside("Size", "MB", size(&ours)?, size(theirs)?))?;
-    let (mine, other) = (bench.likeness(&ours)?, bench.likeness(theirs)?);
+    let (mine, other) = (bench.ssim(&ours)?, bench.ssim(theirs)?);
     report.figure(&Figure::beside("SSIM", "%", 100.0 * mine, 100.0 * other))
 }
 
@@ -143,7 +143,7 @@ impl Bench {
         self.path("moviepy.mp4")
     }
 
-    /// As the worker starts it.
+    /// Runs the transcoder's child as the worker does.
     fn ours(&self, more: &[&str]) -> Result<Usage> {
         let mut command = Command::new(&self.anb);
         command
@@ -165,7 +165,7 @@ impl Bench {
              [0:a]aresample=48000:async=1:min_hard_comp=0.02:first_pts=0,\
              aformat=sample_fmts=fltp:channel_layouts=stereo,atrim=end=30[a]"
         );
-        // As far behind everything else as ours.
+        // The same priority as the transcoder's child.
         let mut command = Command::new("nice");
         command
             .args(["-n", "10", "ffmpeg", "-v", "error", "-y", "-nostdin", "-i"])
@@ -187,8 +187,8 @@ impl Bench {
         usage::of(&mut moviepy::command(&clip, &mark, &self.moviepy_s_video()))
     }
 
-    /// How much a video looks like its source, scaled down.
-    fn likeness(&self, video: &Path) -> Result<f64> {
+    /// The SSIM of a video and its source, scaled down.
+    fn ssim(&self, video: &Path) -> Result<f64> {
         let graph = "[1:v]scale=1280:720:flags=bicubic,trim=end=30[source];[0:v][source]ssim";
         let output = Command::new("ffmpeg")
             .args(["-v", "info", "-nostdin", "-i"])
@@ -202,7 +202,7 @@ impl Bench {
         Ok(all.split_whitespace().next().context("no number")?.parse()?)
     }
 
-    /// The MD5 of each picture, decoded.
+    /// The MD5 of each decoded frame.
     fn frames(&self, video: &Path) -> Result<Vec<String>> {
         let output = Command::new("ffmpeg")
             .args(["-v", "error", "-nostdin", "-i"])
@@ -222,7 +222,7 @@ fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The watermark as a frame of raw video: brightness, two planes without colour, opacity.
+/// The watermark as a raw yuva420p frame: luma, two neutral chroma planes, alpha.
 fn watermark() -> Vec<u8> {
     const BITMAP: &[u8] = include_bytes!("../../../transcoder/assets/watermark.pgm");
     const PIXELS: usize = 704 * 60;

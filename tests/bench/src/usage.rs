@@ -1,5 +1,5 @@
-//! What a command costs: time by the clock, time of the processors, memory.
-#![expect(unsafe_code, reason = "no safe binding asks for what a single child has used")]
+//! The cost of a command: wall-clock time, processor time, peak memory.
+#![expect(unsafe_code, reason = "no safe binding reports the usage of a single child")]
 
 use std::mem::MaybeUninit;
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-/// What one run has used.
+/// The usage of one run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     pub(crate) wall: Duration,
@@ -15,17 +15,17 @@ pub(crate) struct Usage {
     pub(crate) peak_mib: f64,
 }
 
-/// Runs a command to its end, which must be a good one.
+/// Runs a command that must succeed. Returns its usage.
 pub(crate) fn of(command: &mut Command) -> Result<Usage> {
     let started = Instant::now();
     let child = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn()?;
     let pid = i32::try_from(child.id())?;
     let (mut status, mut used) = (0, MaybeUninit::<libc::rusage>::zeroed());
-    // SAFETY: the child is ours, and nobody else waits for it; both pointers are valid.
+    // SAFETY: no other code waits for this child; both pointers are valid.
     let waited = unsafe { libc::wait4(pid, &raw mut status, 0, used.as_mut_ptr()) };
     let wall = started.elapsed();
     ensure!(waited == pid && status == 0, "{command:?} ends with {status}");
-    // SAFETY: plain numbers, for which zeroes are good, and which the kernel has filled in.
+    // SAFETY: `rusage` has only integer fields, and the kernel has filled them in.
     let used = unsafe { used.assume_init() };
     let time = |time: libc::timeval| {
         Duration::from_secs(time.tv_sec.unsigned_abs())

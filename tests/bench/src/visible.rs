@@ -1,4 +1,4 @@
-//! How long after its 200 a vote shows in the public ranking.
+//! The delay between the 200 of a vote and the public ranking that shows it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,33 +12,32 @@ use tokio::time::{Instant, sleep};
 
 use crate::ballots::Ballots;
 use crate::client::{self, Connection};
-use crate::contest::Contest;
+use crate::deployment::{Deployment, Log, Storage};
 use crate::process::Process;
 use crate::report::{Figure, Floor, Report};
 use crate::statistics::percentile;
 use crate::voters::Voters;
-use crate::world::{Log, Storage, World};
 
-const PEOPLE: usize = 5_000;
+const ACCOUNTS: usize = 5_000;
 const ARTISTS: usize = 1_000;
-/// Artists who get votes: so many as the first page shows.
+/// Artists who get votes: the first page shows all of them.
 const FAVOURITES: usize = 20;
-/// Votes per second besides.
-const OTHERS: f64 = 2_000.0;
-const P99_MS: f64 = 100.0;
+/// Rate of the background votes.
+const VOTES_PER_SECOND: f64 = 2_000.0;
+const MAX_P99_MS: f64 = 100.0;
 const MEASURED: Duration = Duration::from_secs(10);
-/// For the broker's just-in-time compiler, and everybody's caches.
+/// Warms up the broker's just-in-time compiler and all caches.
 const WARM_UP: Duration = Duration::from_secs(10);
-/// So that probes meet batches of the projection at any point.
-const PAUSE: Duration = Duration::from_millis(7);
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The pause between two probes. It keeps them out of step with the projector's batches.
+const PROBE_PAUSE: Duration = Duration::from_millis(7);
+const VISIBLE_TIMEOUT: Duration = Duration::from_secs(10);
 const PAGE: &str = "/api/public/rankings";
 
 pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Result<()> {
     report.section(
         "From the 200 of a vote to the first answer of GET /api/public/rankings that has it",
         &format!(
-            "{OTHERS} votes per second besides, {ARTISTS} artists, {} s on each log",
+            "{VOTES_PER_SECOND} background votes per second, {ARTISTS} artists, {} s on each log",
             MEASURED.as_secs()
         ),
     )?;
@@ -47,34 +46,33 @@ pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Resu
         (Log::Postgres, "Postgres log, p50", "Postgres log, p99"),
     ] {
         let (delays, votes) = probe_all(postgres, log).await?;
-        let besides = format!("({votes:.0} votes per s besides)");
+        let background = format!("({votes:.0} background votes per s)");
         let ms = |what, q| Figure {
-            rounds: besides.clone(),
+            rounds: background.clone(),
             ..Figure::alone(what, "ms", percentile(&delays, q))
         };
         report.figure(&ms(p50, 0.5))?;
-        report.figure(&ms(p99, 0.99).with_floor(Floor::AtMost(P99_MS)))?;
+        report.figure(&ms(p99, 0.99).with_floor(Floor::AtMost(MAX_P99_MS)))?;
     }
     Ok(())
 }
 
-/// The delays of all probes on a log, in milliseconds, and how many others voted per second.
+/// The delays of all probes on a log in milliseconds, and the background votes per second.
 async fn probe_all(postgres: &OwnPostgres, log: Log) -> Result<(Vec<f64>, f64)> {
-    let world = World::new(postgres, log, Storage::Folder).await?;
-    let contest = Contest::begin(&world, PEOPLE, ARTISTS).await?;
-    let server = world.serve().await?;
-    let ballots = Arc::new(Ballots::new(&contest.people, &contest.videos[..FAVOURITES])?);
-    let others = Voters::begin(&server, &ballots, OTHERS).await?;
+    let deployment = Deployment::new(postgres, log, Storage::Folder).await?;
+    let (server, contest) = deployment.serve_contest(ACCOUNTS, ARTISTS).await?;
+    let ballots = Arc::new(Ballots::new(&contest.accounts, &contest.videos[..FAVOURITES])?);
+    let background = Voters::begin(&server, &ballots, VOTES_PER_SECOND).await?;
     sleep(WARM_UP).await;
     let end = Instant::now() + MEASURED;
     let mut probe = Probe::open(&server).await?;
     let mut delays = Vec::new();
     while Instant::now() < end {
-        let delay = probe.vote_and_watch(&ballots, &contest.people).await?;
+        let delay = probe.vote_and_watch(&ballots, &contest.accounts).await?;
         delays.push(delay.as_secs_f64() * 1e3);
-        sleep(PAUSE).await;
+        sleep(PROBE_PAUSE).await;
     }
-    Ok((delays, others.end().await?))
+    Ok((delays, background.end().await?))
 }
 
 struct Probe {
@@ -89,7 +87,7 @@ impl Probe {
         Ok(Self { votes, pages })
     }
 
-    /// Votes, then asks for the ranking until the vote is in it.
+    /// Casts a vote, then requests the ranking until it shows the vote.
     async fn vote_and_watch(
         &mut self,
         ballots: &Ballots,
@@ -111,14 +109,14 @@ impl Probe {
             if votes_of(&artist, &page)? >= count {
                 return Ok(delay);
             }
-            if delay > PATIENCE {
-                bail!("a vote does not show within {} s", PATIENCE.as_secs());
+            if delay > VISIBLE_TIMEOUT {
+                bail!("the ranking does not show a vote within {} s", VISIBLE_TIMEOUT.as_secs());
             }
         }
     }
 }
 
-/// What a page of the ranking shows for an artist; each has one video.
+/// The votes of an artist on a page of the ranking. Each artist has one video.
 fn votes_of(artist: &str, page: &[u8]) -> Result<u64> {
     let page: Value = serde_json::from_slice(page)?;
     let rows = page["rankings"].as_array().context("a page without rankings")?;

@@ -1,4 +1,4 @@
-//! People who vote at a steady rate while something else is measured.
+//! Background load: votes at a steady rate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::ballots::Ballots;
 use crate::client::Connection;
 use crate::process::Process;
 
-/// Votes per second of each.
-const EACH: f64 = 20.0;
+/// Votes per second of one voter.
+const RATE_PER_VOTER: f64 = 20.0;
 
-/// Voters at work. Dropped, they stop.
+/// Running voters. Dropping this stops them.
 pub(crate) struct Voters {
     tasks: JoinSet<Result<u64>>,
     stop: CancellationToken,
@@ -24,25 +24,25 @@ pub(crate) struct Voters {
 }
 
 impl Voters {
-    /// So many votes per second, as long as the server keeps up.
+    /// Starts `per_second` votes per second; fewer if the server is slower.
     pub(crate) async fn begin(
         server: &Process,
         ballots: &Arc<Ballots>,
         per_second: f64,
     ) -> Result<Self> {
         let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
-        let count = (per_second / EACH).round() as u32;
-        let gap = Duration::from_secs_f64(1.0 / EACH);
+        let count = (per_second / RATE_PER_VOTER).round() as u32;
+        let gap = Duration::from_secs_f64(1.0 / RATE_PER_VOTER);
         for number in 0..count {
             let connection = Connection::open(server.address).await?;
-            // Spread evenly, rather than all at once.
+            // Evenly spread over the gap.
             let first = Instant::now() + gap * number / count;
             tasks.spawn(vote(connection, Arc::clone(ballots), first, gap, stop.clone()));
         }
         Ok(Self { tasks, stop, since: Instant::now() })
     }
 
-    /// Ends them; says how many votes a second were accepted.
+    /// Stops the voters. Returns the accepted votes per second.
     pub(crate) async fn end(mut self) -> Result<f64> {
         self.stop.cancel();
         let seconds = self.since.elapsed().as_secs_f64();

@@ -1,4 +1,4 @@
-//! The load generator of pages: `wrk`, which costs little beside what it drives.
+//! The load generator of pages: `wrk`, which takes little processor time.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,23 +8,23 @@ use anyhow::{Context, Result, bail};
 
 use crate::process;
 
-/// After its 2 s some answers of a database that has just been filled count as errors.
-const PATIENCE: &str = "10s";
+/// The default of 2 s is too short for the first answers after a large fill.
+const ANSWER_TIMEOUT: &str = "10s";
 
-/// So many connections, each with one request under way at all times.
+/// Connections with one request in flight at all times.
 #[derive(Clone, Copy)]
 pub(crate) struct Wrk {
     pub(crate) connections: usize,
     pub(crate) measured: Duration,
 }
 
-/// What is asked for.
+/// The request to send.
 #[derive(Clone, Copy)]
 pub(crate) struct Target<'a> {
     pub(crate) path: &'a str,
-    /// Lines such as `name: value`.
+    /// Header lines, `name: value`.
     pub(crate) headers: &'a [String],
-    /// Chooses each request's path, in Lua.
+    /// A Lua script that chooses the path of each request.
     pub(crate) script: Option<&'a Path>,
 }
 
@@ -35,13 +35,15 @@ impl<'a> Target<'a> {
 }
 
 impl Wrk {
-    /// Answers per second. An error, an answer that is no success, or one that takes longer than
-    /// [`PATIENCE`] ends the run.
+    /// Returns the answers per second.
+    ///
+    /// # Errors
+    /// If a request fails, is not answered with 2xx or 3xx, or takes longer than [`ANSWER_TIMEOUT`].
     pub(crate) async fn drive(self, address: SocketAddr, target: Target<'_>) -> Result<f64> {
         let mut wrk = process::command(Path::new("wrk"));
         wrk.args(["--threads", "1", "--connections", &self.connections.to_string()])
             .args(["--duration", &format!("{}s", self.measured.as_secs())])
-            .args(["--timeout", PATIENCE]);
+            .args(["--timeout", ANSWER_TIMEOUT]);
         for header in target.headers {
             wrk.args(["--header", header]);
         }
@@ -58,7 +60,7 @@ impl Wrk {
     }
 }
 
-/// What `wrk` reports at its end.
+/// The rate in the output of `wrk`.
 fn rate(said: &str) -> Result<f64> {
     let value = |name: &str| said.lines().find_map(|line| line.trim().strip_prefix(name));
     for trouble in ["Non-2xx or 3xx responses:", "Socket errors:"] {
@@ -66,7 +68,7 @@ fn rate(said: &str) -> Result<f64> {
             bail!("{trouble}{count}");
         }
     }
-    let rate = value("Requests/sec:").context("wrk tells no rate")?;
+    let rate = value("Requests/sec:").context("wrk reports no rate")?;
     Ok(rate.trim().parse()?)
 }
 
@@ -75,7 +77,7 @@ mod tests {
     use super::rate;
 
     #[test]
-    fn a_rate_is_read_and_trouble_is_seen() {
+    fn the_rate_is_parsed_and_errors_fail() {
         let good = "  3 requests in 4.00s, 1MB read\nRequests/sec:  51234.56\nTransfer/sec: 1MB\n";
         assert_eq!(rate(good).unwrap(), 51_234.56);
         for bad in [

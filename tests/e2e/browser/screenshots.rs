@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use domain::VideoId;
+use test_contests::Size;
 use uuid::Uuid;
 
 use crate::e2e::harness::chromium::{Browser, BrowserProfile};
@@ -19,8 +20,8 @@ impl DemoContest {
     async fn set_up() -> Self {
         let env = TestEnvironment::embedded().await;
         let server = Server::start(&env, Roles::NoTranscoder).await;
-        let demo = ["demo", "--direct", "--artists", "60", "--fans", "400", "--votes", "4000"];
-        env.run(&demo).await.unwrap();
+        let size = Size { artists: 60, fans: 400, votes: 4_000 };
+        test_contests::append(&env.pool, env.log.as_ref(), size).await.unwrap();
         env.wait_until_caught_up().await;
         let artist = server.api.new_person_from("Valentina", "Cartagena", "Colombia").await;
         env.publish_videos(&artist, 2).await;

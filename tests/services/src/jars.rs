@@ -1,4 +1,4 @@
-//! The jars of the Java services: fetched once by Maven, as `pom.xml` pins them.
+//! The jars of the Java services. Maven fetches the versions in `pom.xml` once.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,15 +9,15 @@ fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file of this folder.
+/// A file of `tests/services/`.
 pub fn recipe(name: &str) -> PathBuf {
     here().join(name)
 }
 
-/// The class path of a service, fetched if it is not there yet.
+/// The class path of a service. Fetches its jars if they are missing.
 ///
 /// # Errors
-/// If Maven cannot be run, or cannot fetch.
+/// If Maven is missing or fails.
 pub fn class_path(service: &str) -> anyhow::Result<String> {
     let folder = here().join("lib").join(service);
     if !folder.is_dir() {
@@ -26,12 +26,12 @@ pub fn class_path(service: &str) -> anyhow::Result<String> {
     Ok(format!("{}/*", folder.display()))
 }
 
-/// Fetches beside the final place and renames, so that a fetch cut short is not taken for a whole.
+/// Fetches into a temporary folder and renames it, so that an interrupted fetch leaves no partial one.
 fn fetch(service: &str, folder: &Path) -> anyhow::Result<()> {
     let parent = here().join("lib");
     std::fs::create_dir_all(&parent)?;
-    let half = tempfile::Builder::new().prefix("fetching-").tempdir_in(&parent)?;
-    let jars = half.path().join("jars");
+    let partial = tempfile::Builder::new().prefix("fetching-").tempdir_in(&parent)?;
+    let jars = partial.path().join("jars");
     let status = Command::new("mvn")
         .args(["-q", "-B", "-f"])
         .arg(recipe("pom.xml"))
@@ -41,11 +41,11 @@ fn fetch(service: &str, folder: &Path) -> anyhow::Result<()> {
         .status()
         .context("Maven (`mvn`) is needed to fetch the services for the tests")?;
     if !status.success() {
-        bail!("Maven could not fetch the jars of {service}");
+        bail!("Maven failed to fetch the jars of {service}");
     }
     match std::fs::rename(&jars, folder) {
         Ok(()) => Ok(()),
-        Err(_) if folder.is_dir() => Ok(()), // Another run was faster.
-        Err(error) => Err(error).context("the fetched jars cannot be moved to their place"),
+        Err(_) if folder.is_dir() => Ok(()), // Another run fetched them meanwhile.
+        Err(error) => Err(error).context("cannot move the fetched jars"),
     }
 }

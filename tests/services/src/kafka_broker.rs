@@ -1,4 +1,4 @@
-//! Apache Kafka: one broker, KRaft mode.
+//! Apache Kafka: one broker in KRaft mode.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,23 +8,20 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rustix::process::Signal;
-use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::java::{Service, free_port};
-use crate::{from_runner, jars, variables};
+use crate::jars;
+use crate::java::{JavaService, START_TIMEOUT, free_port};
+use crate::variables::{self, from_runner};
 
 const CLUSTER: &str = "anb-test-services-0001";
-const START_PATIENCE: Duration = Duration::from_secs(60);
 
-/// A place for a test's records: the shared broker and a topic name that nobody else uses. The topic
-/// does not exist yet.
+/// A topic name of one test, on the shared broker. The topic does not exist yet.
 #[derive(Clone, Debug)]
 pub struct KafkaTopic {
     /// `host:port`.
     pub brokers: String,
-    /// The name.
+    /// The topic's name.
     pub topic: String,
 }
 
@@ -39,49 +36,42 @@ impl KafkaTopic {
     }
 }
 
-/// A topic on the shared broker.
+/// A new topic name on the shared broker.
 ///
 /// # Panics
-/// If there is no shared broker.
+/// If the runner has started no broker.
 pub fn kafka() -> KafkaTopic {
     KafkaTopic { brokers: from_runner(variables::KAFKA_BROKERS), topic: fresh_topic() }
 }
 
-/// A topic name that nobody else uses.
+/// A random topic name.
 pub fn fresh_topic() -> String {
     format!("anb.test.{}", Uuid::new_v4().simple())
 }
 
-/// A broker that its owner may kill, freeze and restart; port and data stay.
+/// A broker of one test, which may kill, freeze and restart it. Port and data survive a restart.
 pub struct OwnKafka {
-    folder: TempDir,
-    port: u16,
-    advertised: u16,
-    service: Option<Service>,
+    service: JavaService,
+    advertised_port: u16,
 }
 
 impl OwnKafka {
     /// Starts a broker with an empty data folder.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// If it does not answer.
     pub fn start() -> anyhow::Result<Self> {
         let port = free_port()?;
-        Self::start_on(port, port)
+        Self::start_behind(port, port)
     }
 
-    /// Starts a broker on `port` that tells its clients to come through another one, that of a proxy
-    /// which already leads to it.
+    /// Starts a broker on `port` that sends its clients to the proxy on `advertised_port`.
     ///
     /// # Errors
-    /// If it does not come up.
-    pub fn start_behind(proxy: u16, port: u16) -> anyhow::Result<Self> {
-        Self::start_on(port, proxy)
-    }
-
-    fn start_on(port: u16, advertised: u16) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("anb-kafka-").tempdir()?;
-        let mut broker = Self { folder, port, advertised, service: None };
+    /// If it does not answer.
+    pub fn start_behind(advertised_port: u16, port: u16) -> anyhow::Result<Self> {
+        let service = JavaService::new("kafka", port)?;
+        let mut broker = Self { service, advertised_port };
         broker.format(free_port()?)?;
         broker.restart()?;
         Ok(broker)
@@ -89,64 +79,53 @@ impl OwnKafka {
 
     /// `host:port`.
     pub fn brokers(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.service.address()
     }
 
     /// The port.
     pub fn port(&self) -> u16 {
-        self.port
+        self.service.port()
     }
 
     /// Kills the broker, as a power cut would.
     pub fn kill(&mut self) {
-        self.service = None;
+        self.service.kill();
     }
 
-    /// Freezes the broker: connections stay, nothing answers.
+    /// Freezes the broker: its connections stay open, but nothing answers.
     pub fn freeze(&self) {
-        if let Some(service) = &self.service {
-            service.signal(Signal::STOP);
-        }
+        self.service.freeze();
     }
 
-    /// Lets a frozen broker go on.
+    /// Continues a frozen broker.
     pub fn thaw(&self) {
-        if let Some(service) = &self.service {
-            service.signal(Signal::CONT);
-        }
+        self.service.thaw();
     }
 
-    /// Starts the broker again, killing it first if it runs, and waits until it answers.
+    /// Kills the broker, starts it again, and waits until it answers.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// If it does not answer.
     pub fn restart(&mut self) -> anyhow::Result<()> {
-        self.kill();
-        let log = self.folder.path().join("broker.log");
-        let arguments = [
+        self.service.restart(&[
             "-Xmx512m".to_owned(),
             format!("-Dlog4j2.configurationFile={}", jars::recipe("log4j2.properties").display()),
-            "-cp".to_owned(),
-            jars::class_path("kafka")?,
             "kafka.Kafka".to_owned(),
             self.settings().display().to_string(),
-        ];
-        let mut service = Service::java(&arguments, &log)?;
-        service.wait_for_port(self.port, &log)?;
-        self.service = Some(service);
+        ])?;
         self.wait_for_metadata()
     }
 
     fn settings(&self) -> PathBuf {
-        self.folder.path().join("server.properties")
+        self.service.path("server.properties")
     }
 
     fn format(&self, controller_port: u16) -> anyhow::Result<()> {
         let text = fs::read_to_string(jars::recipe("kafka.properties"))?
-            .replace("@PORT@", &self.port.to_string())
-            .replace("@ADVERTISED_PORT@", &self.advertised.to_string())
+            .replace("@PORT@", &self.port().to_string())
+            .replace("@ADVERTISED_PORT@", &self.advertised_port.to_string())
             .replace("@CONTROLLER_PORT@", &controller_port.to_string())
-            .replace("@DATA@", &self.folder.path().join("data").display().to_string());
+            .replace("@DATA@", &self.service.path("data").display().to_string());
         fs::write(self.settings(), text)?;
         let output = Command::new("java")
             .arg("-cp")
@@ -156,12 +135,13 @@ impl OwnKafka {
             .output()
             .context("`java` (17 or later) is needed to run Kafka for the tests")?;
         if !output.status.success() {
-            bail!("Kafka's storage cannot be made: {}", String::from_utf8_lossy(&output.stderr));
+            let error = String::from_utf8_lossy(&output.stderr);
+            bail!("Kafka cannot format its storage: {error}");
         }
         Ok(())
     }
 
-    /// An open port is not yet a broker that knows itself.
+    /// Waits for the metadata: the port opens before the broker is registered.
     fn wait_for_metadata(&self) -> anyhow::Result<()> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.brokers())
@@ -173,7 +153,7 @@ impl OwnKafka {
         loop {
             match consumer.fetch_metadata(None, Duration::from_secs(2)) {
                 Ok(metadata) if !metadata.brokers().is_empty() => return Ok(()),
-                Err(error) if started.elapsed() > START_PATIENCE => {
+                Err(error) if started.elapsed() > START_TIMEOUT => {
                     return Err(error).context("the broker does not answer");
                 }
                 _ => std::thread::sleep(Duration::from_millis(50)),

@@ -1,4 +1,4 @@
-//! Starts the services, runs a command that uses them, removes everything.
+//! `test-services run COMMAND`: starts the services, runs the command, removes everything.
 
 use std::process::ExitCode;
 
@@ -29,14 +29,14 @@ async fn main() -> anyhow::Result<ExitCode> {
     code
 }
 
-/// Runs the command to its end; when we are told to stop, it is told too, and we still clean up.
+/// Waits for the command, or for SIGINT or SIGTERM. Either way, the caller can clean up.
 async fn run(command: &mut Command) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut child = command.kill_on_drop(true).spawn().context("the command cannot be started")?;
+    let mut child = command.kill_on_drop(true).spawn().context("cannot start the command")?;
     let status = tokio::select! {
         status = child.wait() => status?,
-        // From the terminal the command gets the same signal; otherwise it is killed on drop.
+        // A terminal sends the signal to the command too. Otherwise the drop kills the command.
         _ = interrupt.recv() => return Ok(ExitCode::from(130)),
         _ = terminate.recv() => return Ok(ExitCode::from(143)),
     };

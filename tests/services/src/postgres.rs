@@ -11,16 +11,16 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::java::free_port;
-use crate::{from_runner, variables};
+use crate::variables::{self, from_runner};
 
-/// The migrated database that every test's database is a copy of.
+/// The migrated database that each test database copies.
 const TEMPLATE: &str = "anb_template";
 const POOL_SIZE: u32 = 10;
 
-/// A fresh, migrated database on the shared cluster.
+/// A pool on a new, migrated database of the shared cluster.
 ///
 /// # Panics
-/// If there is no shared cluster.
+/// If the runner has started no cluster.
 #[expect(clippy::expect_used, reason = "a test without its service must fail")]
 pub async fn database() -> PgPool {
     let url = database_url().await;
@@ -31,15 +31,15 @@ pub async fn database() -> PgPool {
         .expect("the fresh database accepts connections")
 }
 
-/// URL of a fresh, migrated database on the shared cluster.
+/// URL of a new, migrated database of the shared cluster.
 ///
 /// # Panics
-/// If there is no shared cluster.
+/// If the runner has started no cluster.
 pub async fn database_url() -> String {
     database_on(&from_runner(variables::DATABASE_URL)).await
 }
 
-/// URL of a fresh, migrated database on the cluster at `url`, which has the template.
+/// URL of a new copy of the template on the cluster at `url`.
 #[expect(clippy::expect_used, reason = "a test without its service must fail")]
 async fn database_on(url: &str) -> String {
     let options: PgConnectOptions = url.parse().expect("a Postgres URL");
@@ -54,10 +54,10 @@ async fn database_on(url: &str) -> String {
     url.into()
 }
 
-/// Makes the template on a new cluster.
+/// Creates the template on a new cluster.
 ///
 /// # Errors
-/// If it cannot be made or migrated.
+/// If it cannot be created or migrated.
 pub async fn make_template(url: &str) -> anyhow::Result<()> {
     let options: PgConnectOptions = url.parse()?;
     let mut admin = PgConnection::connect_with(&options).await?;
@@ -70,8 +70,8 @@ pub async fn make_template(url: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A cluster that its owner may kill, freeze and restart. Port and data stay; what it has promised
-/// to keep survives, as on a real machine.
+/// A cluster of one test, which may kill, freeze and restart it. Port and committed data survive a
+/// restart.
 pub struct OwnPostgres {
     folder: TempDir,
     server: Option<PrivatePostgres>,
@@ -82,17 +82,17 @@ impl OwnPostgres {
     /// Starts a cluster.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// If it does not answer.
     pub async fn start() -> anyhow::Result<Self> {
         let (folder, port) = (scratch()?, free_port()?);
         let server = PrivatePostgres::start_on(&home(&folder), Purpose::Durable, port).await?;
         Ok(Self { folder, port, server: Some(server) })
     }
 
-    /// URL of a fresh, migrated database.
+    /// URL of a new, migrated database.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub async fn database_url(&self) -> anyhow::Result<String> {
         let Some(server) = &self.server else { anyhow::bail!("the server is down") };
         let exists: bool = {
@@ -113,18 +113,18 @@ impl OwnPostgres {
         self.thaw();
         let server = self.server.take();
         if let Some(postmaster) = server.as_ref().and_then(postmaster) {
-            // Its children notice that it is gone and end, too.
+            // Its children end when they notice.
             signal(postmaster, Signal::KILL);
         }
     }
 
-    /// Freezes every process of the server: nobody is answered, no statement goes on.
+    /// Freezes every process of the server: its connections stay open, but nothing answers.
     pub fn freeze(&self) {
-        // The postmaster first, so that it starts no more of them.
+        // The postmaster first, so that it forks no more processes.
         self.signal_all(Signal::STOP);
     }
 
-    /// Lets a frozen server go on.
+    /// Continues a frozen server.
     pub fn thaw(&self) {
         self.signal_all(Signal::CONT);
     }
@@ -137,10 +137,10 @@ impl OwnPostgres {
         }
     }
 
-    /// Starts the server again, on the same port and data, killing it first if it runs.
+    /// Kills the server and starts it again on the same port and data.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// If it does not answer.
     pub async fn restart(&mut self) -> Result<(), PrivatePostgresError> {
         self.kill();
         let home = home(&self.folder);
@@ -151,7 +151,7 @@ impl OwnPostgres {
 }
 
 impl Drop for OwnPostgres {
-    /// Who is frozen does not hear that it is to end.
+    /// A frozen process handles no signal to end.
     fn drop(&mut self) {
         self.thaw();
     }
@@ -161,7 +161,7 @@ fn postmaster(server: &PrivatePostgres) -> Option<Pid> {
     Pid::from_raw(i32::try_from(server.pid()).ok()?)
 }
 
-/// The processes that a process has started: each session of a server has one.
+/// The child processes: one per session, and the background workers.
 fn children(parent: Pid) -> Vec<Pid> {
     let list = format!("/proc/{parent}/task/{parent}/children");
     let list = std::fs::read_to_string(list).unwrap_or_default();
@@ -169,14 +169,14 @@ fn children(parent: Pid) -> Vec<Pid> {
 }
 
 fn signal(process: Pid, what: Signal) {
-    // It may end at any moment.
+    // The process may have ended already.
     let _ = kill_process(process, what);
 }
 
-/// A folder that the server's user can reach.
+/// A temporary folder that the server's user can read.
 ///
 /// # Errors
-/// If it cannot be made.
+/// If it cannot be created.
 pub fn scratch() -> Result<TempDir, PrivatePostgresError> {
     use std::os::unix::fs::PermissionsExt;
     let problem = |source| PrivatePostgresError::Folder { path: std::env::temp_dir(), source };
@@ -186,7 +186,7 @@ pub fn scratch() -> Result<TempDir, PrivatePostgresError> {
     Ok(folder)
 }
 
-/// Where in a scratch folder the cluster lies.
+/// The cluster's folder in a scratch folder.
 pub fn home(folder: &TempDir) -> std::path::PathBuf {
     Path::new(folder.path()).join("postgres")
 }

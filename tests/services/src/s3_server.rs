@@ -4,24 +4,23 @@ use std::fs;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-use rustix::process::Signal;
-use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::java::{Service, free_port};
-use crate::{from_runner, jars, variables};
+use crate::jars;
+use crate::java::{JavaService, free_port};
+use crate::variables::{self, from_runner};
 
-/// The access key of every S3 server here.
+/// Access key id of every S3 server in this crate.
 pub const ACCESS_KEY: &str = "anb-test";
-/// Its secret.
+/// Secret access key of every S3 server in this crate.
 pub const SECRET_KEY: &str = "anb-test-secret";
 /// The region that clients name.
 pub const REGION: &str = "us-east-1";
 
-/// What fits on a full disk: smaller than any object of ours.
-const FULL: u64 = 512;
+/// The largest file on a full disk: smaller than any object of the tests.
+const FULL_DISK_BYTES: u64 = 512;
 
-/// A bucket of a test's own.
+/// A bucket of one test.
 #[derive(Clone, Debug)]
 pub struct S3Bucket {
     /// URL of the server.
@@ -50,18 +49,18 @@ impl S3Bucket {
     }
 }
 
-/// A fresh bucket on the shared server.
+/// A new bucket on the shared server.
 ///
 /// # Panics
-/// If there is no shared server, or it makes no bucket.
+/// If the runner has started no server, or it cannot create a bucket.
 pub async fn s3() -> S3Bucket {
     bucket_on(&from_runner(variables::S3_ENDPOINT)).await
 }
 
-/// A fresh bucket on the server at `endpoint`.
+/// A new bucket on the server at `endpoint`.
 ///
 /// # Panics
-/// If the server makes no bucket.
+/// If the server cannot create a bucket.
 #[expect(clippy::expect_used, reason = "a test without its service must fail")]
 pub async fn bucket_on(endpoint: &str) -> S3Bucket {
     let config = aws_sdk_s3::Config::builder()
@@ -73,7 +72,7 @@ pub async fn bucket_on(endpoint: &str) -> S3Bucket {
         .build();
     let bucket = format!("anb-test-{}", Uuid::new_v4().simple());
     let created = Client::from_conf(config).create_bucket().bucket(&bucket).send().await;
-    created.expect("the S3 server makes a bucket");
+    created.expect("the S3 server creates a bucket");
     S3Bucket {
         endpoint: endpoint.to_owned(),
         bucket,
@@ -83,85 +82,75 @@ pub async fn bucket_on(endpoint: &str) -> S3Bucket {
     }
 }
 
-/// A server that its owner may kill and restart; port and data stay.
+/// A server of one test, which may kill, freeze and restart it. Port and data survive a restart.
 pub struct OwnS3 {
-    folder: TempDir,
-    port: u16,
-    service: Option<Service>,
+    service: JavaService,
 }
 
 impl OwnS3 {
     /// Starts a server without buckets.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// If it does not answer.
     pub fn start() -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("anb-s3-").tempdir()?;
-        let mut server = Self { folder, port: free_port()?, service: None };
+        let mut server = Self { service: JavaService::new("s3proxy", free_port()?)? };
         server.restart()?;
         Ok(server)
     }
 
     /// URL of the server.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.service.address())
     }
 
-    /// Kills the server.
+    /// Kills the server, as a power cut would.
     pub fn kill(&mut self) {
-        self.service = None;
+        self.service.kill();
     }
 
-    /// Freezes the server: connections stay, nothing answers.
+    /// Freezes the server: its connections stay open, but nothing answers.
     pub fn freeze(&self) {
-        if let Some(service) = &self.service {
-            service.signal(Signal::STOP);
-        }
+        self.service.freeze();
     }
 
-    /// Lets a frozen server go on.
+    /// Continues a frozen server.
     pub fn thaw(&self) {
-        if let Some(service) = &self.service {
-            service.signal(Signal::CONT);
-        }
+        self.service.thaw();
     }
 
-    /// Its disk takes no more objects, or takes them again.
+    /// Fills the disk: the server can write no more objects. `false` empties it again.
     pub fn fill_disk(&self, full: bool) {
-        if let Some(service) = &self.service {
-            service.limit_files(full.then_some(FULL));
-        }
-        self.remove_halves(|bytes| bytes <= FULL);
+        self.service.limit_file_size(full.then_some(FULL_DISK_BYTES));
+        self.remove_partial_objects(|bytes| bytes <= FULL_DISK_BYTES);
     }
 
-    /// Removes what the server leaves of objects whose writing was cut short: it would list them. A
-    /// real one never shows them.
-    fn remove_halves(&self, is_half: impl Fn(u64) -> bool) {
-        let mut folders = vec![self.folder.path().join("data")];
+    /// Removes the temporary files of interrupted writes. This server lists them as objects, which a real
+    /// one never does.
+    fn remove_partial_objects(&self, is_partial: impl Fn(u64) -> bool) {
+        let mut folders = vec![self.service.path("data")];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
                 let (path, name) = (entry.path(), entry.file_name());
                 let Ok(metadata) = entry.metadata() else { continue };
                 if metadata.is_dir() {
                     folders.push(path);
-                } else if is_temporary(&name.to_string_lossy()) && is_half(metadata.len()) {
-                    // It may have been renamed in this moment.
+                } else if is_temporary(&name.to_string_lossy()) && is_partial(metadata.len()) {
+                    // The server may have renamed it meanwhile.
                     let _ = fs::remove_file(path);
                 }
             }
         }
     }
 
-    /// Starts the server again, killing it first if it runs, and waits until it answers.
+    /// Kills the server, starts it again, and waits until it answers.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// If it does not answer.
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.kill();
-        self.remove_halves(|_| true);
-        let data = self.folder.path().join("data");
+        self.remove_partial_objects(|_| true);
+        let (data, settings) = (self.service.path("data"), self.service.path("s3proxy.properties"));
         fs::create_dir_all(&data)?;
-        let settings = self.folder.path().join("s3proxy.properties");
         let text = format!(
             "s3proxy.endpoint={}\ns3proxy.authorization=aws-v2-or-v4\n\
              s3proxy.identity={ACCESS_KEY}\ns3proxy.credential={SECRET_KEY}\n\
@@ -170,24 +159,17 @@ impl OwnS3 {
             data.display(),
         );
         fs::write(&settings, text)?;
-        let log = self.folder.path().join("server.log");
-        let arguments = [
+        self.service.restart(&[
             "-Xmx256m".to_owned(),
             format!("-Dlogback.configurationFile={}", jars::recipe("logback.xml").display()),
-            "-cp".to_owned(),
-            jars::class_path("s3proxy")?,
             "org.gaul.s3proxy.Main".to_owned(),
             "--properties".to_owned(),
             settings.display().to_string(),
-        ];
-        let mut service = Service::java(&arguments, &log)?;
-        service.wait_for_port(self.port, &log)?;
-        self.service = Some(service);
-        Ok(())
+        ])
     }
 }
 
-/// The server writes an object to `<key>-<uuid>` first.
+/// Whether the name is that of a temporary file, `<key>-<uuid>`.
 fn is_temporary(name: &str) -> bool {
     let (at, length) = (name.len().checked_sub(37), name.len());
     at.and_then(|at| name.get(at..length))

@@ -1,4 +1,4 @@
-//! Answers every request with the bytes of a file.
+//! The baseline of pages: answers every request with the bytes of a file.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Boards, and what one would build of libraries instead.
+//! The boards, and a contender built from libraries.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use domain::ranking::Standing;
 use indexset::BTreeSet;
 use projections::boards::{Board, Boards, BoardsBuilder, Change};
 
-/// An artist's new standing. Places are numbers.
+/// An artist's new standing. Cities and countries are numbers.
 pub(super) struct Vote {
     pub(super) standing: Standing,
     pub(super) city: u64,
@@ -16,15 +16,15 @@ pub(super) struct Vote {
 
 /// The operations that are measured.
 pub(super) trait Contender {
-    /// Votes as they are handed over, with all that has to be written out.
+    /// Prepared votes.
     type Generation;
 
     fn load(artists: impl Iterator<Item = Vote>) -> Self;
-    /// Among everybody.
+    /// An artist's position on the global board; 0 if unknown.
     fn position(&self, artist: AccountId) -> u64;
-    /// How many of these are found among everybody, with their positions.
+    /// How many of these artists have a position on the global board.
     fn positions(&self, artists: &[AccountId]) -> usize;
-    /// The rows of a page of everybody that begins at `skip`.
+    /// The number of rows on a page of the global board that starts at `skip`.
     fn page(&self, skip: u64) -> usize;
     fn generation(votes: impl Iterator<Item = Vote>) -> Self::Generation;
     fn apply(&mut self, generation: Self::Generation);
@@ -71,11 +71,11 @@ impl Contender for Boards {
     }
 }
 
-/// A set of whole standings for each board: its order needs the values themselves.
+/// One ordered set of standings per board, and a map by artist.
 #[derive(Default)]
 pub(super) struct Library {
     artists: HashMap<AccountId, Standing>,
-    everybody: BTreeSet<Standing>,
+    global: BTreeSet<Standing>,
     parts: HashMap<(Option<u64>, Option<u64>), BTreeSet<Standing>>,
 }
 
@@ -89,7 +89,7 @@ impl Library {
         let parts = Self::parts(city, country);
         for set in std::iter::once(None).chain(parts.map(Some)) {
             let set = match set {
-                None => &mut self.everybody,
+                None => &mut self.global,
                 Some(part) => self.parts.entry(part).or_default(),
             };
             if let Some(old) = old {
@@ -111,7 +111,7 @@ impl Contender for Library {
 
     fn position(&self, artist: AccountId) -> u64 {
         let standing = self.artists.get(&artist);
-        standing.map_or(0, |standing| self.everybody.rank(standing) as u64 + 1)
+        standing.map_or(0, |standing| self.global.rank(standing) as u64 + 1)
     }
 
     fn positions(&self, artists: &[AccountId]) -> usize {
@@ -119,7 +119,7 @@ impl Contender for Library {
     }
 
     fn page(&self, skip: u64) -> usize {
-        let rows = (skip as usize..).take(20).map_while(|n| self.everybody.get_index(n).copied());
+        let rows = (skip as usize..).take(20).map_while(|n| self.global.get_index(n).copied());
         rows.collect::<Vec<_>>().len()
     }
 

@@ -1,4 +1,4 @@
-//! Redis with a sorted set, through its socket.
+//! Redis with sorted sets, through a Unix socket.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -10,25 +10,25 @@ use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// Commands that are sent before their answers are read.
+/// Commands sent before their answers are read.
 pub(super) const PIPELINE: usize = 100;
-const PATIENCE: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server of our own, in memory only. It is killed when this is dropped.
+/// A server of this process, in memory only. Dropping it kills the server.
 pub(super) struct Redis {
     server: Child,
     socket: BufReader<UnixStream>,
     _folder: TempDir,
 }
 
-/// Some commands as they are sent.
+/// Encoded commands.
 pub(super) struct Pipeline {
     bytes: Vec<u8>,
     commands: usize,
 }
 
 impl Pipeline {
-    /// All commands, cut into pipelines.
+    /// Splits the commands into pipelines.
     pub(super) fn of(commands: impl Iterator<Item = Vec<u8>>) -> Vec<Self> {
         let commands: Vec<_> = commands.collect();
         let pipeline = |some: &[Vec<u8>]| Self { bytes: some.concat(), commands: some.len() };
@@ -36,24 +36,24 @@ impl Pipeline {
     }
 }
 
-/// Puts a member onto a board.
+/// Sets a member's score on a board.
 pub(super) fn put(board: &str, member: Uuid, score: u64) -> Vec<u8> {
     command(&[b"ZADD", board.as_bytes(), score.to_string().as_bytes(), member.as_bytes()])
 }
 
-/// Asks for a member's position.
+/// Requests a member's position.
 pub(super) fn position(board: &str, member: Uuid) -> Vec<u8> {
     command(&[b"ZREVRANK", board.as_bytes(), member.as_bytes()])
 }
 
-/// One vote more.
+/// Adds one vote.
 pub(super) fn vote(board: &str, member: Uuid) -> Vec<u8> {
     command(&[b"ZINCRBY", board.as_bytes(), b"1", member.as_bytes()])
 }
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        // If it has ended already, so much the better.
+        // The server may have ended already.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
@@ -82,14 +82,14 @@ impl Redis {
         Ok(Self { server, socket, _folder: folder })
     }
 
-    /// Members of a board.
+    /// The number of members of a board.
     pub(super) fn members(&mut self, board: &str) -> Result<u64> {
         self.send(&command(&[b"ZCARD", board.as_bytes()]))?;
         let answer = self.line()?;
         Ok(answer.trim_start_matches(':').parse()?)
     }
 
-    /// Bytes that it says it uses.
+    /// `used_memory`, in bytes.
     pub(super) fn memory(&mut self) -> Result<f64> {
         self.send(&command(&[b"INFO", b"memory"]))?;
         let text = self.bulk()?;
@@ -97,7 +97,7 @@ impl Redis {
         Ok(used.context("no used_memory")?.trim().parse()?)
     }
 
-    /// Has commands carried out. A member that is not there ends the run.
+    /// Runs the commands. An unknown member is an error.
     pub(super) fn run(&mut self, pipelines: &[Pipeline]) -> Result<()> {
         for Pipeline { bytes, commands } in pipelines {
             self.send(bytes)?;
@@ -112,7 +112,7 @@ impl Redis {
         Ok(self.socket.get_mut().write_all(bytes)?)
     }
 
-    /// Reads one answer. A member that is not there has none.
+    /// Reads one answer. An unknown member has none.
     fn answer(&mut self) -> Result<()> {
         let line = self.line()?;
         match line.as_bytes() {
@@ -127,7 +127,7 @@ impl Redis {
         self.rest(&line)
     }
 
-    /// What comes after a line such as `$5`.
+    /// The string after a line such as `$5`.
     fn rest(&mut self, line: &str) -> Result<String> {
         let length: usize = line.strip_prefix('$').context("no string")?.parse()?;
         let mut bytes = vec![0; length + 2];
@@ -138,7 +138,7 @@ impl Redis {
 
     fn line(&mut self) -> Result<String> {
         let mut line = String::new();
-        ensure!(self.socket.read_line(&mut line)? > 0, "Redis has gone");
+        ensure!(self.socket.read_line(&mut line)? > 0, "Redis closed the connection");
         Ok(line.trim_end().to_owned())
     }
 }
@@ -148,13 +148,15 @@ fn connect(path: &Path) -> Result<UnixStream> {
     loop {
         match UnixStream::connect(path) {
             Ok(socket) => return Ok(socket),
-            Err(_) if started.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(20)),
+            Err(_) if started.elapsed() < START_TIMEOUT => {
+                std::thread::sleep(Duration::from_millis(20))
+            }
             Err(error) => return Err(error).context("Redis does not become ready"),
         }
     }
 }
 
-/// As Redis reads it.
+/// Encodes a command in the Redis protocol (RESP).
 fn command(words: &[&[u8]]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {
@@ -170,7 +172,7 @@ mod tests {
     use super::command;
 
     #[test]
-    fn a_command_is_written_as_redis_reads_it() {
+    fn a_command_is_encoded_as_resp() {
         assert_eq!(command(&[b"ZCARD", b"b"]), b"*2\r\n$5\r\nZCARD\r\n$1\r\nb\r\n");
     }
 }

@@ -1,4 +1,4 @@
-//! Somebody who looks in from time to time, on a connection of their own.
+//! A probe: one client that measures how long answers take during a load.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,24 +8,22 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use http::StatusCode;
-use tokio::sync::watch;
 use tokio::task;
-use tokio::time::{Instant, interval, sleep};
+use tokio::time::{Instant, sleep};
 
 use crate::client::{Connection, Request};
-use crate::memory::resident;
 
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Measures how long answers take, until it is asked for them.
+/// Sends requests one after the other until [`Self::delays`] is called.
 pub(super) struct Probe {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Vec<f64>>>,
 }
 
 impl Probe {
-    /// Asks for what `next` makes. On a thread of its own, or it would wait behind the crowd's own
-    /// answers, and tell how busy the crowd is.
+    /// Sends what `next` returns. The probe has a thread of its own: on the load generator's runtime it
+    /// would measure how busy that is.
     pub(super) fn start(
         address: SocketAddr,
         next: impl Fn() -> Result<Request> + Send + 'static,
@@ -50,34 +48,10 @@ impl Probe {
         Ok(Self { stop, thread })
     }
 
-    /// In milliseconds.
+    /// Stops the probe. Returns the delays in milliseconds.
     pub(super) async fn delays(self) -> Result<Vec<f64>> {
         self.stop.store(true, Ordering::Relaxed);
         let joined = task::spawn_blocking(|| self.thread.join()).await?;
-        joined.map_err(|_| anyhow!("a probe has panicked"))?
-    }
-}
-
-/// Watches the resident memory of a process.
-pub(super) struct Memory(task::JoinHandle<()>, watch::Receiver<f64>);
-
-pub(super) fn memory(pid: i32) -> Memory {
-    let (most, seen) = watch::channel(0.0_f64);
-    let task = tokio::spawn(async move {
-        let mut sample = interval(PAUSE);
-        loop {
-            sample.tick().await;
-            let Ok(now) = resident(pid, "VmRSS") else { return };
-            most.send_modify(|most| *most = most.max(now));
-        }
-    });
-    Memory(task, seen)
-}
-
-impl Memory {
-    /// The most that was resident, in MiB.
-    pub(super) fn most(self) -> f64 {
-        self.0.abort();
-        *self.1.borrow()
+        joined.map_err(|_| anyhow!("a probe panicked"))?
     }
 }

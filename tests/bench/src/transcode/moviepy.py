@@ -1,11 +1,11 @@
-"""Cuts, scales, marks and encodes a clip: python moviepy.py CLIP MARK RESULT"""
+"""Cuts, scales, watermarks and encodes a clip: python moviepy.py CLIP MARK RESULT"""
 
 import sys
 
 from moviepy import CompositeVideoClip, ImageClip, VideoFileClip
 
 source, mark, result = sys.argv[1:]
-# It scales best when `ffmpeg` does it for it, while decoding.
+# moviepy is fastest when `ffmpeg` scales while decoding.
 with VideoFileClip(source, target_resolution=(1280, 720), resize_algorithm="bicubic") as clip:
     clip = clip.subclipped(0, 30)
     mark = ImageClip(mark).with_position((384, 658)).with_duration(clip.duration)

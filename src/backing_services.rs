@@ -35,7 +35,7 @@ struct Private {
 }
 
 /// The database and the log.
-pub(crate) struct World {
+pub(crate) struct BackingServices {
     database: Database,
     pub(crate) log: Arc<dyn EventLog>,
 }
@@ -100,7 +100,7 @@ impl Database {
     }
 }
 
-impl World {
+impl BackingServices {
     /// Opens the database and the log.
     pub(crate) async fn open(
         database: &DatabaseSettings,

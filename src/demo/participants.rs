@@ -1,4 +1,4 @@
-//! Invented people. Any likeness to real ones is chance: names are drawn from lists.
+//! Invented participants of a demo contest. Their names are drawn from lists.
 
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -6,32 +6,32 @@ use rand::seq::IndexedRandom;
 
 use super::data::{CITIES, FIRST_NAMES, LAST_NAMES, MOODS, STYLES};
 
-/// Somebody who can sign up.
+/// The form of a sign-up.
 #[derive(Clone, Debug)]
-pub(crate) struct Person {
-    pub(crate) first_name: String,
-    pub(crate) last_name: String,
-    pub(crate) email: String,
-    pub(crate) password: String,
-    pub(crate) city: &'static str,
-    pub(crate) country: &'static str,
+pub(super) struct Person {
+    pub(super) first_name: String,
+    pub(super) last_name: String,
+    pub(super) email: String,
+    pub(super) password: String,
+    pub(super) city: &'static str,
+    pub(super) country: &'static str,
 }
 
-/// Everybody: artists first, each with the title of a video at the same index, then fans.
-pub(crate) struct Cast {
-    pub(crate) people: Vec<Person>,
-    pub(crate) videos: Vec<String>,
+/// Artists, then fans. `videos` has one title per artist, in the same order.
+pub(super) struct Participants {
+    pub(super) people: Vec<Person>,
+    pub(super) videos: Vec<String>,
 }
 
-impl Cast {
-    pub(crate) fn invent(rng: &mut StdRng, seed: u64, artists: u32, fans: u32) -> Self {
-        let people = (0..artists + fans).map(|number| invent(rng, seed, number)).collect();
+impl Participants {
+    pub(super) fn invent(rng: &mut StdRng, seed: u64, artists: u32, fans: u32) -> Self {
+        let people = (0..artists + fans).map(|number| person(rng, seed, number)).collect();
         let videos = (0..artists).map(|_| title(rng)).collect();
         Self { people, videos }
     }
 }
 
-pub(super) fn invent(rng: &mut StdRng, seed: u64, number: u32) -> Person {
+fn person(rng: &mut StdRng, seed: u64, number: u32) -> Person {
     let mut name = |names: &[&'static str]| names.choose(rng).copied().unwrap_or("Ana");
     let first_name = name(&FIRST_NAMES).to_owned();
     let last_name = format!("{} {}", name(&LAST_NAMES), name(&LAST_NAMES));
@@ -54,7 +54,7 @@ fn place(rng: &mut StdRng) -> (&'static str, &'static str) {
     ("Bogotá", "Colombia")
 }
 
-pub(super) fn title(rng: &mut StdRng) -> String {
+fn title(rng: &mut StdRng) -> String {
     let mut word = |words: &[&'static str]| words.choose(rng).copied().unwrap_or("en vivo");
     format!("{} {}", word(&STYLES), word(&MOODS))
 }

@@ -1,4 +1,4 @@
-//! The stages of a demo: many requests at a time, with a progress bar.
+//! The phases of a demo. Each runs many requests concurrently and shows a progress bar.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -8,29 +8,22 @@ use anyhow::Result;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::client::{Account, Client, Status};
+use super::client::{Client, Status, Video};
 
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-/// Videos are processed about in the order of their upload, so that asking for the oldest is enough.
-const ASKED_AT_ONCE: usize = 16;
+const MIN_POLL_PAUSE: Duration = Duration::from_millis(250);
+const MAX_POLL_PAUSE: Duration = Duration::from_secs(4);
+/// Videos whose status is polled at a time. Workers take the oldest first, so only those are polled.
+const POLLED_AT_ONCE: usize = 16;
 
-/// A video and who uploaded it.
-#[derive(Clone, Debug)]
-pub(super) struct Video {
-    pub(super) id: String,
-    pub(super) owner: Account,
-}
-
-/// Something that is done many times.
-pub(super) struct Stage {
+/// The progress bar of one phase.
+pub(super) struct Phase {
     bar: ProgressBar,
 }
 
-impl Stage {
+impl Phase {
     pub(super) fn new(name: &'static str, times: usize) -> Self {
         let bar = ProgressBar::new(times as u64).with_message(name);
-        // The template is a constant; without it the bar would merely look different.
+        // The template is a valid constant.
         if let Ok(style) = ProgressStyle::with_template(
             "{msg:>12} {bar:40} {pos:>7}/{len:<7} {per_sec:>10} {eta:>4}",
         ) {
@@ -40,17 +33,7 @@ impl Stage {
         Self { bar }
     }
 
-    /// So many more are done.
-    pub(super) fn advance(&self, times: usize) {
-        self.bar.inc(times as u64);
-    }
-
-    pub(super) fn finish(self) {
-        self.bar.finish();
-    }
-
-    /// Does everything, `concurrency` at a time; the results come in the order of the work. The
-    /// first error ends it.
+    /// Runs the futures, `concurrency` at a time. Returns their results in order, or the first error.
     pub(super) async fn run<T, F>(
         self,
         work: impl Iterator<Item = F>,
@@ -70,17 +53,17 @@ impl Stage {
     }
 }
 
-/// Waits until every video is processed or has failed; the processed ones, in the order given.
+/// Waits until each video is processed or has failed. Returns the processed ones, in the given order.
 pub(super) async fn wait_until_processed(
     client: &Client,
     videos: Vec<Video>,
 ) -> Result<Vec<Video>> {
-    let stage = Stage::new("processing", videos.len());
+    let phase = Phase::new("processing", videos.len());
     let mut failed = HashSet::new();
     let mut waiting = videos.clone();
-    let mut pause = FIRST_PAUSE;
+    let mut pause = MIN_POLL_PAUSE;
     while !waiting.is_empty() {
-        let later = waiting.split_off(waiting.len().min(ASKED_AT_ONCE));
+        let later = waiting.split_off(waiting.len().min(POLLED_AT_ONCE));
         let asked = waiting.len();
         let mut still = Vec::new();
         let mut statuses = stream::iter(waiting)
@@ -88,26 +71,26 @@ pub(super) async fn wait_until_processed(
                 let status = client.status(&video).await?;
                 Ok::<_, anyhow::Error>((video, status))
             })
-            .buffered(ASKED_AT_ONCE);
+            .buffered(POLLED_AT_ONCE);
         while let Some((video, status)) = statuses.try_next().await? {
             match status {
                 Status::Processed => {}
                 Status::Failed => {
-                    tracing::warn!(video = video.id, "could not be processed");
+                    tracing::warn!(video_id = video.id, "video processing failed");
                     failed.insert(video.id);
                 }
                 Status::Pending | Status::Processing => still.push(video),
             }
         }
         let done = asked - still.len();
-        stage.bar.inc(done as u64);
+        phase.bar.inc(done as u64);
         still.extend(later);
         waiting = still;
-        pause = if done > 0 { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
-        if !waiting.is_empty() && done < ASKED_AT_ONCE {
+        pause = if done > 0 { MIN_POLL_PAUSE } else { (pause * 2).min(MAX_POLL_PAUSE) };
+        if !waiting.is_empty() && done < POLLED_AT_ONCE {
             tokio::time::sleep(pause).await;
         }
     }
-    stage.bar.finish();
+    phase.bar.finish();
     Ok(videos.into_iter().filter(|video| !failed.contains(&video.id)).collect())
 }

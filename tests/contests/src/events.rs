@@ -1,0 +1,82 @@
+//! The events of an invented contest, and the personal data that belong to them.
+
+use anyhow::Result;
+use domain::event::{Processed, Registered, Uploaded};
+use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, VideoEvent, VideoId, object_keys};
+use sqlx::PgPool;
+
+const FIRST_NAMES: [&str; 8] =
+    ["Sofía", "Mateo", "Valentina", "Andrés", "Ximena", "Óscar", "Begoña", "Julián"];
+const LAST_NAMES: [&str; 7] =
+    ["García Peña", "Muñoz", "Rojas Díaz", "Quiñones", "Torres Ríos", "Zúñiga", "López Mejía"];
+
+/// An account to register.
+pub(crate) struct Registration {
+    pub(crate) number: usize,
+    pub(crate) account: AccountId,
+    pub(crate) event: EventId,
+    pub(crate) email: String,
+    pub(crate) city: &'static str,
+    pub(crate) country: &'static str,
+}
+
+impl Registration {
+    pub(crate) fn registered(&self) -> Event {
+        let registered = Registered {
+            account_id: self.account,
+            city: self.city.to_owned(),
+            country: self.country.to_owned(),
+        };
+        // No account logs in, so the key need not be the one that the server derives.
+        let email = EmailKey::derive(&[0; 32], &self.email);
+        Event::Account(email, AccountEvent::Registered(registered))
+    }
+}
+
+/// Inserts the rows that a sign-up writes before its event. Rows that exist stay as they are.
+pub(crate) async fn insert_personal_data(pool: &PgPool, people: &[Registration]) -> Result<()> {
+    let name = |names: &[&str], of: &Registration| names[of.number % names.len()].to_owned();
+    sqlx::query(
+        "insert into personal_data
+             (account_id, event_id, first_name, last_name, email, password_hash)
+         select account, event, first_name, last_name, email, ''
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])
+             as person (account, event, first_name, last_name, email)
+         on conflict do nothing",
+    )
+    .bind(people.iter().map(|person| person.account.0).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.event.0).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| name(&FIRST_NAMES, person)).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| name(&LAST_NAMES, person)).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.email.as_str()).collect::<Vec<_>>())
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+pub(crate) fn uploaded(video: VideoId, owner: AccountId) -> Event {
+    let uploaded = Uploaded {
+        video_id: video,
+        owner,
+        title: "La canción de siempre".to_owned(),
+        description: None,
+        original_key: format!("originals/{video}.mp4"),
+        bytes: 1_000_000,
+        content_type: "video/mp4".to_owned(),
+        sha256: "00".repeat(32),
+    };
+    Event::Video(video, VideoEvent::Uploaded(uploaded))
+}
+
+pub(crate) fn processed(video: VideoId) -> Event {
+    let processed = Processed {
+        processed_key: object_keys::processed(video),
+        poster_key: object_keys::poster(video),
+        hls_key: Some(format!("hls/{video}/master.m3u8")),
+        duration_ms: 30_000,
+        width: 1_280,
+        height: 720,
+        bytes: 900_000,
+    };
+    Event::Video(video, VideoEvent::Processed(processed))
+}

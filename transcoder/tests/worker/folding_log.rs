@@ -57,7 +57,7 @@ impl FoldingLog {
         let mut changes = Changes::default();
         let folded = domain::fold::fold(&mut self.contest.lock().unwrap(), &mut changes, &recorded);
         for video in changes.videos {
-            if !matches!(self.status(video), VideoState::Pending | VideoState::Processing) {
+            if !self.status(video).status().awaits_processing() {
                 sqlx::query("delete from transcode_jobs where video_id = $1")
                     .bind(video.0)
                     .execute(&self.pool)

@@ -24,7 +24,7 @@ const MAX_PARTICIPANTS: i64 = 5_000_000;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct DemoArgs {
     /// Address of the running instance
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
     pub(crate) url: String,
 
     /// Number of artists, each with one video

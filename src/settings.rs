@@ -28,29 +28,29 @@ pub(crate) struct ServeArgs {
     pub(crate) storage: StorageArgs,
 
     /// Key that signs access tokens and media URLs, at least 32 bytes. `dev` makes its own
-    #[arg(long, env, hide_env_values = true, value_name = "SECRET_KEY", help_heading = "Contest")]
+    #[arg(long, env, hide_env_values = true, help_heading = "Contest")]
     pub(crate) secret_key: Option<Secret>,
 
     /// How long an access token is good for, in minutes
-    #[arg(long, env, hide_env_values = true, value_name = "ACCESS_TOKEN_EXPIRE_MINUTES",
+    #[arg(long, env, hide_env_values = true,
           default_value = "1440", help_heading = "Contest",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) access_token_expire_minutes: u32,
 
     /// Largest video that may be uploaded, in bytes
-    #[arg(long, env, hide_env_values = true, value_name = "MAX_VIDEO_SIZE",
+    #[arg(long, env, hide_env_values = true,
           default_value = "10485760", help_heading = "Contest",
           value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_video_size: u64,
 
     /// A resumable upload of which nothing comes for so long is forgotten, in minutes
-    #[arg(long, env, hide_env_values = true, value_name = "UPLOAD_EXPIRE_MINUTES",
+    #[arg(long, env, hide_env_values = true,
           default_value = "1440", help_heading = "Contest",
           value_parser = clap::value_parser!(u32).range(1..=43_200))]
     pub(crate) upload_expire_minutes: u32,
 
     /// How long a command waits for its verdict before it is answered with 202, in milliseconds
-    #[arg(long, env, hide_env_values = true, value_name = "VERDICT_DEADLINE_MS",
+    #[arg(long, env, hide_env_values = true,
           default_value = "5000", help_heading = "Contest",
           value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub(crate) verdict_deadline_ms: u64,
@@ -63,7 +63,6 @@ pub(crate) struct ServeArgs {
         long,
         env,
         hide_env_values = true,
-        value_name = "ROLES",
         default_value = "api,projector,transcoder",
         help_heading = "Contest"
     )]

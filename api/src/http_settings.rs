@@ -9,26 +9,20 @@ use infra::config::{SettingError, is_http_url, non_empty};
 #[command(next_help_heading = "HTTP")]
 pub struct HttpArgs {
     /// Address and port to listen on
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        value_name = "HTTP_ADDR",
-        default_value = "127.0.0.1:8080"
-    )]
+    #[arg(long, env, hide_env_values = true, default_value = "127.0.0.1:8080")]
     pub http_addr: SocketAddr,
 
     /// How browsers reach us, for links, media and cookies [default: from HTTP_ADDR]
-    #[arg(long, env, hide_env_values = true, value_name = "PUBLIC_URL")]
+    #[arg(long, env, hide_env_values = true)]
     pub public_url: Option<String>,
 
     /// Origins whose pages may call the API, joined by commas, or * for all
-    #[arg(long, env, hide_env_values = true, value_name = "CORS_ORIGINS", default_value = "*")]
+    #[arg(long, env, hide_env_values = true, default_value = "*")]
     pub cors_origins: String,
 
     /// How long to go on serving after /ready says no and before the port closes, in milliseconds
     /// [default: 5000; dev: 0]
-    #[arg(long, env, hide_env_values = true, value_name = "SHUTDOWN_GRACE_MS",
+    #[arg(long, env, hide_env_values = true,
           value_parser = clap::value_parser!(u64).range(..=60_000))]
     pub shutdown_grace_ms: Option<u64>,
 }

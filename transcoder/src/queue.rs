@@ -11,6 +11,7 @@ mod notifications;
 use std::time::{Duration, Instant};
 
 use domain::{EventId, VideoId};
+use infra::database::{from_bigint, from_int, to_int};
 use infra::error_chain::error_chain;
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -56,7 +57,7 @@ pub struct Job {
 impl Job {
     /// What the lease of this attempt is found by. Another worker's claim changes it.
     fn lease_key(&self) -> (Uuid, Uuid, i32) {
-        (self.video.0, self.worker, i32::try_from(self.attempt).unwrap_or(i32::MAX))
+        (self.video.0, self.worker, to_int(self.attempt))
     }
 }
 
@@ -119,8 +120,8 @@ impl JobQueue {
                     video: VideoId(row.video_id),
                     original_key: row.original_key,
                     uploaded_by: EventId(row.uploaded_by),
-                    attempt: count(attempt)?,
-                    outages: count(outages)?,
+                    attempt: from_int(attempt)?,
+                    outages: from_int(outages)?,
                     waited: Duration::try_from_secs_f64(row.waited).unwrap_or_default(),
                     worker,
                 }));
@@ -258,7 +259,7 @@ impl JobQueue {
         )
         .fetch_one(&self.pool)
         .await?;
-        Ok(u64::try_from(depth).unwrap_or(0))
+        Ok(from_bigint(depth)?)
     }
 
     /// Deletes leases whose job has been gone for [`STALE_LEASE_AGE`], such as those of deleted
@@ -282,8 +283,4 @@ impl JobQueue {
         .await?;
         Ok(removed.rows_affected())
     }
-}
-
-fn count(value: i32) -> Result<u32, sqlx::Error> {
-    u32::try_from(value).map_err(|error| sqlx::Error::Decode(error.into()))
 }

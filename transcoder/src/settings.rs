@@ -7,17 +7,17 @@ use std::num::NonZeroUsize;
 #[command(next_help_heading = "Contest")]
 pub struct TranscoderArgs {
     /// Videos processed at the same time [default: half the processors, at least 1]
-    #[arg(long, env, hide_env_values = true, value_name = "TRANSCODE_WORKERS")]
+    #[arg(long, env, hide_env_values = true)]
     pub transcode_workers: Option<NonZeroUsize>,
 
     /// Make an adaptive stream (HLS) of each video, beside the one file; takes a quarter more processor time
-    #[arg(long, env, hide_env_values = true, value_name = "HLS",
+    #[arg(long, env, hide_env_values = true,
           default_value = "true", num_args = 0..=1, default_missing_value = "true",
           require_equals = true, action = clap::ArgAction::Set)]
     pub hls: bool,
 
     /// Refuse to start a transcoder where the kernel cannot build its whole sandbox
-    #[arg(long, env, hide_env_values = true, value_name = "REQUIRE_SANDBOX",
+    #[arg(long, env, hide_env_values = true,
           default_value = "false", num_args = 0..=1, default_missing_value = "true",
           require_equals = true, action = clap::ArgAction::Set)]
     pub require_sandbox: bool,

@@ -9,12 +9,12 @@ use super::{Secret, SettingError};
 #[command(next_help_heading = "Data")]
 pub struct DatabaseArgs {
     /// Folder for everything this machine keeps: the private database of `dev`, local media, keys
-    #[arg(long, env, hide_env_values = true, value_name = "DATA_DIR", default_value = ".anb")]
+    #[arg(long, env, hide_env_values = true, default_value = ".anb")]
     pub data_dir: PathBuf,
 
     /// PostgreSQL, as postgres://user:password@host:port/database. Without it, commands other than
     /// `serve` use the private database in DATA_DIR
-    #[arg(long, env, hide_env_values = true, value_name = "DATABASE_URL")]
+    #[arg(long, env, hide_env_values = true)]
     pub database_url: Option<Secret>,
 }
 

@@ -10,19 +10,19 @@ const DEFAULT_TOPIC: &str = "anb.events.v1";
 #[command(next_help_heading = "Event log")]
 pub struct EventLogArgs {
     /// Where events are kept
-    #[arg(long, env, hide_env_values = true, value_name = "EVENT_LOG", default_value = "postgres")]
+    #[arg(long, env, hide_env_values = true, default_value = "postgres")]
     pub event_log: EventLogKind,
 
     /// Brokers of EVENT_LOG=kafka, as host:port,host:port
-    #[arg(long, env, hide_env_values = true, value_name = "KAFKA_BROKERS")]
+    #[arg(long, env, hide_env_values = true)]
     pub kafka_brokers: Option<String>,
 
     /// Topic of EVENT_LOG=kafka; created if it does not exist [default: anb.events.v1]
-    #[arg(long, env, hide_env_values = true, value_name = "KAFKA_TOPIC")]
+    #[arg(long, env, hide_env_values = true)]
     pub kafka_topic: Option<String>,
 
     /// Partitions of the log. It is made with so many, and the number cannot change later
-    #[arg(long, env, hide_env_values = true, value_name = "LOG_PARTITIONS", default_value = "8",
+    #[arg(long, env, hide_env_values = true, default_value = "8",
           value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub log_partitions: u32,
 }

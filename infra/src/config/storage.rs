@@ -9,30 +9,24 @@ use super::{SettingError, non_empty};
 #[command(next_help_heading = "Object storage")]
 pub struct StorageArgs {
     /// Where videos are kept
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        value_name = "STORAGE_BACKEND",
-        default_value = "local"
-    )]
+    #[arg(long, env, hide_env_values = true, default_value = "local")]
     pub storage_backend: StorageKind,
 
     /// Folder of STORAGE_BACKEND=local [default: DATA_DIR/media]
-    #[arg(long, env, hide_env_values = true, value_name = "MEDIA_ROOT")]
+    #[arg(long, env, hide_env_values = true)]
     pub media_root: Option<String>,
 
     /// Bucket of STORAGE_BACKEND=s3; it must exist
-    #[arg(long, env, hide_env_values = true, value_name = "AWS_S3_BUCKET_NAME")]
+    #[arg(long, env, hide_env_values = true)]
     pub aws_s3_bucket_name: Option<String>,
 
     /// Region of STORAGE_BACKEND=s3. Credentials are found as usual with AWS: environment, profile
     /// or instance role
-    #[arg(long, env, hide_env_values = true, value_name = "AWS_REGION")]
+    #[arg(long, env, hide_env_values = true)]
     pub aws_region: Option<String>,
 
     /// Another S3 server than Amazon's, as http://host:port
-    #[arg(long, env, hide_env_values = true, value_name = "AWS_ENDPOINT_URL")]
+    #[arg(long, env, hide_env_values = true)]
     pub aws_endpoint_url: Option<String>,
 }
 

@@ -5,18 +5,11 @@
 #[command(next_help_heading = "Logging")]
 pub struct TelemetryArgs {
     /// What to log, as in `info` or `warn,projections=debug` [default: info; dev: warn]
-    #[arg(long, env, hide_env_values = true, value_name = "RUST_LOG", global = true)]
+    #[arg(long, env, hide_env_values = true, global = true)]
     pub rust_log: Option<String>,
 
     /// How to log, on standard error
-    #[arg(
-        long,
-        env,
-        hide_env_values = true,
-        value_name = "LOG_FORMAT",
-        default_value = "text",
-        global = true
-    )]
+    #[arg(long, env, hide_env_values = true, default_value = "text", global = true)]
     pub log_format: LogFormat,
 }
 

@@ -6,9 +6,14 @@ use std::path::{Path, PathBuf};
 /// Folders that hold nothing of ours: build output, data of `make run`, vendored assets.
 const SKIPPED: [&str; 6] = ["target", ".git", ".anb", "node_modules", "vendor", "golden"];
 
-/// The root of the workspace.
+/// The root of the workspace. Cargo sets the variable for the tests that it runs; the path compiled in
+/// would be that of another checkout, if two share a target folder.
+///
+/// # Panics
+/// Outside of `cargo test` and `cargo run`.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    let package = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|error| panic!("{error}"));
+    Path::new(&package).join("../..")
 }
 
 /// All files below `root` whose extension is one of `extensions`, sorted, relative to `root`.

@@ -22,7 +22,7 @@ use tower::Service;
 use tower_http::normalize_path::NormalizePath;
 
 use crate::authenticator::Authenticator;
-use crate::error::ApiError;
+use crate::error::{ApiError, RequestError};
 use crate::health::Health;
 use crate::live::{Disconnect, Live};
 use crate::middleware::{
@@ -150,7 +150,7 @@ pub fn build(dependencies: ApiDependencies) -> Result<Api, StartError> {
     let routes = routes
         .merge(web::routes(&state, erasures))
         .fallback(web::unknown)
-        .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .method_not_allowed_fallback(|| async { ApiError::from(RequestError::MethodNotAllowed) })
         .layer((middleware, cors))
         .with_state(state);
     // Outside the router, because it changes the path that the router matches.

@@ -41,7 +41,7 @@ impl Authenticator {
 
     /// A new token for `account`.
     pub(crate) fn issue(&self, account: AccountId) -> Result<String, ApiError> {
-        self.tokens.issue(account).map_err(|error| ApiError::Internal(error.to_string()))
+        self.tokens.issue(account).map_err(ApiError::internal)
     }
 
     /// How long a token is valid, in seconds.

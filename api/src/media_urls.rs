@@ -30,12 +30,10 @@ impl MediaUrls {
     /// A URL that reads the object `key` for `ttl`.
     pub(crate) async fn signed(&self, key: &str, ttl: Duration) -> Result<String, ApiError> {
         let key = ObjectKey::parse(key)
-            .ok_or_else(|| ApiError::Internal(format!("`{key}` is not an object key")))?;
+            .ok_or_else(|| ApiError::internal(format!("`{key}` is not an object key")))?;
         self.storage.url(&key, ttl).await.map_err(|error| match error {
-            StorageError::NotFound(_) | StorageError::Body(_) => {
-                ApiError::Internal(error.to_string())
-            }
-            StorageError::Unavailable(cause) => ApiError::Unavailable(cause.to_string()),
+            StorageError::NotFound(_) | StorageError::Body(_) => ApiError::internal(error),
+            StorageError::Unavailable(_) => ApiError::unavailable(error),
         })
     }
 

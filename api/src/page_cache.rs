@@ -157,7 +157,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> PageCache<K> {
                 if rendered_here {
                     self.cache.invalidate(&key).await;
                 }
-                Err(error.shared())
+                Err((*error).clone())
             }
         }
     }
@@ -309,7 +309,7 @@ mod tests {
     #[tokio::test]
     async fn an_error_is_not_cached() {
         let pages = pages(TTL);
-        let down = || async { Err(ApiError::Unavailable("down".into())) };
+        let down = || async { Err(ApiError::unavailable("down")) };
         let failed = pages.get(BoardsVersion::new(1), "board", down).await;
         assert!(matches!(failed, Err(ApiError::Unavailable(_))));
         Renderer::default().get(&pages, BoardsVersion::new(1)).await;

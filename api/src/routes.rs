@@ -1,13 +1,13 @@
 //! The endpoints of the API, one per file.
 
 pub(crate) mod auth;
+pub(crate) mod command_response;
 mod commands;
 pub(crate) mod docs;
 mod health;
 pub(crate) mod me;
 pub(crate) mod media;
 mod metrics;
-pub(crate) mod pending;
 pub(crate) mod public;
 mod rankings;
 mod ready;

@@ -1,14 +1,14 @@
-//! What a text may be. Lengths count characters (Unicode scalar values), not bytes.
+//! Rules of texts. Lengths count characters (Unicode scalar values), not bytes.
 
 use email_address::{EmailAddress, Options};
 use serde_json::Value;
 
 use crate::error::{Place, Problem};
 
-/// The longest address that SMTP can carry: RFC 5321, section 4.5.3.1.3, less the angle brackets.
-const MAX_EMAIL: usize = 254;
+/// The longest address in SMTP, in bytes: RFC 5321, section 4.5.3.1.3, without the angle brackets.
+const MAX_EMAIL_BYTES: usize = 254;
 
-/// What one text may be.
+/// The kind of a text and the bounds of its length.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TextRule {
     min: usize,
@@ -18,11 +18,11 @@ pub(crate) struct TextRule {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// One line; outer space does not count.
+    /// One line, trimmed.
     Line,
-    /// Several lines; outer space does not count.
+    /// Several lines, trimmed.
     Lines,
-    /// Taken as it is, and never echoed.
+    /// Not trimmed, and never echoed.
     Secret,
 }
 
@@ -42,11 +42,21 @@ impl TextRule {
         Self { min, max, kind: Kind::Secret }
     }
 
+    /// The least and the most characters, where there is a bound.
+    pub(crate) fn bounds(self) -> (Option<usize>, Option<usize>) {
+        let (min, max) = (self.min, self.max);
+        ((min > 0).then_some(min), (max < usize::MAX).then_some(max))
+    }
+
+    /// Whether it is a secret, which is never echoed.
     pub(crate) fn is_secret(self) -> bool {
         self.kind == Kind::Secret
     }
 
-    /// The text as it will be used.
+    /// The text as it will be stored.
+    ///
+    /// # Errors
+    /// What is wrong with it.
     pub(crate) fn check(
         self,
         place: Place,
@@ -67,23 +77,23 @@ impl TextRule {
         Err(problem.with_input(self.echo(text)))
     }
 
-    /// What a problem shows of the text: all of it, or nothing.
+    /// What a problem echoes of the text: nothing of a secret.
     fn echo(self, text: &str) -> Option<Value> {
         (!self.is_secret()).then(|| Value::from(text))
     }
 }
 
 fn has_control_characters(text: &str, kind: Kind) -> bool {
-    let harmless = |c| kind == Kind::Lines && matches!(c, '\n' | '\r' | '\t');
-    text.chars().any(|c| c.is_control() && !harmless(c))
+    let is_allowed = |c| kind == Kind::Lines && matches!(c, '\n' | '\r' | '\t');
+    text.chars().any(|c| c.is_control() && !is_allowed(c))
 }
 
 fn control_characters(place: Place, field: &'static str) -> Problem {
     Problem::value(place, field, "El texto no puede contener caracteres de control")
 }
 
-/// Parses an email address: `local@domain.tld` without comments, quotes or display name; letters
-/// of every script are fine (RFC 6531).
+/// Checks an email address: `local@domain.tld` without comments, quotes or display name. Letters of
+/// every script are allowed (RFC 6531).
 pub(crate) fn email(field: &'static str, text: &str) -> Result<String, Problem> {
     let bare = text.trim();
     if has_control_characters(bare, Kind::Line) {
@@ -99,20 +109,20 @@ fn email_fault(address: &str) -> Option<&'static str> {
     if !address.contains('@') {
         return Some("An email address must have an @-sign.");
     }
-    if address.len() > MAX_EMAIL {
+    if address.len() > MAX_EMAIL_BYTES {
         return Some("The email address is too long.");
     }
     let options =
         Options::default().with_required_tld().without_domain_literal().without_display_text();
     let parsed = EmailAddress::parse_with_options(address, options).ok();
-    let sound = parsed.is_some_and(|parsed| {
+    let is_valid = parsed.is_some_and(|parsed| {
         let local = parsed.local_part();
         !local.contains('"')
             && !address.contains(char::is_whitespace)
             && !parsed.domain().starts_with(['-', '.'])
             && !parsed.domain().ends_with(['-', '.'])
     });
-    (!sound).then_some("The email address is not written as name@domain.")
+    (!is_valid).then_some("The email address is not written as name@domain.")
 }
 
 #[cfg(test)]
@@ -124,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_count_characters() {
+    fn lengths_count_characters_not_bytes() {
         let name = TextRule::line(1, 100);
         assert_eq!(kind_of(name, &"ñ".repeat(100)), None);
         assert_eq!(kind_of(name, &"𝄞".repeat(101)), Some("string_too_long"));
@@ -134,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_no_text() {
+    fn control_characters_are_rejected() {
         for text in ["a\0b", "a\nb", "a\u{85}b", "a\u{7f}b"] {
             assert_eq!(kind_of(TextRule::line(1, 9), text), Some("value_error"), "{text:?}");
             assert_eq!(kind_of(TextRule::secret(1, 9), text), Some("value_error"), "{text:?}");
@@ -144,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_taken_as_it_is_and_never_echoed() {
+    fn a_password_is_not_trimmed_and_never_echoed() {
         let password = TextRule::secret(8, 128);
         assert_eq!(password.check(Place::Body, "p", "  seven "), Ok("  seven ".to_owned()));
         for text in ["s3cr3t!", &"x".repeat(129), "with\0nul1"] {
@@ -155,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_email_is_an_address_and_nothing_more() {
+    fn an_email_is_a_bare_address() {
         for good in ["ana@example.com", " ana+anb@mail.example.co ", "josé@correo.es", "a@b.co"] {
             assert_eq!(email("email", good), Ok(good.trim().to_owned()));
         }

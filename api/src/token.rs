@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use verified::VerifiedTokens;
 
-use crate::error::ApiError;
+use crate::error::AuthError;
 
 /// Issues and verifies access tokens.
 pub(crate) struct Tokens {
@@ -26,17 +26,6 @@ struct Claims {
     exp: u64,
     #[serde(default)]
     iat: u64,
-}
-
-/// The token was not issued here, or has expired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the token is not valid")]
-pub(crate) struct InvalidToken;
-
-impl From<InvalidToken> for ApiError {
-    fn from(_: InvalidToken) -> Self {
-        Self::TokenInvalid
-    }
 }
 
 impl Tokens {
@@ -76,11 +65,11 @@ impl Tokens {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
     }
 
-    /// What a token grants.
-    pub(crate) fn verify(&self, token: &str) -> Result<Grant, InvalidToken> {
+    /// What a token grants. A token of another issuer or an expired one is invalid.
+    pub(crate) fn verify(&self, token: &str) -> Result<Grant, AuthError> {
         let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
-            .map_err(|_| InvalidToken)?;
-        let account = data.claims.sub.parse().map_err(|_| InvalidToken)?;
+            .map_err(|_| AuthError::TokenInvalid)?;
+        let account = data.claims.sub.parse().map_err(|_| AuthError::TokenInvalid)?;
         Ok(Grant { account, expires_at: data.claims.exp })
     }
 }
@@ -168,7 +157,7 @@ mod tests {
             ("empty", String::new()),
             ("nonsense", "a.b.c".to_owned()),
         ] {
-            assert_eq!(tokens().verify(&token), Err(InvalidToken), "{why}");
+            assert_eq!(tokens().verify(&token), Err(AuthError::TokenInvalid), "{why}");
         }
     }
 }

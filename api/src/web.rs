@@ -41,7 +41,7 @@ use projections::queries::Queries;
 use board_cache::BoardCache;
 
 use crate::authenticator::Authenticator;
-use crate::error::ApiError;
+use crate::error::{ApiError, RequestError};
 use crate::live::Live;
 use crate::media_urls::MediaUrls;
 use crate::routes::uploads;
@@ -103,7 +103,7 @@ fn resumable_uploads() -> Router<ApiState> {
 /// The answer to an unknown route: a page if the client accepts HTML, else JSON.
 pub(crate) async fn unknown(request: Request) -> Response {
     let accepts = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
-    let error = ApiError::RouteUnknown.into_response();
+    let error = ApiError::from(RequestError::RouteUnknown).into_response();
     if accepts.is_some_and(|accepts| accepts.contains("text/html")) {
         error_page::for_request(&request, error)
     } else {

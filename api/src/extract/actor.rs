@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use crate::authenticator::Authenticator;
-use crate::error::ApiError;
+use crate::error::{ApiError, AuthError};
 
 /// The account whose valid access token the `Authorization` header carries.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +34,10 @@ fn bearer_token(header: Option<&str>) -> Result<&str, ApiError> {
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
     let token = token.trim();
     if !scheme.is_empty() && !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(ApiError::WrongScheme);
+        return Err(AuthError::WrongScheme.into());
     }
     if scheme.is_empty() || token.is_empty() {
-        return Err(ApiError::NotAuthenticated);
+        return Err(AuthError::NotAuthenticated.into());
     }
     Ok(token)
 }
@@ -53,11 +53,14 @@ mod tests {
         }
         for header in [None, Some(""), Some("Bearer"), Some("Bearer "), Some(" abc")] {
             let refused = bearer_token(header);
-            assert!(matches!(refused, Err(ApiError::NotAuthenticated)), "{header:?}");
+            assert!(
+                matches!(refused, Err(ApiError::Auth(AuthError::NotAuthenticated))),
+                "{header:?}"
+            );
         }
         for header in ["Basic YTpi", "Token abc", "Bearerabc", "Basic"] {
             let refused = bearer_token(Some(header));
-            assert!(matches!(refused, Err(ApiError::WrongScheme)), "{header}");
+            assert!(matches!(refused, Err(ApiError::Auth(AuthError::WrongScheme))), "{header}");
         }
     }
 }

@@ -10,7 +10,7 @@ use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
-use crate::error::{ApiError, Problem};
+use crate::error::{ApiError, BodyError, Problem};
 
 /// The longest body that is no upload, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
@@ -42,10 +42,10 @@ impl<S: Sync> FromRequest<S> for JsonObject {
 pub(super) async fn read(body: Body) -> Result<Bytes, ApiError> {
     let body = Limited::new(body, MAX_BYTES).collect();
     match tokio::time::timeout(MAX_TIME, body).await {
-        Err(_) => Err(ApiError::BodyTimeout),
+        Err(_) => Err(BodyError::Timeout.into()),
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge),
-        Ok(Err(_)) => Err(ApiError::BodyBroken),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge.into()),
+        Ok(Err(_)) => Err(BodyError::Broken.into()),
     }
 }
 
@@ -130,12 +130,12 @@ mod tests {
         let of = |bytes: usize| Body::from(format!("{{}}{}", " ".repeat(bytes - 2)));
         assert!(extract(of(MAX_BYTES), None).await.is_ok());
         let refused = extract(of(MAX_BYTES + 1), None).await;
-        assert!(matches!(refused, Err(ApiError::BodyTooLarge)));
+        assert!(matches!(refused, Err(ApiError::Body(BodyError::TooLarge))));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_never_ends_is_given_up() {
         let body = Body::from_stream(futures_util::stream::pending::<std::io::Result<Bytes>>());
-        assert!(matches!(extract(body, None).await, Err(ApiError::BodyTimeout)));
+        assert!(matches!(extract(body, None).await, Err(ApiError::Body(BodyError::Timeout))));
     }
 }

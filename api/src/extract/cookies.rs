@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::COOKIE;
 
 use crate::authenticator::Authenticator;
-use crate::error::ApiError;
+use crate::error::{ApiError, AuthError};
 
 /// The name of the cookie that holds the session's access token.
 pub(crate) const SESSION_COOKIE: &str = "anb_session";
@@ -44,7 +44,7 @@ impl Cookies {
         let Some(token) = &self.session else { return Ok(None) };
         match authenticator.account_of(token).await {
             Ok(account) => Ok(Some(account)),
-            Err(ApiError::TokenInvalid | ApiError::AccountGone) => Ok(None),
+            Err(ApiError::Auth(AuthError::TokenInvalid | AuthError::AccountGone)) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -36,6 +36,7 @@ impl WebForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::BodyError;
     use axum::body::Body;
 
     #[tokio::test]
@@ -49,6 +50,6 @@ mod tests {
         assert_eq!(form.text("absent"), "");
         let large = Body::from("x".repeat(65 * 1024));
         let refused = WebForm::from_request(Request::new(large), &()).await;
-        assert!(matches!(refused, Err(ApiError::BodyTooLarge)));
+        assert!(matches!(refused, Err(ApiError::Body(BodyError::TooLarge))));
     }
 }

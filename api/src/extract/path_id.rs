@@ -1,4 +1,4 @@
-//! The thing that a path names.
+//! The id that a path names.
 
 use std::str::FromStr;
 
@@ -8,19 +8,19 @@ use http::request::Parts;
 
 use crate::error::ApiError;
 
-/// The id in the path, in any spelling of a UUID; `None` if it is no UUID, and therefore nobody's.
+/// The id in the path, in any spelling of a UUID; `None` if it is not a UUID.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PathId<Id>(Option<Id>);
 
-/// The video that a path names.
+/// The id of a video in the path.
 pub(crate) type VideoPath = PathId<VideoId>;
-/// The artist whom a path names.
+/// The id of an artist in the path.
 pub(crate) type ArtistPath = PathId<AccountId>;
 
 impl<Id> PathId<Id> {
-    /// The id, or what is to be said of something that does not exist.
-    pub(crate) fn or(self, unknown: ApiError) -> Result<Id, ApiError> {
-        self.0.ok_or(unknown)
+    /// The id, or `unknown`: what does not have the form of an id does not exist.
+    pub(crate) fn or(self, unknown: impl Into<ApiError>) -> Result<Id, ApiError> {
+        self.0.ok_or_else(|| unknown.into())
     }
 }
 
@@ -28,7 +28,7 @@ impl<S: Send + Sync, Id: FromStr> FromRequestParts<S> for PathId<Id> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        // Fails if the path is no UTF-8, which no id is either.
+        // Fails if the path is not UTF-8; then it is not an id either.
         let text = Path::<String>::from_request_parts(parts, state).await;
         Ok(Self(text.ok().and_then(|Path(text)| text.parse().ok())))
     }

@@ -47,12 +47,12 @@ impl Feeds {
     /// Admits one more subscriber.
     pub(super) fn permit(self: &Arc<Self>) -> Result<SubscriberPermit, ApiError> {
         if self.stop.is_cancelled() {
-            return Err(ApiError::Unavailable("this process is about to stop".to_owned()));
+            return Err(ApiError::unavailable("this process is about to stop"));
         }
         let permit = SubscriberPermit::new(Arc::clone(self));
         if self.subscriber_count.load(Ordering::Relaxed) > MAX_SUBSCRIBERS {
             metrics::counter!("anb_streams_refused_total").increment(1);
-            return Err(ApiError::Unavailable(format!("{MAX_SUBSCRIBERS} streams are open")));
+            return Err(ApiError::unavailable(format!("{MAX_SUBSCRIBERS} streams are open")));
         }
         Ok(permit)
     }

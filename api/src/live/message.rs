@@ -79,7 +79,7 @@ impl Message {
         let rows = artists.into_iter().map(RankingRow::from).collect();
         let gone = gone.into_iter().map(|artist| artist.0).collect();
         let json = serde_json::to_string(&BoardChange { total, rows, gone, more })
-            .map_err(|error| ApiError::Internal(error.to_string()))?;
+            .map_err(ApiError::internal)?;
         Ok(Some(Self::new("change", id, &json)))
     }
 

@@ -13,7 +13,7 @@ pub(super) async fn catch_panic(answer: impl Future<Output = Response>) -> Respo
     // Unwind safe: the state of the request is dropped with its future.
     let answered = AssertUnwindSafe(answer).catch_unwind().await;
     answered.unwrap_or_else(|panic| {
-        ApiError::Internal(format!("panic: {}", message_of(panic.as_ref()))).into_response()
+        ApiError::internal(format!("panic: {}", message_of(panic.as_ref()))).into_response()
     })
 }
 

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, RequestError};
 use crate::tus::version::is_tus_path;
 
 /// A request that waits longer for a permit is rejected.
@@ -51,7 +51,7 @@ impl ConcurrencyLimits {
         let Some(limit) = self.limit_of(&request) else { return next.run(request).await };
         let Some(_permit) = limit.acquire().await else {
             limit.count_rejection();
-            return ApiError::Overloaded.into_response();
+            return ApiError::from(RequestError::Overloaded).into_response();
         };
         next.run(request).await
     }

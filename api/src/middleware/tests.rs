@@ -22,7 +22,7 @@ use sqlx::PgPool;
 use tower::ServiceExt;
 
 use super::*;
-use crate::error::ApiError;
+use crate::error::{ApiError, RequestError};
 use crate::page_cache::{Audience, Page, PageCache, STALE_WINDOW};
 use crate::request_id;
 use crate::response_cache::MAX_PATH_BYTES;
@@ -74,7 +74,7 @@ impl TestServer {
         let routes = Router::new()
             .route("/api/public/own", any(page).with_state(own))
             .route("/api/public/{*page}", any(page).with_state(public))
-            .fallback(|| async { ApiError::RouteUnknown.into_response() })
+            .fallback(|| async { ApiError::from(RequestError::RouteUnknown).into_response() })
             .layer((middleware, cors(origins).unwrap()));
         Self { state, rankings, erasures, routes }
     }

@@ -61,8 +61,7 @@ impl Page {
     /// Renders `content` as JSON. The entity tag is strong and depends on the bytes only: a new version
     /// that leaves a page unchanged keeps its tag, in every process.
     pub(crate) fn render(version: u64, content: &impl Serialize) -> Result<Self, ApiError> {
-        let internal = |error: serde_json::Error| ApiError::Internal(error.to_string());
-        let body = Bytes::from(serde_json::to_vec(content).map_err(internal)?);
+        let body = Bytes::from(serde_json::to_vec(content).map_err(ApiError::internal)?);
         let plain = EncodedPage { etag: etag(&body, Encoding::Identity), body };
         Ok(Self { version, plain, gzip: OnceLock::new(), brotli: OnceLock::new() })
     }

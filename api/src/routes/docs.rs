@@ -13,7 +13,7 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, RequestError};
 use crate::state::ApiState;
 
 const SWAGGER: &str = include_str!("../../assets/swagger.html");
@@ -59,15 +59,16 @@ async fn swagger_file(Path(file): Path<String>) -> Result<Response, ApiError> {
     let found = utoipa_swagger_ui::serve(&file, Arc::new(Config::from("/openapi.json")));
     match found {
         Ok(Some(found)) => {
-            let content_type = HeaderValue::try_from(found.content_type.as_str())
-                .map_err(|error| ApiError::Internal(error.to_string()))?;
+            let content_type =
+                HeaderValue::try_from(found.content_type.as_str()).map_err(ApiError::internal)?;
             let headers = [
                 (CONTENT_TYPE, content_type),
                 (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
             ];
             Ok((headers, found.bytes.into_owned()).into_response())
         }
-        Ok(None) => Err(ApiError::RouteUnknown),
-        Err(error) => Err(ApiError::Internal(error.to_string())),
+        Ok(None) => Err(RequestError::RouteUnknown.into()),
+        // Its error is not `Send`, so only its text is kept.
+        Err(error) => Err(ApiError::internal(error.to_string())),
     }
 }

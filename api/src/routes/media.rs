@@ -11,7 +11,7 @@ use infra::object_storage::{ObjectKey, content_type_of};
 use serde::Deserialize;
 use tower_http::services::ServeFile;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, MediaError, RequestError};
 use crate::state::LocalMedia;
 
 /// The query parameters of a signed URL.
@@ -30,23 +30,23 @@ pub(crate) async fn media(State(media): State<LocalMedia>, request: Request) -> 
 
 async fn serve(LocalMedia(media): LocalMedia, mut request: Request) -> Result<Response, ApiError> {
     use axum::RequestExt;
-    let media = media.ok_or(ApiError::RouteUnknown)?;
+    let media = media.ok_or(RequestError::RouteUnknown)?;
     let Path(text) =
-        request.extract_parts::<Path<String>>().await.map_err(|_| ApiError::MediaForbidden)?;
+        request.extract_parts::<Path<String>>().await.map_err(|_| MediaError::LinkInvalid)?;
     let Query(Signed { expires, signature }) =
-        Query::try_from_uri(request.uri()).map_err(|_| ApiError::MediaForbidden)?;
+        Query::try_from_uri(request.uri()).map_err(|_| MediaError::LinkInvalid)?;
     let file = media
         .verify(&text, expires, &signature, SystemTime::now().into())
-        .map_err(|_| ApiError::MediaForbidden)?;
-    let key = ObjectKey::parse(&text).ok_or(ApiError::MediaForbidden)?;
+        .map_err(|_| MediaError::LinkInvalid)?;
+    let key = ObjectKey::parse(&text).ok_or(MediaError::LinkInvalid)?;
 
     let served = ServeFile::new(file).try_call(request).await;
     let response = served.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => ApiError::MediaGone,
-        _ => ApiError::Unavailable(error.to_string()),
+        io::ErrorKind::NotFound => MediaError::Gone.into(),
+        _ => ApiError::unavailable(error),
     })?;
     if response.status() == StatusCode::NOT_FOUND {
-        return Err(ApiError::MediaGone);
+        return Err(MediaError::Gone.into());
     }
     let mut response = response.map(axum::body::Body::new);
     let headers = response.headers_mut();

@@ -17,9 +17,9 @@ use commands::{Commands, ResumableError, ResumableUpload, UploadId};
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, RejectedCommand, UploadError, VideoError};
 use crate::extract::PathId;
-use crate::routes::pending::failed;
+use crate::routes::command_response::failed;
 use crate::state::{ApiState, Shutdown};
 use crate::tus::headers;
 
@@ -58,14 +58,14 @@ fn told(status: StatusCode, upload: &ResumableUpload) -> Response {
 /// What an upload that does not go on says.
 fn refused(error: ResumableError) -> ApiError {
     match error {
-        ResumableError::Unknown => ApiError::UploadUnknown,
-        ResumableError::Expired => ApiError::UploadExpired,
-        ResumableError::WrongOffset => ApiError::WrongOffset,
-        ResumableError::TooLarge => ApiError::UploadTooLarge,
-        ResumableError::ChecksumMismatch => ApiError::ChecksumMismatch,
-        ResumableError::TooMany => ApiError::TooManyUploads,
-        ResumableError::TooManyPieces => ApiError::TooManyPieces,
-        ResumableError::NotAVideo => ApiError::NotAVideo,
-        ResumableError::Command(error) => failed(ApiError::UploadRejected)(error),
+        ResumableError::Unknown => UploadError::Unknown.into(),
+        ResumableError::Expired => UploadError::Expired.into(),
+        ResumableError::WrongOffset => UploadError::WrongOffset.into(),
+        ResumableError::TooLarge => UploadError::TooLarge.into(),
+        ResumableError::ChecksumMismatch => UploadError::ChecksumMismatch.into(),
+        ResumableError::TooMany => UploadError::TooMany.into(),
+        ResumableError::TooManyPieces => UploadError::TooManyPieces.into(),
+        ResumableError::NotAVideo => VideoError::NotAVideo.into(),
+        ResumableError::Command(error) => failed(RejectedCommand::Upload)(error),
     }
 }

@@ -8,8 +8,8 @@ use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::{Grant, InvalidToken};
-use crate::error::ApiError;
+use super::Grant;
+use crate::error::AuthError;
 
 /// Takes about 15 MiB.
 const MAX_TOKENS: usize = 100_000;
@@ -53,15 +53,15 @@ impl VerifiedTokens {
     /// The account of a token: from the cache, or by `verify` and `account_exists`.
     ///
     /// # Errors
-    /// [`InvalidToken`], [`AccountGone`], or what `account_exists` returns.
+    /// What `verify` and `account_exists` return, or [`AuthError::AccountGone`].
     pub(crate) async fn account_of<E>(
         &self,
         token: &str,
-        verify: impl FnOnce(&str) -> Result<Grant, InvalidToken>,
+        verify: impl FnOnce(&str) -> Result<Grant, AuthError>,
         account_exists: impl AsyncFnOnce(AccountId) -> Result<bool, E>,
     ) -> Result<AccountId, E>
     where
-        E: From<InvalidToken> + From<AccountGone>,
+        E: From<AuthError>,
     {
         let digest: [u8; 32] = Sha256::digest(token).into();
         let erasures = self.erasures.current();
@@ -77,19 +77,10 @@ impl VerifiedTokens {
         let grant = verify(token)?;
         let looked_up = Instant::now();
         if !account_exists(grant.account).await? {
-            return Err(AccountGone.into());
+            return Err(AuthError::AccountGone.into());
         }
         self.verified.insert(digest, Verified { grant, erasures, looked_up });
         Ok(grant.account)
-    }
-}
-
-/// The account of a valid token does not exist any more.
-pub(crate) struct AccountGone;
-
-impl From<AccountGone> for ApiError {
-    fn from(_: AccountGone) -> Self {
-        Self::AccountGone
     }
 }
 
@@ -99,45 +90,27 @@ mod tests {
 
     const TOKEN: &str = "a.b.c";
 
-    #[derive(Debug, PartialEq, Eq)]
-    enum TestError {
-        Gone,
-        Invalid,
-    }
-
-    impl From<AccountGone> for TestError {
-        fn from(_: AccountGone) -> Self {
-            Self::Gone
-        }
-    }
-
-    impl From<InvalidToken> for TestError {
-        fn from(_: InvalidToken) -> Self {
-            Self::Invalid
-        }
-    }
-
     fn ana() -> AccountId {
         AccountId(uuid::Uuid::from_u128(1))
     }
 
-    fn good(_: &str) -> Result<Grant, InvalidToken> {
+    fn good(_: &str) -> Result<Grant, AuthError> {
         Ok(Grant { account: ana(), expires_at: u64::MAX })
     }
 
     /// The answer while the account `exists`, or not.
-    async fn ask(tokens: &VerifiedTokens, exists: bool) -> Result<AccountId, TestError> {
+    async fn ask(tokens: &VerifiedTokens, exists: bool) -> Result<AccountId, AuthError> {
         tokens.account_of(TOKEN, good, async |_| Ok(exists)).await
     }
 
     #[tokio::test]
     async fn a_verified_token_is_cached_until_somebody_is_erased() {
         let tokens = VerifiedTokens::new(ErasureEpoch::default());
-        assert_eq!(ask(&tokens, false).await, Err(TestError::Gone));
+        assert_eq!(ask(&tokens, false).await, Err(AuthError::AccountGone));
         assert_eq!(ask(&tokens, true).await, Ok(ana()), "an absent account is looked up again");
         assert_eq!(ask(&tokens, false).await, Ok(ana()), "a present account is cached");
         tokens.forget_all();
-        assert_eq!(ask(&tokens, false).await, Err(TestError::Gone));
+        assert_eq!(ask(&tokens, false).await, Err(AuthError::AccountGone));
     }
 
     #[tokio::test]
@@ -145,28 +118,28 @@ mod tests {
         let tokens = VerifiedTokens::new(ErasureEpoch::default());
         let lookup = async |_| {
             tokens.forget_all(); // The account is erased while the old result is under way.
-            Ok::<_, TestError>(true)
+            Ok::<_, AuthError>(true)
         };
         assert_eq!(tokens.account_of(TOKEN, good, lookup).await, Ok(ana()));
-        assert_eq!(ask(&tokens, false).await, Err(TestError::Gone));
+        assert_eq!(ask(&tokens, false).await, Err(AuthError::AccountGone));
     }
 
     #[tokio::test]
     async fn only_the_same_unexpired_token_is_found_in_the_cache() {
         let tokens = VerifiedTokens::new(ErasureEpoch::default());
         assert_eq!(ask(&tokens, true).await, Ok(ana()));
-        let forged = |_: &str| Err(InvalidToken);
-        let there = async |_| Ok::<_, TestError>(true);
+        let forged = |_: &str| Err(AuthError::TokenInvalid);
+        let there = async |_| Ok::<_, AuthError>(true);
         for other in ["a.b.", "a.b.cc", "A.b.c", ""] {
             assert_eq!(
                 tokens.account_of(other, forged, there).await,
-                Err(TestError::Invalid),
+                Err(AuthError::TokenInvalid),
                 "{other}"
             );
         }
         let over = |_: &str| Ok(Grant { account: ana(), expires_at: 1 });
         assert_eq!(tokens.account_of("over", over, there).await, Ok(ana()));
-        assert_eq!(tokens.account_of("over", forged, there).await, Err(TestError::Invalid));
+        assert_eq!(tokens.account_of("over", forged, there).await, Err(AuthError::TokenInvalid));
     }
 
     #[tokio::test(start_paused = true)]
@@ -178,7 +151,11 @@ mod tests {
         erasures.confirm_followed();
         assert_eq!(ask(&tokens, false).await, Ok(ana()), "an erasure would have been heard of");
         tokio::time::advance(Duration::from_secs(6)).await;
-        assert_eq!(ask(&tokens, false).await, Err(TestError::Gone), "the process is cut off again");
+        assert_eq!(
+            ask(&tokens, false).await,
+            Err(AuthError::AccountGone),
+            "the process is cut off again"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -188,6 +165,6 @@ mod tests {
         assert_eq!(ask(&tokens, true).await, Ok(ana()));
         tokio::time::advance(RECHECK_AFTER).await;
         erasures.confirm_followed();
-        assert_eq!(ask(&tokens, false).await, Err(TestError::Gone));
+        assert_eq!(ask(&tokens, false).await, Err(AuthError::AccountGone));
     }
 }

@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::headers;
-use crate::error::ApiError;
+use crate::error::{ApiError, UploadError};
 
 /// The only supported version.
 const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
@@ -25,7 +25,7 @@ impl<S: Sync> FromRequestParts<S> for TusVersion {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         match parts.headers.get(headers::RESUMABLE) {
             Some(version) if *version == VERSION => Ok(Self),
-            _ => Err(ApiError::OtherVersion),
+            _ => Err(UploadError::OtherVersion.into()),
         }
     }
 }

@@ -14,10 +14,10 @@ use super::layout::Page;
 use super::page_context::{PageContext, SignedIn};
 use super::session;
 use crate::authenticator::Authenticator;
-use crate::error::ApiError;
+use crate::error::{ApiError, AuthError};
 use crate::extract::{RequestContext, WebForm};
+use crate::routes::command_response::failed;
 use crate::routes::me::erase::parse;
-use crate::routes::pending::failed;
 use crate::state::PublicUrl;
 
 pub(super) async fn form(
@@ -36,7 +36,7 @@ pub(super) async fn erase(
     RequestContext(context): RequestContext,
     form: WebForm,
 ) -> Result<Response, ApiError> {
-    let password = match parse(form.object()) {
+    let password = match parse(&form.object()) {
         Ok(password) => password,
         Err(ApiError::Validation(problems)) => {
             let form_state = FormState::invalid(form, &ctx, &problems);
@@ -45,12 +45,12 @@ pub(super) async fn erase(
         Err(error) => return Err(error),
     };
     let erased = commands.erase(&context, account, &password).await;
-    match erased.map_err(failed(|_| ApiError::AccountGone)) {
+    match erased.map_err(failed(|_| AuthError::AccountGone)) {
         Ok(_) => {
             authenticator.forget_accounts();
             Ok(session::end(&public_url, "/sign-in?gone=1"))
         }
-        Err(ApiError::WrongPassword) => {
+        Err(ApiError::Auth(AuthError::WrongPassword)) => {
             let form_state = FormState::with_error(form, "password", ctx.messages().wrong_password);
             Ok(show(&ctx, &form_state, StatusCode::FORBIDDEN, false))
         }

@@ -10,7 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, RequestError};
 use crate::page_cache::encoding::Encoding;
 
 /// A static file with its compressed variants.
@@ -77,7 +77,7 @@ pub(super) async fn asset(
     Path(file): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let asset = find(&file).ok_or(ApiError::RouteUnknown)?;
+    let asset = find(&file).ok_or(RequestError::RouteUnknown)?;
     let encoding = Encoding::choose(&headers, asset.plain.len());
     let mut response = asset.encoded(encoding).into_response();
     let headers = response.headers_mut();

@@ -64,7 +64,7 @@ impl BoardCache {
             Ok::<_, ApiError>(Arc::new(page))
         };
         let found = self.pages.try_get_with(key, load).await;
-        found.map_err(|error| error.shared())
+        found.map_err(|error| (*error).clone())
     }
 
     /// The erasure epoch of a cached value: read it before the names that the value contains.

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use commands::{Answer, Commands};
-use domain::{VideoId, VideoStatus};
+use domain::VideoStatus;
 use http::Uri;
 use maud::{Markup, html};
 use projections::queries::{OwnVideo, Queries};
@@ -13,11 +13,11 @@ use super::language::Language;
 use super::layout::Page;
 use super::page_context::{PageContext, SignedIn};
 use super::redirect::see_other;
-use crate::error::ApiError;
+use crate::error::{ApiError, RejectedCommand, VideoError};
 use crate::extract::{QueryFields, RequestContext, VideoPath};
 use crate::media_urls::{MediaUrls, SIGNED_URL_TTL};
-use crate::routes::pending::failed;
-use crate::routes::videos::own::reason_text;
+use crate::routes::command_response::failed;
+use crate::routes::videos::own::{self, reason_text};
 
 pub(super) async fn list(
     State(queries): State<Queries>,
@@ -114,7 +114,7 @@ pub(super) async fn confirm_delete(
     SignedIn { ctx, account }: SignedIn,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
-    let video = own_video(&queries, account, path.or(ApiError::VideoNotFound)?).await?;
+    let video = own::find(&queries, account, path.or(VideoError::NotFound)?).await?;
     let messages = ctx.messages();
     Ok(Page::new(&ctx, messages.delete_question).render(&html! {
         div.narrow {
@@ -129,24 +129,15 @@ pub(super) async fn confirm_delete(
     }))
 }
 
-async fn own_video(
-    queries: &Queries,
-    owner: domain::AccountId,
-    video: VideoId,
-) -> Result<OwnVideo, ApiError> {
-    let video = queries.video(video).await?.ok_or(ApiError::VideoNotFound)?;
-    if video.owner == owner { Ok(video) } else { Err(ApiError::NotYourVideo) }
-}
-
 pub(super) async fn delete(
     State(commands): State<Commands>,
     SignedIn { account, .. }: SignedIn,
     RequestContext(context): RequestContext,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
-    let video = path.or(ApiError::VideoNotFound)?;
+    let video = path.or(VideoError::NotFound)?;
     let answer = commands.delete(&context, account, video).await;
-    match answer.map_err(failed(ApiError::DeletionRejected))? {
+    match answer.map_err(failed(RejectedCommand::Deletion))? {
         Answer::Done(()) => Ok(see_other("/me/videos?deleted=1")),
         Answer::Pending(_) => Ok(see_other("/me/videos")),
     }

@@ -15,7 +15,7 @@ use projections::queries::{DeadLetterSummary, Installation, Queries};
 use super::assets;
 use super::layout::Page;
 use super::page_context::{PageContext, SignedIn};
-use crate::error::ApiError;
+use crate::error::{ApiError, AuthError};
 use crate::health::{Check, Health};
 use lag::Lag;
 
@@ -26,7 +26,7 @@ pub(super) async fn page(
     SignedIn { ctx, account }: SignedIn,
 ) -> Result<Response, ApiError> {
     if !queries.is_operator(account).await? {
-        return Err(ApiError::OperatorsOnly);
+        return Err(AuthError::OperatorsOnly.into());
     }
     // Read the log's ends before the checkpoints: the other order would show lag that is not there.
     let ends = commands.log_end_offsets().await;

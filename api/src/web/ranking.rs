@@ -16,7 +16,7 @@ use super::layout::Page;
 use super::messages::Messages;
 use super::page_context::PageContext;
 use super::paging::{self, PageCount};
-use crate::error::ApiError;
+use crate::error::{ApiError, RankingError};
 use crate::extract::{Paging, QueryFields};
 use crate::live::Live;
 
@@ -48,7 +48,7 @@ pub(super) async fn page(
             Ok(account) => Some(account),
             Err(redirect) => return Ok(*redirect),
         },
-        Some(artist) => Some(artist.parse().map_err(|_| ApiError::ArtistUnknown)?),
+        Some(artist) => Some(artist.parse().map_err(|_| RankingError::ArtistUnknown)?),
     };
     let ranking_query = ranking_query(&mut query, artist);
     query.finish()?;
@@ -209,7 +209,7 @@ async fn around(
         None if oneself => {
             return Ok(html! { p.empty { (messages.not_ranked) } (back(messages, filter)) });
         }
-        None => return Err(ApiError::ArtistUnknown),
+        None => return Err(RankingError::ArtistUnknown.into()),
     };
     let marked = page.artists.iter().find(|row| row.ranked.standing.artist == artist);
     let name = marked.map_or("", |row| if oneself { messages.you } else { row.name.as_str() });

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, Method};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, AuthError};
 
 /// Middleware around the routes of the pages: rejects a form from another site.
 pub(super) async fn require(request: Request, next: Next) -> Response {
@@ -17,7 +17,7 @@ pub(super) async fn require(request: Request, next: Next) -> Response {
     if reads || is_same_origin(request.headers()) {
         next.run(request).await
     } else {
-        ApiError::ForeignForm.into_response()
+        ApiError::from(AuthError::ForeignForm).into_response()
     }
 }
 

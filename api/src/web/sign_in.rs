@@ -15,10 +15,10 @@ use super::page_context::PageContext;
 use super::redirect::local_path;
 use super::session;
 use crate::authenticator::Authenticator;
-use crate::error::ApiError;
+use crate::error::{ApiError, AuthError};
 use crate::extract::{QueryFields, WebForm};
 use crate::routes::auth::login::parse;
-use crate::routes::pending::failed;
+use crate::routes::command_response::failed;
 use crate::state::PublicUrl;
 
 pub(super) async fn form(ctx: PageContext, uri: Uri) -> Response {
@@ -43,7 +43,7 @@ pub(super) async fn submit(
     form: WebForm,
 ) -> Result<Response, ApiError> {
     let next = form.text("next").to_owned();
-    let (email, password) = match parse(form.object()) {
+    let (email, password) = match parse(&form.object()) {
         Ok(parsed) => parsed,
         Err(ApiError::Validation(problems)) => {
             let form_state = FormState::invalid(form, &ctx, &problems);
@@ -52,7 +52,7 @@ pub(super) async fn submit(
         Err(error) => return Err(error),
     };
     let found = commands.login(&email, &password).await;
-    match found.map_err(failed(|_| ApiError::WrongCredentials))? {
+    match found.map_err(failed(|_| AuthError::WrongCredentials))? {
         Some(account) => session::start(&authenticator, &public_url, account, local_path(&next)),
         None => {
             let form_state = FormState::with_error(form, "email", ctx.messages().wrong_credentials);

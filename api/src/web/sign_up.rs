@@ -16,10 +16,10 @@ use super::page_context::PageContext;
 use super::redirect::see_other;
 use super::session;
 use crate::authenticator::Authenticator;
-use crate::error::ApiError;
+use crate::error::{ApiError, RejectedCommand};
 use crate::extract::{RequestContext, WebForm};
 use crate::routes::auth::signup::parse;
-use crate::routes::pending::failed;
+use crate::routes::command_response::failed;
 use crate::state::PublicUrl;
 
 pub(super) async fn form(ctx: PageContext) -> Response {
@@ -34,7 +34,7 @@ pub(super) async fn submit(
     RequestContext(context): RequestContext,
     form: WebForm,
 ) -> Result<Response, ApiError> {
-    let registration = match parse(form.object()) {
+    let registration = match parse(&form.object()) {
         Ok(registration) => registration,
         Err(ApiError::Validation(problems)) => {
             let form_state = FormState::invalid(form, &ctx, &problems);
@@ -46,12 +46,12 @@ pub(super) async fn submit(
     let key = Some(form.text("key")).filter(|key| Uuid::parse_str(key).is_ok());
     let context = CommandContext { idempotency_key: key.map(str::to_owned), ..context };
     let answer = commands.register(&context, registration).await;
-    match answer.map_err(failed(ApiError::RegistrationRejected)) {
+    match answer.map_err(failed(RejectedCommand::Registration)) {
         Ok(Answer::Done(account)) => {
             session::start(&authenticator, &public_url, account, "/me/upload")
         }
         Ok(Answer::Pending(_)) => Ok(see_other("/sign-in?pending=1")),
-        Err(ApiError::RegistrationRejected(Rejection::EmailTaken)) => {
+        Err(ApiError::Rejected(RejectedCommand::Registration(Rejection::EmailTaken))) => {
             let form_state = FormState::with_error(form, "email", ctx.messages().email_taken);
             Ok(show(&ctx, &form_state, StatusCode::BAD_REQUEST))
         }

@@ -11,7 +11,7 @@ use super::form::{Field, FormState};
 use super::layout::Page;
 use super::page_context::{PageContext, SignedIn};
 use super::redirect::see_other;
-use crate::error::ApiError;
+use crate::error::{ApiError, VideoError};
 use crate::extract::{RequestContext, WebForm};
 use crate::routes::videos::upload::enter;
 use crate::state::MaxVideoSize;
@@ -41,10 +41,12 @@ pub(super) async fn submit(
             let form_state = FormState::invalid(WebForm::default(), &ctx, &problems);
             Ok(show(max_size, &ctx, &form_state, StatusCode::UNPROCESSABLE_ENTITY))
         }
-        Err(ApiError::NoFile | ApiError::NotAVideo) => {
+        Err(ApiError::Video(VideoError::NoFile | VideoError::NotAVideo)) => {
             rejected(messages.not_a_video, StatusCode::BAD_REQUEST)
         }
-        Err(ApiError::VideoTooLarge) => rejected(messages.file_too_large, StatusCode::BAD_REQUEST),
+        Err(ApiError::Video(VideoError::TooLarge)) => {
+            rejected(messages.file_too_large, StatusCode::BAD_REQUEST)
+        }
         Err(error) => Err(error),
     }
 }

@@ -12,10 +12,10 @@ use super::assets;
 use super::layout::Page;
 use super::page_context::PageContext;
 use super::redirect::{self, see_other};
-use crate::error::ApiError;
+use crate::error::{ApiError, MediaError, RejectedCommand, VideoError};
 use crate::extract::{QueryFields, RequestContext, VideoPath};
 use crate::media_urls::{MediaUrls, SIGNED_URL_TTL, hls_path};
-use crate::routes::pending::failed;
+use crate::routes::command_response::failed;
 use crate::state::PublicUrl;
 
 /// What a visitor can do about a video.
@@ -36,9 +36,9 @@ pub(super) async fn page(
     path: VideoPath,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    let id = path.or(ApiError::VideoNotFound)?;
+    let id = path.or(VideoError::NotFound)?;
     let command = QueryFields::of(&uri).take("command");
-    let video = queries.public_video(id).await?.ok_or(ApiError::VideoNotFound)?;
+    let video = queries.public_video(id).await?.ok_or(VideoError::NotFound)?;
     let vote_state = vote_state(&queries, &commands, &ctx, id, command.as_deref()).await?;
     let video_url = urls.signed(&video.processed_key, SIGNED_URL_TTL).await?;
     let poster = urls.signed_if_any(video.poster_key.as_deref(), SIGNED_URL_TTL).await?;
@@ -118,7 +118,7 @@ async fn vote_state(
         return Ok(VoteState::Voted);
     }
     let Some(command) = command else { return Ok(VoteState::CanVote) };
-    let status = commands.status(command).await.map_err(failed(ApiError::VoteRejected))?;
+    let status = commands.status(command).await.map_err(failed(RejectedCommand::Vote))?;
     Ok(match status {
         Some(CommandStatus::Pending) => VoteState::Pending,
         Some(CommandStatus::Accepted { .. }) => VoteState::Voted,
@@ -158,9 +158,9 @@ pub(super) async fn poster(
     State(urls): State<MediaUrls>,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
-    let id = path.or(ApiError::VideoNotFound)?;
-    let video = queries.public_video(id).await?.ok_or(ApiError::VideoNotFound)?;
-    let key = video.poster_key.ok_or(ApiError::MediaGone)?;
+    let id = path.or(VideoError::NotFound)?;
+    let video = queries.public_video(id).await?.ok_or(VideoError::NotFound)?;
+    let key = video.poster_key.ok_or(MediaError::Gone)?;
     let url = urls.signed(&key, SIGNED_URL_TTL).await?;
     Ok(Redirect::temporary(&url).into_response())
 }
@@ -171,15 +171,16 @@ pub(super) async fn vote(
     RequestContext(context): RequestContext,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
-    let video = path.or(ApiError::VoteRejected(Rejection::VideoUnknown))?;
+    let video = path.or(RejectedCommand::Vote(Rejection::VideoUnknown))?;
     let page = format!("/videos/{video}");
     let Some(voter) = ctx.account else { return Ok(redirect::sign_in(&page)) };
     // The key makes a form that is sent twice one vote and no error.
     let context = CommandContext { idempotency_key: Some(format!("page {video}")), ..context };
     let voted = commands.vote(&context, voter, video).await;
-    match voted.map_err(failed(ApiError::VoteRejected)) {
+    match voted.map_err(failed(RejectedCommand::Vote)) {
         Ok(Answer::Pending(token)) => Ok(see_other(&format!("{page}?command={token}"))),
-        Ok(Answer::Done(_)) | Err(ApiError::VoteRejected(Rejection::AlreadyVoted)) => {
+        Ok(Answer::Done(_))
+        | Err(ApiError::Rejected(RejectedCommand::Vote(Rejection::AlreadyVoted))) => {
             Ok(see_other(&page))
         }
         Err(error) => Err(error),

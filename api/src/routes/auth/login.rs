@@ -5,27 +5,30 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use commands::Commands;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Serialize;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::authenticator::Authenticator;
-use crate::error::{ApiError, ErrorBody};
-use crate::extract::{Fields, JsonObject};
-use crate::routes::pending::failed;
+use crate::error::{ApiError, AuthError, ErrorBody};
+use crate::extract::{JsonObject, Member, schema_of};
+use crate::routes::command_response::failed;
 use crate::text::TextRule;
 
-/// Of any length: one that is too long for anybody is simply wrong.
-const PASSWORD: TextRule = TextRule::secret(0, usize::MAX);
+const MEMBERS: [Member; 2] = [Member::email("email"), Member::text("password", ANY_PASSWORD)];
+/// Of any length: a password that is too short or too long is simply wrong.
+pub(crate) const ANY_PASSWORD: TextRule = TextRule::secret(0, usize::MAX);
 
 /// Who one is, and the proof.
-#[derive(Deserialize, ToSchema)]
-#[expect(dead_code, reason = "describes the body; `parse` reads it, to find all problems at once")]
-pub(crate) struct Login {
-    #[schema(format = "email")]
-    email: String,
-    #[schema(format = "password")]
-    password: String,
+pub(crate) struct Login;
+
+impl PartialSchema for Login {
+    fn schema() -> RefOr<Schema> {
+        schema_of("Who one is, and the proof.", &MEMBERS)
+    }
 }
+
+impl ToSchema for Login {}
 
 /// An access token.
 #[derive(Serialize, ToSchema)]
@@ -55,23 +58,23 @@ pub(crate) async fn login(
     State(authenticator): State<Arc<Authenticator>>,
     body: JsonObject,
 ) -> Result<Json<AccessToken>, ApiError> {
-    let (email, password) = parse(body)?;
+    let (email, password) = parse(&body)?;
     let account = commands
         .login(&email, &password)
         .await
-        // Signing in appends nothing that could be rejected.
-        .map_err(failed(|_| ApiError::WrongCredentials))?
-        .ok_or(ApiError::WrongCredentials)?;
+        // Never rejected: a sign-in appends no event.
+        .map_err(failed(|_| AuthError::WrongCredentials))?
+        .ok_or(AuthError::WrongCredentials)?;
     let access_token = authenticator.issue(account)?;
     let expires_in = authenticator.lifetime_seconds();
     Ok(Json(AccessToken { access_token, token_type: "Bearer", expires_in }))
 }
 
-/// Takes the fields; all that is wrong with them at once.
-pub(crate) fn parse(JsonObject(members): JsonObject) -> Result<(String, String), ApiError> {
-    let mut fields = Fields::new(members, &["email"]);
-    let email = fields.email("email");
-    let password = fields.text("password", PASSWORD);
-    fields.finish()?;
+/// Email and password.
+///
+/// # Errors
+/// All problems of the body.
+pub(crate) fn parse(body: &JsonObject) -> Result<(String, String), ApiError> {
+    let [email, password] = body.texts(&MEMBERS)?;
     Ok((email, password))
 }

@@ -3,41 +3,45 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use commands::{Answer, Commands, Registration};
+use commands::{Commands, Registration};
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Serialize;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use crate::error::{ApiError, ErrorBody};
-use crate::extract::{Fields, JsonObject, RequestContext};
-use crate::routes::pending::{Pending, failed, pending};
+use crate::error::{ApiError, ErrorBody, RejectedCommand};
+use crate::extract::{JsonObject, Member, RequestContext, schema_of};
+use crate::routes::command_response::{Pending, failed, respond};
 use crate::text::TextRule;
 
 const NAME: TextRule = TextRule::line(1, 100);
 const PASSWORD: TextRule = TextRule::secret(8, 128);
-const OPEN: [&str; 5] = ["first_name", "last_name", "email", "city", "country"];
+const MEMBERS: [Member; 7] = [
+    Member::text("first_name", NAME),
+    Member::text("last_name", NAME),
+    Member::email("email"),
+    Member::text("password1", PASSWORD),
+    Member::repeat(
+        "password2",
+        "password1",
+        "Las contraseñas no coinciden",
+        "The same password again.",
+    ),
+    Member::text("city", NAME),
+    Member::text("country", NAME),
+];
 
 /// A person who wants to take part.
-#[derive(Deserialize, ToSchema)]
-#[expect(dead_code, reason = "describes the body; `parse` reads it, to find all problems at once")]
-pub(crate) struct Signup {
-    #[schema(min_length = 1, max_length = 100)]
-    first_name: String,
-    #[schema(min_length = 1, max_length = 100)]
-    last_name: String,
-    #[schema(format = "email")]
-    email: String,
-    #[schema(min_length = 8, max_length = 128, format = "password")]
-    password1: String,
-    /// The same password again.
-    #[schema(format = "password")]
-    password2: String,
-    #[schema(min_length = 1, max_length = 100)]
-    city: String,
-    #[schema(min_length = 1, max_length = 100)]
-    country: String,
+pub(crate) struct Signup;
+
+impl PartialSchema for Signup {
+    fn schema() -> RefOr<Schema> {
+        schema_of("A person who wants to take part.", &MEMBERS)
+    }
 }
+
+impl ToSchema for Signup {}
 
 /// A person who takes part.
 #[derive(Serialize, ToSchema)]
@@ -68,7 +72,7 @@ pub(crate) async fn signup(
     RequestContext(context): RequestContext,
     body: JsonObject,
 ) -> Result<Response, ApiError> {
-    let registration = parse(body)?;
+    let registration = parse(&body)?;
     let mut signed_up = SignedUp {
         id: Uuid::nil(),
         first_name: registration.first_name.clone(),
@@ -80,28 +84,19 @@ pub(crate) async fn signup(
     let answer = commands
         .register(&context, registration)
         .await
-        .map_err(failed(ApiError::RegistrationRejected))?;
-    Ok(match answer {
-        Answer::Pending(token) => pending(&token),
-        Answer::Done(account) => {
-            signed_up.id = account.0;
-            (StatusCode::CREATED, Json(signed_up)).into_response()
-        }
-    })
+        .map_err(failed(RejectedCommand::Registration))?;
+    Ok(respond(answer, |account| {
+        signed_up.id = account.0;
+        (StatusCode::CREATED, Json(signed_up)).into_response()
+    }))
 }
 
-/// Takes the fields; all that is wrong with them at once.
-pub(crate) fn parse(JsonObject(members): JsonObject) -> Result<Registration, ApiError> {
-    let mut fields = Fields::new(members, &OPEN);
-    let sent_password = fields.peek("password1");
-    let first_name = fields.text("first_name", NAME);
-    let last_name = fields.text("last_name", NAME);
-    let email = fields.email("email");
-    let password = fields.text("password1", PASSWORD);
-    fields.repeated("password2", sent_password.as_deref(), "Las contraseñas no coinciden");
-    let city = fields.text("city", NAME);
-    let country = fields.text("country", NAME);
-    fields.finish()?;
+/// The registration.
+///
+/// # Errors
+/// All problems of the body.
+pub(crate) fn parse(body: &JsonObject) -> Result<Registration, ApiError> {
+    let [first_name, last_name, email, password, _, city, country] = body.texts(&MEMBERS)?;
     Ok(Registration { first_name, last_name, email, password, city, country })
 }
 
@@ -127,7 +122,7 @@ mod tests {
                 value => body.as_object_mut().unwrap().insert(name.clone(), value.clone()),
             };
         }
-        match parse(JsonObject(body.as_object().unwrap().clone())) {
+        match parse(&JsonObject(body.as_object().unwrap().clone())) {
             Ok(_) => Vec::new(),
             Err(ApiError::Validation(problems)) => {
                 problems.iter().map(|problem| serde_json::to_value(problem).unwrap()).collect()
@@ -142,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_one_is_taken_with_passwords_of_up_to_128_characters() {
+    fn a_valid_signup_has_a_password_of_8_to_128_characters() {
         assert!(problems_with(&json!({})).is_empty());
         for length in [8, 128] {
             let password = "ñ".repeat(length);
@@ -152,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_that_differ_are_a_problem_of_the_second() {
+    fn different_passwords_are_a_problem_of_the_second() {
         let problems = problems_with(&json!({ "password2": "another horse" }));
         assert_eq!(
             problems,
@@ -186,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn no_problem_ever_shows_a_password() {
+    fn no_problem_echoes_a_password() {
         let secret = "hunter2-hunter2";
         for changes in [
             json!({ "password1": secret, "city": null }),

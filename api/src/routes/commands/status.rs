@@ -6,13 +6,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use commands::{CommandStatus, Commands};
+use http::HeaderValue;
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{ApiError, ErrorBody, of_rejection};
-use crate::routes::pending::failed;
+use crate::error::{ApiError, ErrorBody, RequestError, Row, rejection_row};
+use crate::routes::command_response::failed;
 
 /// How a command stands.
 #[derive(Serialize, ToSchema)]
@@ -45,10 +45,10 @@ pub(crate) async fn status(
     State(commands): State<Commands>,
     token: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Response, ApiError> {
-    let Path(token) = token.map_err(|_| ApiError::CommandUnknown)?;
+    let Path(token) = token.map_err(|_| RequestError::CommandUnknown)?;
     let found = commands.status(&token).await;
-    let found = found.map_err(failed(|_| ApiError::CommandUnknown))?;
-    let standing = standing(found.ok_or(ApiError::CommandUnknown)?);
+    let found = found.map_err(failed(|_| RequestError::CommandUnknown))?;
+    let standing = standing(found.ok_or(RequestError::CommandUnknown)?);
     let waits = standing.status == "pending";
     let mut response = Json(standing).into_response();
     let headers = response.headers_mut();
@@ -67,7 +67,7 @@ fn standing(status: CommandStatus) -> Standing {
             Standing { status: "accepted", total_votes, ..blank }
         }
         CommandStatus::Rejected(rejection) => {
-            let (_, detail, code) = of_rejection(rejection, StatusCode::BAD_REQUEST);
+            let Row { code, detail, .. } = rejection_row(rejection);
             Standing { status: "rejected", code: Some(code), detail: Some(detail), ..blank }
         }
     }

@@ -5,26 +5,29 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use commands::{Answer, Commands};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use commands::Commands;
+use serde::Serialize;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::authenticator::Authenticator;
-use crate::error::{ApiError, ErrorBody};
-use crate::extract::{Actor, Fields, JsonObject, RequestContext};
-use crate::routes::pending::{Pending, failed, pending};
-use crate::text::TextRule;
+use crate::error::{ApiError, AuthError, ErrorBody};
+use crate::extract::{Actor, JsonObject, Member, RequestContext, schema_of};
+use crate::routes::auth::login::ANY_PASSWORD;
+use crate::routes::command_response::{Pending, failed, respond};
 
-/// Of any length: one that is too long for anybody is simply wrong.
-const PASSWORD: TextRule = TextRule::secret(0, usize::MAX);
+const MEMBERS: [Member; 1] = [Member::text("password", ANY_PASSWORD)];
 
 /// The proof that it is really oneself.
-#[derive(Deserialize, ToSchema)]
-#[expect(dead_code, reason = "describes the body; `parse` reads it, to find all problems at once")]
-pub(crate) struct Erasure {
-    #[schema(format = "password")]
-    password: String,
+pub(crate) struct Erasure;
+
+impl PartialSchema for Erasure {
+    fn schema() -> RefOr<Schema> {
+        schema_of("The proof that it is really oneself.", &MEMBERS)
+    }
 }
+
+impl ToSchema for Erasure {}
 
 /// An account that is gone.
 #[derive(Serialize, ToSchema)]
@@ -56,27 +59,25 @@ pub(crate) async fn erase(
     RequestContext(context): RequestContext,
     body: JsonObject,
 ) -> Result<Response, ApiError> {
-    let password = parse(body)?;
+    let password = parse(&body)?;
     let answer = commands
         .erase(&context, actor, &password)
         .await
-        .map_err(failed(|_| ApiError::AccountGone))?;
-    Ok(match answer {
-        Answer::Pending(token) => pending(&token),
-        Answer::Done(()) => {
-            // The projector tells all processes. This one must not wait for that: its next response
-            // may not show the erased person.
-            authenticator.forget_accounts();
-            let message = "Tu cuenta ha sido eliminada exitosamente.";
-            Json(Erased { message }).into_response()
-        }
-    })
+        .map_err(failed(|_| AuthError::AccountGone))?;
+    Ok(respond(answer, |()| {
+        // The projector tells all processes. This one must not wait for that: its next response
+        // may not show the erased person.
+        authenticator.forget_accounts();
+        let message = "Tu cuenta ha sido eliminada exitosamente.";
+        Json(Erased { message }).into_response()
+    }))
 }
 
-/// Takes the fields; all that is wrong with them at once.
-pub(crate) fn parse(JsonObject(members): JsonObject) -> Result<String, ApiError> {
-    let mut fields = Fields::new(members, &[]);
-    let password = fields.text("password", PASSWORD);
-    fields.finish()?;
+/// The password.
+///
+/// # Errors
+/// All problems of the body.
+pub(crate) fn parse(body: &JsonObject) -> Result<String, ApiError> {
+    let [password] = body.texts(&MEMBERS)?;
     Ok(password)
 }

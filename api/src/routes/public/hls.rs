@@ -16,7 +16,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use infra::object_storage::{ObjectKey, ObjectStorage, StorageError, content_type_of};
 use projections::queries::Queries;
 
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, ErrorBody, VideoError};
 use crate::media_urls::{MediaUrls, SIGNED_URL_TTL};
 
 /// How long clients and shared caches may cache a list.
@@ -44,13 +44,13 @@ pub(crate) async fn hls(
     State(urls): State<MediaUrls>,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, ApiError> {
-    let Path((id, name)) = path.map_err(|_| ApiError::VideoNotFound)?;
-    let video: VideoId = id.parse().map_err(|_| ApiError::VideoNotFound)?;
-    let rendition = rendition_of(&name).ok_or(ApiError::VideoNotFound)?;
-    queries.hls_key(video).await?.ok_or(ApiError::VideoNotFound)?;
+    let Path((id, name)) = path.map_err(|_| VideoError::NotFound)?;
+    let video: VideoId = id.parse().map_err(|_| VideoError::NotFound)?;
+    let rendition = rendition_of(&name).ok_or(VideoError::NotFound)?;
+    queries.hls_key(video).await?.ok_or(VideoError::NotFound)?;
 
     let folder = hls_folder(video);
-    let key = ObjectKey::parse(&format!("{folder}{name}")).ok_or(ApiError::VideoNotFound)?;
+    let key = ObjectKey::parse(&format!("{folder}{name}")).ok_or(VideoError::NotFound)?;
     let text = read(storage.as_ref(), &key).await?;
     // A list names the one file of its rendition. The master list names only lists.
     let file = format!("{rendition}.mp4");
@@ -68,18 +68,17 @@ fn rendition_of(list: &str) -> Option<&str> {
 
 async fn read(storage: &dyn ObjectStorage, key: &ObjectKey) -> Result<String, ApiError> {
     let mut body = storage.get(key).await.map_err(|error| match error {
-        StorageError::NotFound(_) => ApiError::VideoNotFound,
-        error => ApiError::Unavailable(error.to_string()),
+        StorageError::NotFound(_) => VideoError::NotFound.into(),
+        error => ApiError::unavailable(error),
     })?;
     let mut bytes = Vec::new();
-    let broken = |error: std::io::Error| ApiError::Unavailable(error.to_string());
-    while let Some(chunk) = body.try_next().await.map_err(broken)? {
+    while let Some(chunk) = body.try_next().await.map_err(ApiError::unavailable)? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > MAX_LIST_BYTES {
-            return Err(ApiError::Internal(format!("`{key}` is too long for a list")));
+            return Err(ApiError::internal(format!("`{key}` is too long for a list")));
         }
     }
-    String::from_utf8(bytes).map_err(|_| ApiError::Internal(format!("`{key}` is no text")))
+    String::from_utf8(bytes).map_err(|_| ApiError::internal(format!("`{key}` is no text")))
 }
 
 #[cfg(test)]

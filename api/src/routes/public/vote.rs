@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use commands::{Answer, Commands};
+use commands::Commands;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, ErrorBody, RejectedCommand};
 use crate::extract::{Actor, RequestContext, VideoPath};
-use crate::routes::pending::{Pending, failed, pending};
+use crate::routes::command_response::{Pending, failed, respond};
 
 /// A vote that counts.
 #[derive(Serialize, ToSchema)]
@@ -46,15 +46,12 @@ pub(crate) async fn vote(
     RequestContext(context): RequestContext,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
-    let unknown = ApiError::VoteRejected(domain::Rejection::VideoUnknown);
+    let unknown = RejectedCommand::Vote(domain::Rejection::VideoUnknown);
     let video = path.or(unknown)?;
     let answer =
-        commands.vote(&context, voter, video).await.map_err(failed(ApiError::VoteRejected))?;
-    Ok(match answer {
-        Answer::Pending(token) => pending(&token),
-        Answer::Done(total_votes) => {
-            let message = "Voto registrado exitosamente.";
-            Json(Voted { message, video_id: video.0, total_votes }).into_response()
-        }
-    })
+        commands.vote(&context, voter, video).await.map_err(failed(RejectedCommand::Vote))?;
+    Ok(respond(answer, |total_votes| {
+        let message = "Voto registrado exitosamente.";
+        Json(Voted { message, video_id: video.0, total_votes }).into_response()
+    }))
 }

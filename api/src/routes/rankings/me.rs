@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use projections::queries::Queries;
 
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, ErrorBody, RankingError};
 use crate::extract::Actor;
 use crate::page_cache::{Audience, PageCache};
 use crate::ranking_page::RankingPageKey;
@@ -31,7 +31,7 @@ pub(crate) async fn me(
 ) -> Result<Response, ApiError> {
     match artist::page(queries, &pages, actor).await {
         Ok(page) => Ok(page.respond(&headers, Audience::Personal)),
-        Err(ApiError::ArtistUnknown) => Err(ApiError::NotRanked),
+        Err(ApiError::Ranking(RankingError::ArtistUnknown)) => Err(RankingError::NotRanked.into()),
         Err(error) => Err(error),
     }
 }

@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::client::TusClient;
 use super::{UploadPath, Uploads, refused, told};
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, ErrorBody, UploadError};
 use crate::extract::RequestContext;
 use crate::routes::videos::upload_body::{Monitor, UploadBody};
 use crate::state::Shutdown;
@@ -64,10 +64,10 @@ pub(crate) async fn append(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     if headers::text(&parts.headers, &CONTENT_TYPE) != headers::PIECE {
-        return Err(ApiError::NotAPiece);
+        return Err(UploadError::NotAPiece.into());
     }
     let offset = headers::bytes(&parts.headers, &headers::OFFSET, "Upload-Offset")?;
-    let id = path.or(ApiError::UploadUnknown)?;
+    let id = path.or(UploadError::Unknown)?;
     let upload = uploads.append(context, client.account, id, offset, &parts.headers, body).await?;
     Ok(told(StatusCode::NO_CONTENT, &upload))
 }

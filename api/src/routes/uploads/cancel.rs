@@ -5,7 +5,7 @@ use http::StatusCode;
 
 use super::client::TusClient;
 use super::{UploadPath, Uploads, refused};
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, ErrorBody, UploadError};
 
 /// Gives up a resumable upload. What had come of it is removed; a video that was entered stays.
 #[utoipa::path(
@@ -29,7 +29,7 @@ pub(crate) async fn cancel(
     client: TusClient,
     path: UploadPath,
 ) -> Result<StatusCode, ApiError> {
-    let id = path.or(ApiError::UploadUnknown)?;
+    let id = path.or(UploadError::Unknown)?;
     uploads.commands.cancel_upload(client.account, id).await.map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
 }

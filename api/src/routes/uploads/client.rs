@@ -7,7 +7,7 @@ use domain::AccountId;
 use http::request::Parts;
 
 use crate::authenticator::Authenticator;
-use crate::error::ApiError;
+use crate::error::{ApiError, AuthError};
 use crate::extract::{Actor, Cookies};
 use crate::tus::version::TusVersion;
 
@@ -31,7 +31,7 @@ where
         if parts.uri.path().starts_with("/me/") {
             let authenticator = Arc::<Authenticator>::from_ref(state);
             let account = Cookies::of(&parts.headers).account(&authenticator).await?;
-            let account = account.ok_or(ApiError::NotAuthenticated)?;
+            let account = account.ok_or(AuthError::NotAuthenticated)?;
             return Ok(Self { account, folder: "/me/uploads" });
         }
         let Actor(account) = Actor::from_request_parts(parts, state).await?;

@@ -11,7 +11,7 @@ use tracing::Instrument;
 use super::client::TusClient;
 use super::metadata::Metadata;
 use super::{Uploads, refused, told};
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, ErrorBody, UploadError, VideoError};
 use crate::extract::RequestContext;
 use crate::state::MaxVideoSize;
 use crate::tus::headers;
@@ -56,10 +56,10 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let length = headers::bytes(request.headers(), &headers::LENGTH, "Upload-Length")?;
     if length > max_size {
-        return Err(ApiError::UploadTooLarge);
+        return Err(UploadError::TooLarge.into());
     }
     if length == 0 {
-        return Err(ApiError::NotAVideo);
+        return Err(VideoError::NotAVideo.into());
     }
     let Metadata { title, description, whole } = Metadata::of(request.headers())?;
     let new = NewUpload { length, title, description, metadata: whole };
@@ -106,5 +106,5 @@ async fn take_first(
         taken
     };
     let taken = tokio::spawn(taking.in_current_span()).await;
-    taken.map_err(|error| ApiError::Internal(error.to_string()))?
+    taken.map_err(ApiError::internal)?
 }

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 
-use crate::error::{ApiError, Loc, Place, Problem};
+use crate::error::{ApiError, Loc, Place, Problem, VideoError};
 use crate::routes::videos::upload::{DESCRIPTION, TITLE};
 use crate::tus::headers::METADATA;
 
@@ -32,7 +32,7 @@ impl Metadata {
         let pairs = pairs(whole).ok_or(ApiError::BadHeader(NAME))?;
         let find = |key| pairs.iter().find(|(k, _)| *k == key).map(|(_, value)| value.as_slice());
         if find("filetype").is_some_and(|claimed| !claimed.starts_with(b"video/")) {
-            return Err(ApiError::NotAVideo);
+            return Err(VideoError::NotAVideo.into());
         }
         let mut problems = Vec::new();
         let title = match find("title").map(utf8) {
@@ -114,7 +114,7 @@ mod tests {
             assert!(matches!(read(bad), Err(ApiError::BadHeader(NAME))), "{bad}");
         }
         let text = [pair("title", "A"), pair("filetype", "text/plain")].join(",");
-        assert!(matches!(read(&text), Err(ApiError::NotAVideo)));
+        assert!(matches!(read(&text), Err(ApiError::Video(VideoError::NotAVideo))));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::cancel::cancel;
 use super::client::TusClient;
 use super::show::show;
 use super::{UploadPath, Uploads};
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, ErrorBody, RequestError};
 use crate::extract::RequestContext;
 
 /// What `X-HTTP-Method-Override` says: `PATCH`, `HEAD` or `DELETE`.
@@ -36,6 +36,6 @@ pub(crate) async fn overridden(
         Some(b"PATCH") => append(uploads, client, context, path, request).await,
         Some(b"HEAD") => show(uploads, client, context, path).await,
         Some(b"DELETE") => Ok(cancel(uploads, client, path).await?.into_response()),
-        _ => Err(ApiError::MethodNotAllowed),
+        _ => Err(RequestError::MethodNotAllowed.into()),
     }
 }

@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::client::TusClient;
 use super::{UploadPath, Uploads, refused, told};
-use crate::error::ApiError;
+use crate::error::{ApiError, UploadError};
 use crate::extract::RequestContext;
 use crate::tus::headers;
 
@@ -39,7 +39,7 @@ pub(crate) async fn show(
     RequestContext(context): RequestContext,
     path: UploadPath,
 ) -> Result<Response, ApiError> {
-    let id = path.or(ApiError::UploadUnknown)?;
+    let id = path.or(UploadError::Unknown)?;
     let upload = uploads.commands.resume_upload(&context, client.account, id).await;
     let upload = upload.map_err(refused)?;
     let mut response = told(StatusCode::OK, &upload);

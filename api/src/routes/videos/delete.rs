@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use commands::{Answer, Commands};
+use commands::Commands;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, ErrorBody, RejectedCommand, VideoError};
 use crate::extract::{Actor, RequestContext, VideoPath};
-use crate::routes::pending::{Pending, failed, pending};
+use crate::routes::command_response::{Pending, failed, respond};
 
 /// A video that is gone.
 #[derive(Serialize, ToSchema)]
@@ -44,16 +44,11 @@ pub(crate) async fn delete(
     RequestContext(context): RequestContext,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
-    let video = path.or(ApiError::VideoNotFound)?;
-    let answer = commands
-        .delete(&context, actor, video)
-        .await
-        .map_err(failed(ApiError::DeletionRejected))?;
-    Ok(match answer {
-        Answer::Pending(token) => pending(&token),
-        Answer::Done(()) => {
-            let message = "El video ha sido eliminado exitosamente.";
-            Json(Removed { message, video_id: video.0 }).into_response()
-        }
-    })
+    let video = path.or(VideoError::NotFound)?;
+    let answer =
+        commands.delete(&context, actor, video).await.map_err(failed(RejectedCommand::Deletion))?;
+    Ok(respond(answer, |()| {
+        let message = "El video ha sido eliminado exitosamente.";
+        Json(Removed { message, video_id: video.0 }).into_response()
+    }))
 }

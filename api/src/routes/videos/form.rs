@@ -10,7 +10,7 @@ use infra::object_storage::{ByteStream, StorageError};
 use multer::{Field, Multipart};
 
 use super::upload_body::Monitor;
-use crate::error::ApiError;
+use crate::error::{ApiError, VideoError};
 
 /// The most that a text part may hold, in bytes: more than any rule allows.
 const MAX_TEXT: usize = 32 * 1024;
@@ -126,12 +126,12 @@ async fn file(
             }
             Ok(FilePart::NotAVideo)
         }
-        Err(StoreOriginalError::TooLarge { .. }) => Err(ApiError::VideoTooLarge),
+        Err(StoreOriginalError::TooLarge { .. }) => Err(VideoError::TooLarge.into()),
         Err(StoreOriginalError::Body(error)) => Err(of_body(&error, monitor)),
         Err(StoreOriginalError::Storage(StorageError::Body(error))) => {
             Err(of_body(&error, monitor))
         }
-        Err(StoreOriginalError::Storage(error)) => Err(ApiError::Unavailable(error.to_string())),
+        Err(StoreOriginalError::Storage(error)) => Err(ApiError::unavailable(error)),
     }
 }
 
@@ -192,7 +192,7 @@ fn of_multer(error: &multer::Error, monitor: &Monitor) -> ApiError {
         | multer::Error::IncompleteHeaders => {
             ApiError::MultipartMalformed("The multipart body ends too early.")
         }
-        multer::Error::LockFailure => ApiError::Internal("a part was read by two".to_owned()),
+        multer::Error::LockFailure => ApiError::internal("a part was read by two"),
         _ => ApiError::MultipartMalformed("The multipart body is malformed."),
     }
 }

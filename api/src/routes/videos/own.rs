@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use domain::event::FailureReason;
-use projections::queries;
+use domain::{AccountId, VideoId};
+use projections::queries::{self, Queries};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, VideoError};
 use crate::media_urls::{MediaUrls, SIGNED_URL_TTL};
 
 /// One of one's own videos.
@@ -47,6 +48,19 @@ pub(crate) struct Failure {
     code: &'static str,
     /// For people.
     reason: &'static str,
+}
+
+/// A video of `owner`.
+///
+/// # Errors
+/// [`VideoError::NotFound`], or [`VideoError::NotYours`] if another artist owns it.
+pub(crate) async fn find(
+    queries: &Queries,
+    owner: AccountId,
+    video: VideoId,
+) -> Result<queries::OwnVideo, ApiError> {
+    let video = queries.video(video).await?.ok_or(VideoError::NotFound)?;
+    if video.owner == owner { Ok(video) } else { Err(VideoError::NotYours.into()) }
 }
 
 /// The video, with URLs signed now.

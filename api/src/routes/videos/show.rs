@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use projections::queries::Queries;
 
-use super::own::{OwnVideo, with_urls};
-use crate::error::{ApiError, ErrorBody};
+use super::own::{self, OwnVideo, with_urls};
+use crate::error::{ApiError, ErrorBody, VideoError};
 use crate::extract::{Actor, VideoPath};
 use crate::media_urls::MediaUrls;
 
@@ -27,10 +27,7 @@ pub(crate) async fn show(
     Actor(actor): Actor,
     path: VideoPath,
 ) -> Result<Json<OwnVideo>, ApiError> {
-    let id = path.or(ApiError::VideoNotFound)?;
-    let video = queries.video(id).await?.ok_or(ApiError::VideoNotFound)?;
-    if video.owner != actor {
-        return Err(ApiError::NotYourVideo);
-    }
+    let id = path.or(VideoError::NotFound)?;
+    let video = own::find(&queries, actor, id).await?;
     with_urls(&urls, video).await.map(Json)
 }

@@ -17,9 +17,9 @@ use uuid::Uuid;
 
 use super::form::{self, FilePart, Form, TextPart};
 use super::upload_body::{Monitor, UploadBody};
-use crate::error::{ApiError, ErrorBody, Place, Problem};
+use crate::error::{ApiError, ErrorBody, Place, Problem, RejectedCommand, VideoError};
 use crate::extract::{Actor, RequestContext};
-use crate::routes::pending::{Pending, failed, pending};
+use crate::routes::command_response::{Pending, failed, respond};
 use crate::state::MaxVideoSize;
 use crate::text::TextRule;
 
@@ -81,21 +81,18 @@ pub(crate) async fn upload(
 ) -> Result<Response, ApiError> {
     let Entered { title, description, answer } =
         enter(&commands, max_size, actor, &context, request).await?;
-    Ok(match answer {
-        Answer::Pending(token) => pending(&token),
-        Answer::Done(video) => {
-            let AccountId(user_id) = actor;
-            let body = Uploaded {
-                video_id: video.video_id.0,
-                user_id,
-                title,
-                description,
-                status: "pending",
-                uploaded_at: video.uploaded_at,
-            };
-            (StatusCode::CREATED, Json(body)).into_response()
-        }
-    })
+    Ok(respond(answer, |video| {
+        let AccountId(user_id) = actor;
+        let body = Uploaded {
+            video_id: video.video_id.0,
+            user_id,
+            title,
+            description,
+            status: "pending",
+            uploaded_at: video.uploaded_at,
+        };
+        (StatusCode::CREATED, Json(body)).into_response()
+    }))
 }
 
 /// What became of an upload.
@@ -118,7 +115,7 @@ pub(crate) async fn enter(
     let new = check(form)?;
     let (title, description) = (new.title.clone(), new.description.clone());
     let answer =
-        commands.upload(context, actor, new).await.map_err(failed(ApiError::UploadRejected))?;
+        commands.upload(context, actor, new).await.map_err(failed(RejectedCommand::Upload))?;
     Ok(Entered { title, description, answer })
 }
 
@@ -147,7 +144,7 @@ fn boundary(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     }
     match multer::parse_boundary(declared) {
         Ok(boundary) if !boundary.is_empty() => Ok(Some(boundary)),
-        _ => Err(ApiError::NoBoundary),
+        _ => Err(VideoError::NoBoundary.into()),
     }
 }
 
@@ -207,9 +204,9 @@ fn text(
 fn stored(file: FilePart) -> Result<StoredOriginal, ApiError> {
     match file {
         FilePart::Stored(original) => Ok(original),
-        FilePart::NotAVideo => Err(ApiError::NotAVideo),
+        FilePart::NotAVideo => Err(VideoError::NotAVideo.into()),
         FilePart::Nameless | FilePart::Absent | FilePart::Text | FilePart::Several => {
-            Err(ApiError::NoFile)
+            Err(VideoError::NoFile.into())
         }
     }
 }
@@ -230,7 +227,10 @@ mod tests {
         assert_eq!(found.unwrap().as_deref(), Some("a b"));
         for bad in ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data;"]
         {
-            assert!(matches!(boundary_of(bad), Err(ApiError::NoBoundary)), "{bad}");
+            assert!(
+                matches!(boundary_of(bad), Err(ApiError::Video(VideoError::NoBoundary))),
+                "{bad}"
+            );
         }
         for other in ["application/json", "multipart/mixed; boundary=x", ""] {
             assert!(matches!(boundary_of(other), Ok(None)), "{other}");
@@ -288,7 +288,13 @@ mod tests {
             description: TextPart::Absent,
             file,
         };
-        assert!(matches!(check(titled(FilePart::NotAVideo)), Err(ApiError::NotAVideo)));
-        assert!(matches!(check(titled(FilePart::Nameless)), Err(ApiError::NoFile)));
+        assert!(matches!(
+            check(titled(FilePart::NotAVideo)),
+            Err(ApiError::Video(VideoError::NotAVideo))
+        ));
+        assert!(matches!(
+            check(titled(FilePart::Nameless)),
+            Err(ApiError::Video(VideoError::NoFile))
+        ));
     }
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::time::{Instant, Sleep};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, BodyError, VideoError};
 
 /// The longest silence.
 const MAX_SILENCE: Duration = Duration::from_secs(30);
@@ -54,12 +54,12 @@ impl Monitor {
     /// What to say if the body broke off.
     pub(crate) fn error(&self) -> ApiError {
         match self.0.fault.get() {
-            Some(Fault::TooLarge) => ApiError::VideoTooLarge,
-            Some(Fault::TooSlow) => ApiError::BodyTimeout,
+            Some(Fault::TooLarge) => VideoError::TooLarge.into(),
+            Some(Fault::TooSlow) => BodyError::Timeout.into(),
             Some(Fault::Shapeless) => {
                 ApiError::MultipartMalformed("The multipart body has no end of headers.")
             }
-            None => ApiError::BodyBroken,
+            None => BodyError::Broken.into(),
         }
     }
 

@@ -7,7 +7,7 @@ use projections::queries::Queries;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, ErrorBody, RankingError};
 use crate::extract::{ArtistPath, QueryFields};
 use crate::page_cache::{Audience, Page, PageCache};
 use crate::ranking_page::{RankingPageKey, RankingRow};
@@ -48,13 +48,13 @@ pub(crate) async fn around(
     let size = query.size("size", 11);
     let board = query.board();
     query.finish()?;
-    let artist = path.or(ApiError::ArtistUnknown)?;
+    let artist = path.or(RankingError::ArtistUnknown)?;
 
     let version = queries.boards_version()?;
     let key = RankingPageKey::Around { board: board.clone(), artist, size };
     let load = move || async move {
         let found = queries.ranking_around(&board, artist, size).await?;
-        let found = found.ok_or(ApiError::ArtistUnknown)?;
+        let found = found.ok_or(RankingError::ArtistUnknown)?;
         let rankings = found.artists.into_iter().map(RankingRow::from).collect();
         Page::render(found.version, &Neighbours { rankings, total: found.total })
     };

@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::error::{ApiError, ErrorBody};
+use crate::error::{ApiError, ErrorBody, RankingError};
 use crate::extract::ArtistPath;
 use crate::page_cache::{Audience, CachedPage, Page, PageCache};
 use crate::ranking_page::RankingPageKey;
@@ -87,7 +87,7 @@ pub(crate) async fn artist(
     path: ArtistPath,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let artist = path.or(ApiError::ArtistUnknown)?;
+    let artist = path.or(RankingError::ArtistUnknown)?;
     Ok(page(queries, &pages, artist).await?.respond(&headers, Audience::Public))
 }
 
@@ -99,7 +99,7 @@ pub(crate) async fn page(
 ) -> Result<Arc<CachedPage>, ApiError> {
     let version = queries.boards_version()?;
     let load = move || async move {
-        let found = queries.standing(artist).await?.ok_or(ApiError::ArtistUnknown)?;
+        let found = queries.standing(artist).await?.ok_or(RankingError::ArtistUnknown)?;
         Page::render(found.version, &Standing::from(found))
     };
     pages.get(version, RankingPageKey::Artist(artist), load).await

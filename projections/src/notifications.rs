@@ -106,7 +106,7 @@ fn apply(commit: &CommitNotification, desk: &VerdictDesk, ranking_revision: &wat
 }
 
 /// Sets the revision unless it is older: notifications of different projectors may arrive late.
-pub fn raise(ranking_revision: &watch::Sender<u64>, new: u64) {
+pub(crate) fn raise(ranking_revision: &watch::Sender<u64>, new: u64) {
     ranking_revision.send_if_modified(|current| {
         let newer = new > *current;
         *current = new.max(*current);

@@ -111,7 +111,7 @@ impl<S: Store> Projector<S> {
                     _ = tick.tick() => continue,
                 }
             }
-            tracing::info!(partitions = owned.len(), "projecting");
+            tracing::info!(partitions = owned.len(), "the projector owns partitions");
             let mut reader = self.log.read(&owned).await?;
             let mut throttle = BatchThrottle::default();
             loop {

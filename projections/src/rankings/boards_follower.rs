@@ -8,7 +8,7 @@ use sqlx::{Connection, PgPool};
 use tokio::sync::watch;
 
 use super::current::Rankings;
-use super::ranking_rows::{self, RevisionId, Since, Whole};
+use super::ranking_rows::{self, ChangesSince, RevisionId, WholeRanking};
 use crate::planner_settings;
 use crate::query_error::QueryError;
 
@@ -62,7 +62,7 @@ impl BoardsFollower {
     /// [`QueryError`] if the database gives no answer. The boards stay as they are.
     pub async fn catch_up(&mut self) -> Result<(), QueryError> {
         if let Some(revision_id) = self.revision_id
-            && let Some(since) = self.since(revision_id).await?
+            && let Some(since) = self.changes_since(revision_id).await?
         {
             if since.revision_id != revision_id {
                 let started = Instant::now();
@@ -75,17 +75,23 @@ impl BoardsFollower {
         self.load().await
     }
 
-    async fn since(&mut self, revision_id: RevisionId) -> Result<Option<Since>, QueryError> {
+    async fn changes_since(
+        &mut self,
+        revision_id: RevisionId,
+    ) -> Result<Option<ChangesSince>, QueryError> {
         let was_open = self.connection.is_some();
-        match self.try_since(revision_id).await {
+        match self.query_changes(revision_id).await {
             // The server may have restarted: retry on a new connection.
-            Err(QueryError::Unavailable(_)) if was_open => self.try_since(revision_id).await,
-            since => since,
+            Err(QueryError::Unavailable(_)) if was_open => self.query_changes(revision_id).await,
+            changes => changes,
         }
     }
 
     /// Keeps the connection only if it answered.
-    async fn try_since(&mut self, revision_id: RevisionId) -> Result<Option<Since>, QueryError> {
+    async fn query_changes(
+        &mut self,
+        revision_id: RevisionId,
+    ) -> Result<Option<ChangesSince>, QueryError> {
         let open = self.connection.take();
         let query = async {
             let mut connection = match open {
@@ -96,8 +102,8 @@ impl BoardsFollower {
                         .await?
                 }
             };
-            let since = ranking_rows::since(&mut connection, revision_id).await?;
-            Ok::<_, QueryError>((connection, since))
+            let changes = ranking_rows::read_since(&mut connection, revision_id).await?;
+            Ok::<_, QueryError>((connection, changes))
         };
         let timed_out = |_| {
             QueryError::unavailable(format!(
@@ -105,16 +111,16 @@ impl BoardsFollower {
                 CHANGES_QUERY_TIMEOUT.as_secs()
             ))
         };
-        let (connection, since) =
+        let (connection, changes) =
             tokio::time::timeout(CHANGES_QUERY_TIMEOUT, query).await.map_err(timed_out)??;
         self.connection = Some(connection);
-        Ok(since)
+        Ok(changes)
     }
 
     async fn load(&mut self) -> Result<(), QueryError> {
         let started = Instant::now();
-        let Whole { ranking_revision, revision_id, artists } =
-            ranking_rows::whole(&self.pool).await?;
+        let WholeRanking { ranking_revision, revision_id, artists } =
+            ranking_rows::read_whole(&self.pool).await?;
         // Sorting a million artists takes a while.
         let sorting = tokio::task::spawn_blocking(move || artists.build(ranking_revision));
         let boards = sorting.await.map_err(QueryError::broken)?;
@@ -124,8 +130,8 @@ impl BoardsFollower {
         metrics::counter!("anb_rankings_loads_total").increment(1);
         metrics::gauge!("anb_rankings_artists").set(artists as f64);
         metrics::gauge!("anb_rankings_bytes").set(bytes as f64);
-        let ms = started.elapsed().as_millis() as u64;
-        tracing::info!(artists, bytes, ms, "the boards are loaded");
+        let elapsed_ms = started.elapsed().as_millis() as u64;
+        tracing::info!(artists, bytes, elapsed_ms, "the boards are loaded");
         Ok(())
     }
 }

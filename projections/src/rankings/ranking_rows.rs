@@ -22,7 +22,7 @@ pub(super) struct RevisionId {
 }
 
 /// The whole ranking as of one revision.
-pub(super) struct Whole {
+pub(super) struct WholeRanking {
     pub(super) ranking_revision: u64,
     /// `None` if the trail does not have the revision.
     pub(super) revision_id: Option<RevisionId>,
@@ -30,13 +30,13 @@ pub(super) struct Whole {
 }
 
 /// The changes since a revision.
-pub(super) struct Since {
+pub(super) struct ChangesSince {
     pub(super) revision_id: RevisionId,
     pub(super) changes: Vec<Change>,
 }
 
 /// Reads the whole ranking, in one statement and therefore one snapshot.
-pub(super) async fn whole(pool: &PgPool) -> Result<Whole, QueryError> {
+pub(super) async fn read_whole(pool: &PgPool) -> Result<WholeRanking, QueryError> {
     let mut rows = sqlx::query(
         "select head.generation, c.mark, r.artist_id, r.votes, r.reached_at, r.city, r.country
          from ranking_head head
@@ -46,7 +46,7 @@ pub(super) async fn whole(pool: &PgPool) -> Result<Whole, QueryError> {
     // Not prepared, and so not a checked macro: a plan made while the tables were empty would stay bad.
     .persistent(false)
     .fetch(pool);
-    let mut whole: Option<Whole> = None;
+    let mut whole: Option<WholeRanking> = None;
     while let Some(row) = rows.try_next().await? {
         let whole = match &mut whole {
             Some(whole) => whole,
@@ -59,11 +59,11 @@ pub(super) async fn whole(pool: &PgPool) -> Result<Whole, QueryError> {
     whole.ok_or_else(|| QueryError::broken("ranking_head is empty"))
 }
 
-fn head(row: &PgRow) -> Result<Whole, QueryError> {
+fn head(row: &PgRow) -> Result<WholeRanking, QueryError> {
     let ranking_revision = from_bigint(row.try_get(0)?)?;
     let id: Option<Uuid> = row.try_get(1)?;
     let revision_id = id.map(|id| RevisionId { ranking_revision, id });
-    Ok(Whole { ranking_revision, revision_id, artists: BoardsBuilder::default() })
+    Ok(WholeRanking { ranking_revision, revision_id, artists: BoardsBuilder::default() })
 }
 
 /// `None` for an artist who does not rank.
@@ -79,10 +79,10 @@ fn ranked(row: &PgRow) -> Result<Option<(Standing, &str, &str)>, QueryError> {
 /// another history: after a rebuild, a crash, or a projector that leaves no trail.
 ///
 /// Every vote causes this statement, so its plan is made once; see [`crate::planner_settings`].
-pub(super) async fn since(
+pub(super) async fn read_since(
     connection: &mut PgConnection,
     revision_id: RevisionId,
-) -> Result<Option<Since>, QueryError> {
+) -> Result<Option<ChangesSince>, QueryError> {
     let rows = sqlx::query!(
         r#"with trail as materialized (
             select generation, mark, artists from ranking_changes where generation >= $1
@@ -124,5 +124,5 @@ pub(super) async fn since(
             _ => Change::Leaves(artist),
         });
     }
-    Ok(Some(Since { revision_id: RevisionId { ranking_revision, id }, changes }))
+    Ok(Some(ChangesSince { revision_id: RevisionId { ranking_revision, id }, changes }))
 }

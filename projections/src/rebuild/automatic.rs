@@ -35,8 +35,12 @@ async fn rebuild_if_outdated(pool: &PgPool, log: &Arc<dyn EventLog>) -> Result<(
     tracing::info!(fold = fold::VERSION, "rebuilding: an earlier fold made the read models");
     let rebuilt = rebuild(pool, Arc::clone(log), RebuildOptions::default()).await?;
     for difference in &rebuilt.differences {
-        tracing::info!("changed by this version of the fold: {difference}");
+        tracing::info!(%difference, "this version of the fold changed a read model");
     }
-    tracing::info!(generation = rebuilt.generation, records = rebuilt.records, "rebuilt");
+    tracing::info!(
+        generation = rebuilt.generation,
+        records = rebuilt.records,
+        "the read models are rebuilt"
+    );
     Ok(())
 }

@@ -86,7 +86,7 @@ async fn erased_accounts(
     Ok(())
 }
 
-/// Operator grants that are new or have ended.
+/// Operator grants that are new or have ended. Nothing but the end of a grant ever changes.
 async fn operator_grants(
     connection: &mut PgConnection,
     batch: &Batch<'_>,

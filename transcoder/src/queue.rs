@@ -262,8 +262,8 @@ impl JobQueue {
         Ok(from_bigint(depth)?)
     }
 
-    /// Deletes leases whose job has been gone for [`STALE_LEASE_AGE`], such as those of deleted
-    /// videos. Deletes the turns of owners without a job for as long. Returns the number of leases.
+    /// Deletes leases without a job after a day, such as those of deleted videos. Deletes the turns of
+    /// owners who have had no job for a day. Returns the number of deleted leases.
     ///
     /// # Errors
     /// [`QueueError`]

@@ -74,34 +74,34 @@ pub(crate) struct ServeArgs {
 pub(crate) struct Settings {
     /// What this process does.
     pub(crate) roles: Roles,
-    /// Where and for whom it answers.
+    /// Where it listens and which browsers may call it.
     pub(crate) http: HttpSettings,
-    /// Told to stop, it serves on for so long, so that balancers notice before the port closes.
+    /// After a signal to stop, it serves for this time, so that load balancers notice before the port closes.
     pub(crate) shutdown_grace: Duration,
     /// Its database.
     pub(crate) database: DatabaseSettings,
     /// Its log.
     pub(crate) event_log: EventLogSettings,
-    /// Where its videos are.
+    /// Its object storage.
     pub(crate) storage: StorageSettings,
     /// Signs access tokens and media URLs.
     pub(crate) secret_key: SecretKey,
-    /// How long an access token is good for.
+    /// The lifetime of an access token.
     pub(crate) access_token_ttl: Duration,
-    /// Largest video in bytes.
+    /// The maximum size of a video in bytes.
     pub(crate) max_video_size: u64,
-    /// A resumable upload of which nothing comes for so long is forgotten.
+    /// A resumable upload expires after this time without a byte.
     pub(crate) upload_expiry: Duration,
-    /// How long a command waits for its verdict.
+    /// The limit of the wait for a verdict.
     pub(crate) verdict_deadline: Duration,
     /// How it transcodes.
     pub(crate) transcoder: TranscoderSettings,
-    /// Folder for what this machine keeps.
+    /// The folder of everything that this machine keeps.
     pub(crate) data_dir: PathBuf,
 }
 
 impl ServeArgs {
-    /// The settings of `serve`: nothing is made up.
+    /// The settings of `serve`. A database and a secret key must be given.
     ///
     /// # Errors
     /// A [`SettingError`] that names the setting.

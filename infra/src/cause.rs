@@ -1,7 +1,8 @@
 //! The cause that an error keeps as its source.
 //!
-//! Several callers share one cause: a batch that fails, fails each of its records. The texts of our
-//! errors name their cause, so that one field of a log line says everything.
+//! Several callers share one cause: a batch that fails, fails each of its records. The texts of errors in
+//! `infra` and `ports` end with their cause, so that `%error` in a log line is complete.
+//! [`crate::error_chain`] leaves out such repetitions.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Adapters to the outside world, and their ports.
 //!
-//! A port is a small trait named for what it does ([`event_log::EventLog`],
-//! [`object_storage::ObjectStorage`]); its adapters lie in the folder of the same name. The Postgres
-//! pool, its migrations, the settings of all these, telemetry and the throttle of batches are here too.
+//! A port is a small trait ([`event_log::EventLog`], [`object_storage::ObjectStorage`]). Its adapters are
+//! in the folder of the same name. The Postgres pool, its migrations, the settings of all these, telemetry
+//! and the throttle of batches are here, too.
 //!
 //! Not here: a rule of the contest, an HTTP route, a read model, a verdict. The crate depends on
 //! `domain` alone.

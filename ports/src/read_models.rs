@@ -94,7 +94,7 @@ pub trait ReadModels: Send + Sync + 'static {
 
     /// The object keys among `keys` that no video needs: those of deleted videos, and the originals of
     /// erased owners. An object that is named after a video (`…/<id>.…`, `…/<id>/…`) is needed until its
-    /// processing has ended, because an attempt may just have written it.
+    /// processing has ended: an attempt may just have written it.
     ///
     /// Returns no key until the projection has folded every partition up to `ends`, the end offsets of the
     /// log. Before, a read model may lack the video that needs the object.

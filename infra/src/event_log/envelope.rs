@@ -1,7 +1,7 @@
 //! The envelope of an event: CloudEvents 1.0 in the binary mode of its Kafka binding.
 //!
-//! Attributes are record headers with the prefix `ce_`, the value is the JSON payload, and the
-//! record's key is the stream id (`ce_subject`).
+//! Attributes are record headers with the prefix `ce_`. The value is the JSON payload. The key of the
+//! record is the stream id (`ce_subject`).
 
 use bytes::Bytes;
 use chrono::{SecondsFormat, Utc};

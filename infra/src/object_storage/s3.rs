@@ -1,11 +1,11 @@
 //! Objects in a bucket of Amazon S3, or of a server that speaks its protocol.
 //!
 //! The adapter writes a body to a file in the spool folder first, and then sends the file. Parts in memory
-//! would cost 8 MiB per upload; a file costs one chunk, and the buffers of a connection while it is sent
+//! would cost 8 MiB per upload. A file costs one chunk, and the buffers of its connection while it is sent
 //! (about 0.5 MiB). The SDK can repeat a request from any byte. A body that fails never reaches the store.
 //!
-//! An object of up to 8 MiB is sent in one request, a larger one in parts, so that the timeout of a
-//! request can be short.
+//! An object of up to 8 MiB is sent in one request, a larger one in parts. So the timeout of a request can
+//! be short.
 
 mod errors;
 mod multipart;
@@ -94,7 +94,7 @@ impl S3Storage {
             let text = "the region of the bucket is not known, set AWS_REGION";
             return Err(StorageError::unavailable(text));
         }
-        // Servers other than Amazon's reject the checksums that the SDK adds by default, and do not
+        // Servers other than Amazon's reject the checksums that the SDK adds by default. They do not
         // resolve a bucket as a host name.
         let config = aws_sdk_s3::config::Builder::from(&shared)
             .force_path_style(settings.endpoint_url.is_some())

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::context::WorkerContext;
 use crate::queue::Job;
 
-/// Delay before the first retry of an append; it doubles up to the longest.
+/// Delay before the first retry of an append; it doubles up to the longest. The loop is written out, not
+/// a retry library: only two loops of the workspace back off, and this one also ends on shutdown.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(10);
 

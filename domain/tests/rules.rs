@@ -7,7 +7,7 @@ mod rules {
     mod erasure;
     mod event_types;
     mod golden;
-    #[path = "../../../tests/support/in_memory_rows.rs"]
+    #[path = "../../../tests/simulation/src/in_memory_rows.rs"]
     mod in_memory_rows;
     mod operators;
     mod processing;

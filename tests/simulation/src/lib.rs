@@ -16,7 +16,6 @@ mod client;
 mod cluster;
 mod database;
 mod history;
-#[path = "../../support/in_memory_rows.rs"]
 mod in_memory_rows;
 mod log;
 mod lookup;

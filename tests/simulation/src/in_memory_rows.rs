@@ -1,5 +1,5 @@
 //! Read models in memory, as the minimal store sees them: it loads the rows that the keys name and
-//! writes those that the changes name.
+//! writes those that the changes name. The property tests of `domain` include this file.
 
 use domain::contest::WorkingSetKeys;
 use domain::{Changes, Contest};

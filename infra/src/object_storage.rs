@@ -5,11 +5,11 @@
 
 mod content_type;
 pub mod local;
+mod object_key;
 mod partial;
 pub mod s3;
 
 use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,42 +21,11 @@ use futures_util::stream::BoxStream;
 use crate::cause::{Cause, cause};
 
 pub use content_type::content_type_of;
+pub use object_key::ObjectKey;
 
 /// Signed URLs start or expire at a multiple of this. So an object keeps its URL for a while, and caches
 /// recognise it.
 const EXPIRY_STEP: Duration = Duration::from_secs(300);
-
-/// The name of an object: one or more segments of `[A-Za-z0-9._-]`, joined by `/`, none of them
-/// `.` or `..`. It needs no escaping in a path, in a URL or as an S3 key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectKey(String);
-
-impl ObjectKey {
-    /// Parses a key; `None` if the text is none.
-    pub fn parse(text: &str) -> Option<Self> {
-        let sound = |segment: &str| {
-            !matches!(segment, "" | "." | "..")
-                && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-        };
-        (text.len() <= 512 && text.split('/').all(sound)).then(|| Self(text.to_owned()))
-    }
-
-    /// Whether a key can start with `prefix`.
-    fn may_start_with(prefix: &str) -> bool {
-        Self::parse(prefix).is_some() || Self::parse(&format!("{prefix}x")).is_some()
-    }
-
-    /// The key as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ObjectKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The bytes of an object, chunk by chunk.
 pub type ByteStream = BoxStream<'static, std::io::Result<Bytes>>;

@@ -9,6 +9,7 @@
 
 mod account;
 mod binaries;
+mod error;
 mod leftover;
 
 use std::fs::{self, OpenOptions, Permissions};
@@ -26,12 +27,14 @@ use sqlx::{ConnectOptions, Connection};
 
 use account::RunAs;
 use binaries::Binaries;
+use error::folder;
+use leftover::{POLL_INTERVAL, STOP_TIMEOUT};
+
+pub use error::PrivatePostgresError;
 
 const SUPERUSER: &str = "anb";
 const DATABASE: &str = "postgres";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
-const STOP_TIMEOUT: Duration = Duration::from_secs(30);
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const START_ATTEMPTS: usize = 3;
 
 /// What the cluster is for.
@@ -55,32 +58,6 @@ pub struct PrivatePostgres {
 struct Address {
     port: u16,
     password: String,
-}
-
-/// Why there is no private server; one line for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum PrivatePostgresError {
-    /// The server's programs were not found.
-    #[error(
-        "PostgreSQL is not installed: no `initdb` in PG_BIN, /usr/lib/postgresql/*/bin or PATH"
-    )]
-    NotInstalled,
-    /// The folder cannot be created or used.
-    #[error("the data folder {path} cannot be used: {source}")]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// The error of the file system.
-        source: io::Error,
-    },
-    /// `initdb` or `postgres` failed.
-    #[error("{program} failed: {output}")]
-    Failed {
-        /// The program.
-        program: &'static str,
-        /// What it printed, or how it ended.
-        output: String,
-    },
 }
 
 impl PrivatePostgres {
@@ -200,11 +177,6 @@ impl Drop for PrivatePostgres {
 fn url(address: &Address, database: &str) -> String {
     let Address { port, password } = address;
     format!("postgres://{SUPERUSER}:{password}@127.0.0.1:{port}/{database}")
-}
-
-fn folder(path: &Path) -> impl Fn(io::Error) -> PrivatePostgresError {
-    let path = path.to_owned();
-    move |source| PrivatePostgresError::Folder { path: path.clone(), source }
 }
 
 /// Creates a cluster in a temporary folder, and renames it when it is complete.

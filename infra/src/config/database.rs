@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Secret, SettingError};
+use super::secret::Secret;
+use super::setting_error::SettingError;
 
 /// Flags about the database and the data folder.
 #[derive(Clone, Debug, clap::Args)]

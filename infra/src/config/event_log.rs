@@ -1,6 +1,6 @@
 //! Settings of the event log.
 
-use super::{SettingError, non_empty};
+use super::setting_error::{SettingError, non_empty};
 
 /// The topic unless KAFKA_TOPIC says otherwise.
 const DEFAULT_TOPIC: &str = "anb.events.v1";

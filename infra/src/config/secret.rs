@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-use super::SettingError;
+use super::setting_error::SettingError;
 
 /// A text that `Debug` does not show.
 #[derive(Clone, PartialEq, Eq)]

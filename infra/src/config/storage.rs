@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{SettingError, non_empty};
+use super::setting_error::{SettingError, non_empty};
 
 /// Flags about object storage.
 #[derive(Clone, Debug, clap::Args)]

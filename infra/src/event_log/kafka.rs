@@ -5,6 +5,7 @@
 //! same transaction as the rows that it belongs to.
 
 mod appender;
+mod client;
 mod reader;
 mod topic;
 
@@ -12,25 +13,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::Position;
-use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::KafkaError;
 
 use super::{AppendError, EventLog, LogReader, NewRecord, OpenError, ReadError};
 use appender::KafkaAppender;
+use client::{DebugLog, MetadataClient, blocking};
 use reader::{KafkaReader, end_offsets};
 
-/// Where the log is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KafkaSettings {
-    /// `host:port`, joined by commas.
-    pub brokers: String,
-    /// The topic.
-    pub topic: String,
-    /// The number of partitions.
-    pub partitions: u32,
-}
+pub use client::KafkaSettings;
 
 /// The log in Kafka.
 pub struct KafkaLog {
@@ -38,9 +27,6 @@ pub struct KafkaLog {
     appender: KafkaAppender,
     metadata: Arc<MetadataClient>,
 }
-
-/// A consumer that reads no records: it asks only for offsets.
-type MetadataClient = BaseConsumer<DebugLog>;
 
 impl KafkaLog {
     /// Opens the log, creating the topic if there is none.
@@ -80,52 +66,4 @@ impl EventLog for KafkaLog {
         let (settings, metadata) = (Arc::clone(&self.settings), Arc::clone(&self.metadata));
         blocking(move || end_offsets(&settings, &metadata)).await
     }
-}
-
-impl KafkaSettings {
-    fn client(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", &self.brokers)
-            .set("client.id", "anb")
-            // The default of 10 s would delay the reconnection to a restarted broker.
-            .set("reconnect.backoff.max.ms", "1000");
-        config
-    }
-
-    fn consumer(&self) -> ClientConfig {
-        let mut config = self.client();
-        config
-            // The library requires one; nothing is stored under it.
-            .set("group.id", "anb-unused")
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            // A missing offset must be reported and never replaced silently.
-            .set("auto.offset.reset", "error");
-        config
-    }
-}
-
-/// Logs the library's own messages only at `debug`: the caller that gets an error reports it.
-#[derive(Clone, Copy)]
-struct DebugLog;
-
-impl ClientContext for DebugLog {
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(facility, "{message}");
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, "{reason}");
-    }
-}
-
-impl ConsumerContext for DebugLog {}
-
-/// Most calls of the library block.
-async fn blocking<T: Send + 'static>(
-    call: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
-) -> Result<T, ReadError> {
-    let called = tokio::task::spawn_blocking(call).await;
-    called.unwrap_or_else(|error| Err(ReadError::unavailable(error)))
 }

@@ -17,9 +17,6 @@ use crate::database::to_int;
 use appender::PostgresAppender;
 use reader::{PartitionHeads, PostgresReader};
 
-/// The channel that wakes readers.
-const CHANNEL: &str = "anb_event_log";
-
 /// The log in Postgres.
 pub struct PostgresLog {
     pool: PgPool,

@@ -4,7 +4,7 @@
 
 use domain::container::VideoContainer;
 
-use super::ObjectKey;
+use super::object_key::ObjectKey;
 
 /// The media type for the extension of the key; `application/octet-stream` if the extension is unknown.
 /// Types are those registered with IANA, or those that browsers know.

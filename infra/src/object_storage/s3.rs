@@ -20,15 +20,15 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Credentials, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::{ByteStream as SdkStream, DateTime};
+use aws_sdk_s3::primitives::ByteStream as SdkStream;
 use aws_sdk_s3::types::Object;
-use domain::Timestamp;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use tokio::sync::Semaphore;
 
 use super::partial::{PartialDir, PartialFile};
 use super::{ByteStream, EXPIRY_STEP, ObjectInfo, ObjectKey, ObjectStorage, StorageError};
 use errors::unavailable;
+use multipart::timestamp;
 
 /// The limit of signature version 4 for the validity of a URL.
 const MAX_URL_VALIDITY: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -255,10 +255,6 @@ fn describe(object: Object) -> Option<ObjectInfo> {
     let key = ObjectKey::parse(object.key()?)?;
     let bytes = u64::try_from(object.size()?).ok()?;
     Some(ObjectInfo { key, bytes, modified_at: timestamp(object.last_modified()?)? })
-}
-
-fn timestamp(at: &DateTime) -> Option<Timestamp> {
-    Timestamp::from_timestamp(at.secs(), at.subsec_nanos())
 }
 
 fn start_of_step(now: SystemTime) -> SystemTime {

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{PrivatePostgresError, folder};
+use super::error::{PrivatePostgresError, folder};
 
 /// Holds clusters whose own folder the server's user cannot reach, such as one below `/root`.
 const FALLBACK_FOLDER: &str = "/var/lib/anb";

@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::PrivatePostgresError;
+use super::error::PrivatePostgresError;
 
 const DEBIAN_FOLDER: &str = "/usr/lib/postgresql";
 

@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{POLL_INTERVAL, PrivatePostgresError, STOP_TIMEOUT, folder};
+use super::error::{PrivatePostgresError, folder};
+
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Stops a server that still runs on `data`, waits for the processes of a killed one, and removes a stale
 /// pid file.

@@ -8,7 +8,7 @@ use domain::{EventId, Position, Verdict};
 use metrics::Gauge;
 use tokio::sync::{Notify, oneshot};
 
-use super::{AwaitedEvent, VerdictLookup};
+use super::lookup::{AwaitedEvent, VerdictLookup};
 
 /// The limit of events in one lookup.
 const MAX_LOOKUP_BATCH: usize = 10_000;

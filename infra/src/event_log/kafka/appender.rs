@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
 
-use super::{DebugLog, KafkaSettings};
+use super::client::{DebugLog, KafkaSettings};
 use crate::event_log::partition::partition_of;
 use crate::event_log::{AppendError, MAX_RECORD_BYTES, NewRecord};
 

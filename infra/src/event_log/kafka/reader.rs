@@ -15,7 +15,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
-use super::{DebugLog, KafkaSettings, MetadataClient, blocking};
+use super::client::{DebugLog, KafkaSettings, MetadataClient, blocking};
 use crate::event_log::{LogReader, ReadError, Record};
 
 const WATERMARK_QUERY_TIMEOUT: Duration = Duration::from_secs(3);

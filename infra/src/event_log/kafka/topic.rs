@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::{DebugLog, KafkaSettings, OpenError};
+use super::client::{DebugLog, KafkaSettings};
+use crate::event_log::OpenError;
 
 type Admin = AdminClient<DebugLog>;
 

@@ -10,12 +10,13 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, PgPool};
 use tokio::sync::{mpsc, oneshot};
 
-use super::CHANNEL;
 use crate::batch_throttle::BatchThrottle;
 use crate::database::{from_bigint, to_bigint, to_int};
 use crate::event_log::partition::partition_of;
 use crate::event_log::{AppendError, NewRecord};
 
+/// The notification channel that wakes readers.
+pub(super) const CHANNEL: &str = "anb_event_log";
 /// Records that may wait in the queue. Further ones are rejected.
 const QUEUE_CAPACITY: usize = 16_384;
 /// Records in one transaction.

@@ -10,7 +10,7 @@ use sqlx::postgres::PgListener;
 use sqlx::types::Json;
 use sqlx::{Executor, PgPool, Postgres};
 
-use super::CHANNEL;
+use super::appender::CHANNEL;
 use crate::database::{from_bigint, from_int, to_bigint, to_int};
 use crate::event_log::{LogReader, ReadError, Record};
 

@@ -3,12 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::primitives::{ByteStream as SdkStream, Length};
+use aws_sdk_s3::primitives::{ByteStream as SdkStream, DateTime, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use domain::Timestamp;
 
 use super::errors::unavailable;
-use super::timestamp;
 use crate::object_storage::partial::PartialFile;
 use crate::object_storage::{ObjectKey, StorageError};
 
@@ -83,6 +82,11 @@ pub(super) async fn sweep(
         }
         marker = (page.next_key_marker, page.next_upload_id_marker);
     }
+}
+
+/// A time of the SDK as one of ours.
+pub(super) fn timestamp(at: &DateTime) -> Option<Timestamp> {
+    Timestamp::from_timestamp(at.secs(), at.subsec_nanos())
 }
 
 /// An upload that seems to begin in the future, by the clock of another machine, has age 0.

@@ -1,28 +1,27 @@
-# make run    set up what is missing, build, and hold a contest on http://127.0.0.1:8080
-# make test   set up what is missing, and run every test, Kafka and S3 included
-# make soak   faults on real parts, then simulated ones for MINUTES, then bugs that are planted to be found; ONLY=faults|simulation|plant
-# make fuzz   feed FILES damaged and hostile files to the transcoder; SEED
-# make bench  set up what is missing, and measure against bare handlers; ONLY=votes|visible|pages|boards|rebuild|memory|overload|transcode
-# make lint   formatting, clippy, and licences and advisories where cargo-deny is installed
+# `make help` lists the targets. Each sets up what is missing first.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-bench build run test soak soak-faults soak-simulation soak-plant fuzz bench lint clean-dev
+.PHONY: help setup setup-test setup-bench setup-lint build run test soak soak-faults soak-simulation soak-plant fuzz bench lint prepare-sql clean-dev
 
-# A Rust that scripts/setup.sh has just installed is not on the caller's PATH yet.
+# scripts/setup.sh may have just installed Rust, which is not on the caller's PATH yet.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+# Builds check SQL statements against .sqlx/ and need no database.
+export SQLX_OFFLINE := true
 
 DATA_DIR ?= .anb
+SERVICES := cargo run --quiet --locked --package test-services --
 
 help:
-	@echo 'make run        set up what is missing, build, and serve on http://127.0.0.1:8080'
-	@echo 'make test       set up what is missing, and run every test, Kafka and S3 included'
-	@echo 'make soak       faults on real parts (ROUNDS, 6), simulated faults (MINUTES, 30), planted bugs (ONLY=faults|simulation|plant)'
-	@echo 'make fuzz       feed FILES (2000) damaged and hostile files to the transcoder'
-	@echo 'make bench      measure it against bare handlers (ONLY=votes|visible|pages|million|streams|boards|rebuild|memory|overload|transcode)'
-	@echo 'make lint       formatting, clippy, licences and advisories'
-	@echo 'make build      build the release binary: target/release/anb'
-	@echo 'make clean-dev  delete the data of make run ($(DATA_DIR))'
+	@echo 'make run          build, and serve a contest on http://127.0.0.1:8080'
+	@echo 'make test         run every test, with PostgreSQL, Kafka and S3'
+	@echo 'make soak         inject faults (ROUNDS, 6), simulate faults (MINUTES, 30), find planted bugs; ONLY=faults|simulation|plant'
+	@echo 'make fuzz         feed FILES (2000) corrupt and hostile files to the transcoder; SEED'
+	@echo 'make bench        measure against baselines; ONLY=votes|visible|pages|million|streams|boards|rebuild|memory|overload|transcode'
+	@echo 'make lint         check formatting, clippy, imports, prose, SQL, licences and advisories'
+	@echo 'make prepare-sql  update .sqlx/ after a change of a statement or a migration'
+	@echo 'make build        build the release binary: target/release/anb'
+	@echo 'make clean-dev    delete the data of make run ($(DATA_DIR))'
 
 setup:
 	@scripts/setup.sh run
@@ -33,23 +32,24 @@ setup-test:
 setup-bench:
 	@scripts/setup.sh bench
 
+setup-lint:
+	@scripts/setup.sh lint
+
 build: setup
 	@cargo build --release --locked
 
-# Settings may be kept in .env (see .env.example).
+# .env may hold settings (see .env.example).
 run: build
 	@set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec target/release/anb dev
 
 test: setup-test
-	@cargo run --quiet --locked --package test-services -- run cargo test --quiet --locked --workspace
+	@$(SERVICES) run cargo test --quiet --locked --workspace
 
-# As long as one likes: ROUNDS of 36 faults on real parts, MINUTES of seeds, then every planted bug,
-# each of which must be found.
+# ROUNDS of 36 faults on real services, MINUTES of simulated seeds, then every planted bug.
 soak: setup-test $(addprefix soak-,$(or $(ONLY),faults simulation plant))
 
 soak-faults: setup-test
-	@cargo run --quiet --locked --package test-services -- run \
-	  cargo test --quiet --locked --package anb --test faults -- --ignored --nocapture many_rounds_of_faults_break_no_promise
+	@$(SERVICES) run cargo test --quiet --locked --package anb --test faults -- --ignored --nocapture a_long_storm
 
 soak-simulation:
 	@cargo run --quiet --locked --package simulation -- --minutes $(or $(MINUTES),30)
@@ -57,27 +57,29 @@ soak-simulation:
 soak-plant:
 	@scripts/plant.sh
 
-# The same files for the same SEED; a case that is printed can be had alone with FUZZ_CASE. A long run
-# has FILES=20000.
+# The same SEED gives the same files. FUZZ_CASE runs a printed case alone.
 fuzz: setup-test
 	@FUZZ_SEED=$(or $(SEED),$$RANDOM) FUZZ_FILES=$(or $(FILES),2000) \
-	  cargo run --quiet --locked --package test-services -- run \
-	  cargo test --quiet --locked --package transcoder --test fuzz
+	  $(SERVICES) run cargo test --quiet --locked --package transcoder --test fuzz
 
-# The binary is the one that `make build` makes: other packages would change the features of its crates.
+# `make build` builds the binary alone: other packages would change the features of its crates.
 bench: setup-bench build
 	@cargo build --quiet --release --locked --package bench --package test-services
 	@target/release/test-services run target/release/bench $(ONLY)
 
-lint: setup
+lint: setup-lint
 	@cargo fmt --all -- --check
 	@cargo clippy --quiet --locked --workspace --all-targets
 	@cargo test --quiet --locked --package lints
+	@$(SERVICES) with-database cargo sqlx prepare --check --workspace -- --quiet --locked --all-targets
 	@if cargo deny --version >/dev/null 2>&1; then \
 	  cargo deny --log-level error check; \
 	else \
 	  echo 'lint: cargo-deny is not installed (cargo install cargo-deny --locked), so licences and advisories were not checked'; \
 	fi
+
+prepare-sql: setup-lint
+	@$(SERVICES) with-database cargo sqlx prepare --workspace -- --quiet --locked --all-targets
 
 clean-dev:
 	@scripts/clean-dev.sh '$(DATA_DIR)'

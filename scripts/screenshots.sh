@@ -1,5 +1,5 @@
 #!/bin/sh
-# Draws the pictures in docs/screenshots anew, each page on a desktop and a phone, light and dark.
+# Takes the screenshots in docs/screenshots: each page on a desktop and a phone, light and dark.
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p docs/screenshots

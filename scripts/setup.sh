@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Installs what is missing to build and run ("run"), or also to test ("test") or to measure ("bench"):
-# on Debian and Ubuntu the system packages through apt, everywhere the pinned Rust through rustup. Says
-# nothing when everything is there. On other systems it names what is missing and stops.
+# Installs what is missing to build and run ("run"), to test ("test"), to measure ("bench") or to lint
+# ("lint"). Prints nothing if nothing is missing.
+#
+# - System packages: with apt on Debian and Ubuntu. On other systems it names what is missing and stops.
+# - The pinned Rust: with rustup.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,17 +20,17 @@ packages=(
 )
 tools=(cc pkg-config cmake clang curl)
 case $purpose in
-  run) ;;
+  run | lint) ;;
   test)
     packages+=(ffmpeg openjdk-17-jdk-headless maven chromium chromium-driver)
     tools+=(ffmpeg java mvn chromium chromedriver)
     ;;
   bench)
-    # The last three are what ours is measured against, and with.
+    # nginx and Redis are baselines; wrk is a load generator.
     packages+=(ffmpeg openjdk-17-jdk-headless maven python3-venv nginx-light redis-server wrk)
     tools+=(ffmpeg java mvn nginx redis-server wrk)
     ;;
-  *) stop "usage: scripts/setup.sh [run|test|bench]" ;;
+  *) stop "usage: scripts/setup.sh [run|test|bench|lint]" ;;
 esac
 
 as_root() {
@@ -37,11 +39,11 @@ as_root() {
   elif command -v sudo >/dev/null; then
     sudo "$@"
   else
-    stop "needs root for: $* (there is no sudo here)"
+    stop "this needs root, and sudo is not installed: $*"
   fi
 }
 
-# A package counts as installed also when another version of it provides the name.
+# Also true if another package provides the name.
 is_installed() {
   [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
@@ -60,12 +62,12 @@ install_with_apt() {
         apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}"
   } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
-    stop "apt could not install them (its whole output: $log)"
+    stop "apt failed (whole output: $log)"
   fi
   rm -f "$log"
 }
 
-# What has to be there on a system whose packages we do not know, by what we can see of it.
+# On a system without apt: looks for the tools and libraries themselves.
 name_what_is_missing() {
   local missing=() tool library
   for tool in "${tools[@]}"; do
@@ -78,7 +80,7 @@ name_what_is_missing() {
   command -v initdb >/dev/null || command -v pg_config >/dev/null ||
     missing+=("PostgreSQL 15 or newer (server)")
   [ ${#missing[@]} -gt 0 ] || return 0
-  say "this is neither Debian nor Ubuntu. Please install, then try again:"
+  say "this system has no apt. Install these, then try again:"
   printf '  %s\n' "${missing[@]}" >&2
   exit 1
 }
@@ -94,10 +96,10 @@ install_rust() {
   fi
   if ! command -v rustup >/dev/null; then
     cargo --version | grep --quiet --fixed-strings " $channel" ||
-      stop "needs Rust $channel; this is $(cargo --version), and there is no rustup to fetch it"
+      stop "Rust $channel is needed, this is $(cargo --version), and rustup is not installed"
     return 0
   fi
-  # rustup may be told not to install by itself, so never rely on that.
+  # rustup can be configured not to install a missing toolchain by itself.
   local installed
   installed=$(rustup component list --toolchain "$channel" --installed 2>/dev/null || true)
   if ! grep --quiet '^cargo' <<<"$installed" ||
@@ -109,51 +111,61 @@ install_rust() {
   fi
 }
 
-# A package of npm that the browser tests load, and these files of it; exactly this version.
+# Fetches files of an npm package for the browser tests: fetch_npm NAME VERSION SHA512 FILE...
 fetch_npm() {
-  local name=$1 version=$2 sha512=$3 folder=tests/services/lib/$1 half
+  local name=$1 version=$2 sha512=$3 folder=tests/services/lib/$1 partial
   shift 3
   [ ! -d "$folder" ] || return 0
   say "fetching $name $version"
   mkdir -p "$(dirname "$folder")"
-  half=$(mktemp --directory --tmpdir="$(dirname "$folder")" fetching-XXXXXX)
-  curl --proto '=https' --tlsv1.2 --silent --show-error --fail --output "$half/package.tgz" \
-    "https://registry.npmjs.org/$name/-/$name-$version.tgz" || stop "$name could not be fetched"
-  sha512sum --check --status <<<"$sha512  $half/package.tgz" || stop "$name is not what it was"
-  tar --extract --gzip --file "$half/package.tgz" --directory "$half" \
+  partial=$(mktemp --directory --tmpdir="$(dirname "$folder")" fetching-XXXXXX)
+  curl --proto '=https' --tlsv1.2 --silent --show-error --fail --output "$partial/package.tgz" \
+    "https://registry.npmjs.org/$name/-/$name-$version.tgz" || stop "cannot fetch $name"
+  sha512sum --check --status <<<"$sha512  $partial/package.tgz" || stop "$name has the wrong checksum"
+  tar --extract --gzip --file "$partial/package.tgz" --directory "$partial" \
     --transform 's,.*/,,' "${@/#/package/}"
-  rm "$half/package.tgz"
-  mv --no-target-directory "$half" "$folder"
+  rm "$partial/package.tgz"
+  mv --no-target-directory "$partial" "$folder"
 }
 
-# Somebody to compare with, in an environment of its own. `make bench` does without, and says so.
+# A baseline of the transcoder, in a Python environment of its own. `make bench` also runs without it.
 fetch_moviepy() {
-  local version=2.2.1 folder=tests/services/lib/moviepy half
+  local version=2.2.1 folder=tests/services/lib/moviepy partial
   [ ! -e "$folder" ] || return 0
   say "fetching moviepy $version"
   mkdir -p "$(dirname "$folder")"
-  half=$(mktemp --directory --tmpdir="$(dirname "$folder")" fetching-XXXXXX)
-  if python3 -m venv "$half" >&2 &&
-    "$half/bin/python" -m pip --quiet install "moviepy==$version" >&2; then
-    mv --no-target-directory "$half" "$folder"
+  partial=$(mktemp --directory --tmpdir="$(dirname "$folder")" fetching-XXXXXX)
+  if python3 -m venv "$partial" >&2 &&
+    "$partial/bin/python" -m pip --quiet install "moviepy==$version" >&2; then
+    mv --no-target-directory "$partial" "$folder"
   else
-    say "moviepy could not be installed, and is not measured"
-    rm -r "$half"
+    say "cannot install moviepy; it will not be measured"
+    rm -r "$partial"
   fi
 }
 
-# What looks for barriers on the pages.
+# Checks the accessibility of the pages.
 fetch_axe() {
   fetch_npm axe-core 4.14.1 \
     1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5 \
     axe.min.js LICENSE
 }
 
-# The client of resumable uploads that others use.
+# The reference client of resumable uploads.
 fetch_tus() {
   fetch_npm tus-js-client 4.3.1 \
     64b7989a3ae4694d5f52c29b222f0930be76b80a1c8c466d071e032a346bab3ad96b43b8318c13e9d6fea2a78f96ca55f85c57240c8505cfcbe60c148b6385b2 \
     dist/tus.min.js LICENSE
+}
+
+# Checks the SQL statements. Its version must be that of the sqlx crate.
+install_sqlx_cli() {
+  local version
+  version=$(sed -n '/^name = "sqlx"$/ { n; s/^version = "\(.*\)"/\1/p }' Cargo.lock)
+  [ "$(cargo sqlx --version 2>/dev/null)" != "sqlx-cli-sqlx $version" ] || return 0
+  say "installing sqlx-cli $version"
+  cargo install --quiet --locked sqlx-cli --version "$version" --force \
+    --no-default-features --features postgres,rustls
 }
 
 if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
@@ -168,4 +180,5 @@ case $purpose in
     fetch_tus
     ;;
   bench) fetch_moviepy ;;
+  lint) install_sqlx_cli ;;
 esac

@@ -1,11 +1,11 @@
-//! The database and the log, opened as the settings say.
+//! The database and the event log of a process, opened as the settings say.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use infra::config::{DatabaseSettings, EventLogSettings};
+use infra::config::{DatabaseArgs, DatabaseSettings, EventLogArgs, EventLogSettings};
 use infra::database;
 use infra::event_log::EventLog;
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
@@ -16,36 +16,60 @@ use sqlx::PgPool;
 use crate::data_dir::DataDirLock;
 use crate::settings::Settings;
 
-/// Connections of one process. The projector and listeners bring their own.
-const CONNECTIONS: u32 = 20;
-/// How long another process may take to start the private database that we want to use with it.
-const STARTING: Duration = Duration::from_secs(20);
-const POLL: Duration = Duration::from_millis(100);
+/// Pool size of one process. The projector and the listeners open further connections.
+const POOL_SIZE: u32 = 20;
+/// How long this process waits until another process has started the shared private database.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A database that answers.
+/// A connected database.
 pub(crate) struct Database {
     pub(crate) pool: PgPool,
-    private: Option<Private>,
+    private: Option<PrivateServer>,
 }
 
-/// A private server that we have started, and therefore stop.
-struct Private {
+/// A private server that this process started and will stop.
+struct PrivateServer {
     server: PrivatePostgres,
     _lock: DataDirLock,
 }
 
-/// The database and the log.
+/// Flags of a command that needs the database and the event log.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct BackingServicesArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+
+    #[command(flatten)]
+    pub(crate) event_log: EventLogArgs,
+}
+
+impl BackingServicesArgs {
+    /// Opens the services, runs `task`, and closes them after success or failure.
+    pub(crate) async fn run<T>(
+        &self,
+        task: impl AsyncFnOnce(&BackingServices) -> Result<T>,
+    ) -> Result<T> {
+        let (database, event_log) = (self.database.parse()?, self.event_log.parse()?);
+        let services = BackingServices::open(&database, &event_log).await?;
+        let result = task(&services).await;
+        services.close().await;
+        result
+    }
+}
+
+/// The database and the event log.
 pub(crate) struct BackingServices {
     database: Database,
     pub(crate) log: Arc<dyn EventLog>,
 }
 
 impl Database {
-    /// Connects. A private database is started if it does not run; only `anb dev` makes one.
+    /// Connects. Starts the private database if it exists but does not run; only `anb dev` creates one.
     pub(crate) async fn open(settings: &DatabaseSettings) -> Result<Self> {
         match settings {
             DatabaseSettings::Url(url) => {
-                let pool = database::connect(url.expose(), CONNECTIONS).await?;
+                let pool = database::connect(url.expose(), POOL_SIZE).await?;
                 Ok(Self { pool, private: None })
             }
             DatabaseSettings::Private { data_dir } => Self::open_private(data_dir).await,
@@ -55,7 +79,7 @@ impl Database {
     async fn open_private(data_dir: &Path) -> Result<Self> {
         if !PrivatePostgres::exists_in(&home(data_dir)) {
             bail!(
-                "DATABASE_URL is not set, and there is no private database in {} (`anb dev` makes one)",
+                "DATABASE_URL is not set, and {} has no private database (`anb dev` creates one)",
                 data_dir.display()
             );
         }
@@ -65,37 +89,37 @@ impl Database {
         }
     }
 
-    /// Starts the private server of a folder that is ours.
+    /// Starts the private server of a folder that this process has locked.
     async fn start_private(data_dir: &Path, lock: DataDirLock) -> Result<Self> {
         let server = PrivatePostgres::start(&home(data_dir), Purpose::Durable).await?;
-        let pool = database::connect(&server.url(), CONNECTIONS).await?;
-        Ok(Self { pool, private: Some(Private { server, _lock: lock }) })
+        let pool = database::connect(&server.url(), POOL_SIZE).await?;
+        Ok(Self { pool, private: Some(PrivateServer { server, _lock: lock }) })
     }
 
-    /// Uses the private server that another process runs, or is about to.
+    /// Connects to the private server that another process runs or is starting.
     async fn join_private(data_dir: &Path) -> Result<Self> {
         let started = Instant::now();
         loop {
             if let Some(url) = PrivatePostgres::running_in(&home(data_dir)) {
-                match database::connect(&url, CONNECTIONS).await {
+                match database::connect(&url, POOL_SIZE).await {
                     Ok(pool) => return Ok(Self { pool, private: None }),
-                    Err(error) if started.elapsed() > STARTING => return Err(error.into()),
+                    Err(error) if started.elapsed() > JOIN_TIMEOUT => return Err(error.into()),
                     Err(_) => {}
                 }
             }
-            if started.elapsed() > STARTING {
+            if started.elapsed() > JOIN_TIMEOUT {
                 bail!("another anb is using {}, but its database does not run", data_dir.display());
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
-    /// Gives connections back, and stops the server if we have started it.
+    /// Closes the pool, and stops the server if this process started it.
     pub(crate) async fn close(self) {
         self.pool.close().await;
         let Some(private) = self.private else { return };
         if let Err(error) = private.server.stop().await {
-            tracing::warn!(%error, "the private database did not stop well");
+            tracing::warn!(%error, "the private database did not stop cleanly");
         }
     }
 }
@@ -109,7 +133,7 @@ impl BackingServices {
         Self::with(Database::open(database).await?, event_log).await
     }
 
-    /// As [`Self::open`], with a schema that is up to date.
+    /// As [`Self::open`], and migrates the schema first.
     pub(crate) async fn open_migrated(
         database: &DatabaseSettings,
         event_log: &EventLogSettings,
@@ -117,7 +141,7 @@ impl BackingServices {
         Self::migrated(Database::open(database).await?, event_log).await
     }
 
-    /// Starts the private database of a folder that is ours, making it if need be.
+    /// Starts the private database of a locked folder, creating it if it does not exist.
     pub(crate) async fn start_private(lock: DataDirLock, settings: &Settings) -> Result<Self> {
         let database = Database::start_private(&settings.data_dir, lock).await?;
         Self::migrated(database, &settings.event_log).await
@@ -147,21 +171,17 @@ impl BackingServices {
         &self.database.pool
     }
 
-    /// Where the database is, for people.
-    pub(crate) fn database_place(&self) -> String {
+    /// A description of the database for the operator.
+    pub(crate) fn describe_database(&self) -> String {
         match &self.database.private {
-            Some(Private { server, .. }) => {
-                format!(
-                    "PostgreSQL of our own, in {}, port {}",
-                    server.home().display(),
-                    server.port()
-                )
+            Some(PrivateServer { server, .. }) => {
+                format!("private PostgreSQL in {}, port {}", server.home().display(), server.port())
             }
             None => "PostgreSQL at DATABASE_URL".to_owned(),
         }
     }
 
-    /// Lets go of everything, and stops what we have started.
+    /// Closes the log and the database.
     pub(crate) async fn close(self) {
         drop(self.log);
         self.database.close().await;
@@ -181,7 +201,7 @@ async fn open_log(pool: &PgPool, settings: &EventLogSettings) -> Result<Arc<dyn 
     })
 }
 
-/// Where the private cluster lives.
+/// The folder of the private cluster.
 fn home(data_dir: &Path) -> PathBuf {
     data_dir.join("postgres")
 }

@@ -1,4 +1,4 @@
-//! `anb checksums`: what the read models hold, in a line each.
+//! `anb checksums`: prints a checksum per read model.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(crate) async fn run(args: &DatabaseArgs) -> Result<()> {
     print(&sums?)
 }
 
-/// One line per read model: name, rows, digest.
+/// Prints one line per read model: name, rows, digest.
 pub(crate) fn print(sums: &BTreeMap<&'static str, Checksum>) -> Result<()> {
     for (table, Checksum { rows, digest }) in sums {
         say(format_args!("{table:<16} {rows:>10} rows  {digest}"))?;

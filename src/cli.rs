@@ -14,8 +14,8 @@ use crate::rebuild::RebuildArgs;
 use crate::settings::ServeArgs;
 use crate::transcode_one::TranscodeOneArgs;
 
-/// The ANB Rising Stars Showcase: artists upload a video, the public votes, everybody sees the
-/// ranking, and the log explains it.
+/// ANB Rising Stars Showcase: artists upload videos, the public votes, and the ranking follows from the
+/// event log.
 #[derive(Debug, Parser)]
 #[command(name = "anb", version, max_term_width = 100, infer_subcommands = false)]
 pub(crate) struct Cli {
@@ -28,28 +28,28 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Hold a contest on this machine: brings its own database, keeps everything in DATA_DIR
+    /// Run a whole contest on this machine, with a private database in DATA_DIR
     ///
-    /// Starts a private PostgreSQL below DATA_DIR, brings its schema up to date, makes a SECRET_KEY
-    /// once, and plays all roles in one process. Ctrl-C finishes what is under way and stops
-    /// everything; the data stay. After a crash, just start it again.
+    /// Starts a private PostgreSQL in DATA_DIR, migrates its schema, creates a SECRET_KEY once, and runs
+    /// all roles in one process. Ctrl-C finishes the requests in flight and stops everything; the data
+    /// stay. After a crash, start it again.
     Dev(Box<ServeArgs>),
 
-    /// Serve with the database, log and storage that the settings name
+    /// Run the roles of a server with the configured database, log and storage
     ///
-    /// The roles can run in one process or in many: `api` answers requests, `projector` folds the
-    /// log into the read models (one process at a time per partition; others stand by), `transcoder`
-    /// processes videos. Ctrl-C or SIGTERM finishes what is under way; a second one ends at once.
+    /// The roles can run in one process or in several. `api` answers requests. `projector` folds the log
+    /// into the read models; one process owns each partition, others stand by. `transcoder` processes
+    /// videos. Ctrl-C or SIGTERM finishes the requests in flight; a second signal ends at once.
     Serve(Box<ServeArgs>),
 
-    /// Bring the database's schema up to date
+    /// Migrate the database's schema
     Migrate(DatabaseArgs),
 
-    /// Rebuild every read model from the log, beside the live ones, and switch
+    /// Rebuild every read model from the log in a new generation, and switch to it
     ///
-    /// Everything goes on meanwhile. The new generation is compared with the live one at one point of
-    /// the log, and takes its place if they are the same; the old one is kept. Killed in the middle,
-    /// the next rebuild goes on from there.
+    /// Votes and reads continue meanwhile. The new generation is compared with the live one at the same
+    /// position of the log. If they are equal, it becomes the live one, and the old one is kept. An
+    /// interrupted rebuild is resumed by the next.
     Rebuild(RebuildArgs),
 
     /// Print a checksum of every read model
@@ -58,10 +58,10 @@ pub(crate) enum Command {
     /// Print events as JSON lines
     Log(LogArgs),
 
-    /// List, show or append again records that could not be read
+    /// List, show or redrive unreadable records
     DeadLetters(DeadLettersArgs),
 
-    /// Say who is an operator: who may see the page `/operations`
+    /// Grant or revoke the operator role, which may see the page `/operations`
     Operator(OperatorArgs),
 
     /// Fill a running instance with artists, videos and votes
@@ -74,12 +74,12 @@ pub(crate) enum Command {
     TranscodeOne(TranscodeOneArgs),
 }
 
-/// Says what is wrong with a command line, in one line; or prints the help that was asked for.
+/// Prints the requested help, or one line about a wrong command line. Returns the exit status.
 pub(crate) fn explain(error: &clap::Error) -> ExitCode {
     if !error.use_stderr()
         || error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     {
-        // Nothing can be done about a terminal that takes no text.
+        // Standard output may be closed.
         let _ = error.print();
         return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
     }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_of_serve_stands_in_the_example() {
+    fn env_example_lists_every_setting_of_serve() {
         let example = include_str!("../.env.example");
         let cli = Cli::command();
         let serve = cli.find_subcommand("serve").unwrap();

@@ -1,4 +1,4 @@
-//! DATA_DIR: who may use it, and the key kept in it.
+//! DATA_DIR: its lock, and the secret key stored in it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -8,17 +8,17 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use infra::config::{Secret, SecretKey};
 
-/// Held by the one process that starts and stops what lives in DATA_DIR. The kernel lets go of it
-/// when the process ends, however it ends.
+/// The lock of the process that starts and stops the services in DATA_DIR. The kernel releases it when
+/// the process ends, even after a crash.
 pub(crate) struct DataDirLock {
     _file: File,
 }
 
 impl DataDirLock {
-    /// Makes the folder if need be, and becomes its owner; `None` if somebody else is.
+    /// Creates the folder if it is missing, and locks it. Returns `None` if another process holds the lock.
     pub(crate) fn try_take(data_dir: &Path) -> Result<Option<Self>> {
         let shown = data_dir.display();
-        fs::create_dir_all(data_dir).with_context(|| format!("{shown} cannot be made"))?;
+        fs::create_dir_all(data_dir).with_context(|| format!("{shown} cannot be created"))?;
         let path = data_dir.join("lock");
         let file = OpenOptions::new().create(true).append(true).open(path);
         let file = file.with_context(|| format!("{shown} cannot be written"))?;
@@ -31,7 +31,7 @@ impl DataDirLock {
         }
     }
 
-    /// As [`Self::try_take`], but somebody else is an error.
+    /// As [`Self::try_take`], but fails if another process holds the lock.
     pub(crate) fn take(data_dir: &Path) -> Result<Self> {
         match Self::try_take(data_dir)? {
             Some(lock) => Ok(lock),
@@ -43,7 +43,7 @@ impl DataDirLock {
     }
 }
 
-/// The key of this folder, made once. Readable by this user alone.
+/// The secret key of this folder. The first call creates it; only this user can read it.
 pub(crate) fn secret_key(data_dir: &Path) -> Result<SecretKey> {
     let path = data_dir.join("secret_key");
     let shown = path.display();
@@ -57,15 +57,15 @@ pub(crate) fn secret_key(data_dir: &Path) -> Result<SecretKey> {
     SecretKey::parse(Secret::new(text.trim())).with_context(|| format!("{shown} is damaged"))
 }
 
-/// Written beside and renamed, so that a power cut leaves a whole key or none.
+/// Writes the key to a temporary file and renames it, so a power cut leaves a whole key or none.
 fn make_key(path: &Path) -> io::Result<String> {
     let key = hex::encode(rand::random::<[u8; 32]>());
-    let beside = path.with_extension("new");
+    let temporary = path.with_extension("new");
     let mut file =
-        OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
+        OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
     writeln!(file, "{key}")?;
     file.sync_all()?;
-    fs::rename(&beside, path)?;
+    fs::rename(&temporary, path)?;
     Ok(key)
 }
 
@@ -75,7 +75,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn a_folder_has_one_owner() {
+    fn a_locked_folder_cannot_be_locked_again() {
         let folder = tempfile::tempdir().unwrap();
         let data_dir = folder.path().join("a/b");
         let first = DataDirLock::take(&data_dir).unwrap();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_made_once_and_is_private() {
+    fn a_key_is_created_once_and_only_its_owner_can_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let key = secret_key(folder.path()).unwrap();
         assert_eq!(key.expose().len(), 64);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_key_is_refused_not_replaced() {
+    fn a_damaged_key_is_an_error_and_stays() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("secret_key"), "half").unwrap();
         let error = format!("{:#}", secret_key(folder.path()).unwrap_err());

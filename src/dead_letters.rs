@@ -1,16 +1,15 @@
-//! `anb dead-letters`: records that are no event this version can read. What they are stands in the
-//! log; the read model only says where.
+//! `anb dead-letters`: lists, shows and redrives records that no version can read. The record is in the
+//! log; the read model knows its position and the reason.
 
 use std::str::FromStr;
 
 use anyhow::{Context, Result, bail};
 use domain::Position;
-use infra::config::{DatabaseArgs, EventLogArgs};
 use infra::event_log::partition::partition_of;
 use infra::event_log::{EventLog, NewRecord, Record};
 use projections::queries::dead_letters;
 
-use crate::backing_services::BackingServices;
+use crate::backing_services::{BackingServices, BackingServicesArgs};
 use crate::log::line;
 use crate::output::say;
 
@@ -18,10 +17,7 @@ use crate::output::say;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct DeadLettersArgs {
     #[command(flatten)]
-    database: DatabaseArgs,
-
-    #[command(flatten)]
-    event_log: EventLogArgs,
+    services: BackingServicesArgs,
 
     #[command(subcommand)]
     action: Action,
@@ -29,19 +25,18 @@ pub(crate) struct DeadLettersArgs {
 
 #[derive(Clone, Debug, clap::Subcommand)]
 enum Action {
-    /// Where they stand, since when, and what is wrong with them
+    /// List the position, the time and the reason of each dead letter
     List,
-    /// The whole record, raw
+    /// Print one whole record, raw
     Show {
-        /// Its place, as partition:offset
+        /// Position, as partition:offset
         position: PositionArg,
     },
-    /// Append it again, in the partition of its key, once it can be read
+    /// Append a record again, in the partition of its key, once this version can read it
     ///
-    /// The record itself stays where it is: the log is never changed. Doing this twice does no harm,
-    /// since an event counts once.
+    /// The old record stays in the log. Repeating this is harmless, because an event counts once.
     Redrive {
-        /// Its place, as partition:offset
+        /// Position, as partition:offset
         position: PositionArg,
     },
 }
@@ -54,24 +49,23 @@ impl FromStr for PositionArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let place = || {
+        let position = || {
             let (partition, offset) = text.split_once(':')?;
             let (partition, offset) = (partition.parse().ok()?, offset.parse().ok()?);
             Some(Self(Position { partition, offset }))
         };
-        place().ok_or_else(|| "expected partition:offset, as in 3:141".to_owned())
+        position().ok_or_else(|| "expected partition:offset, as in 3:141".to_owned())
     }
 }
 
 pub(crate) async fn run(args: DeadLettersArgs) -> Result<()> {
-    let services = BackingServices::open(&args.database.parse()?, &args.event_log.parse()?).await?;
-    let done = match args.action {
-        Action::List => list(&services).await,
-        Action::Show { position } => show(services.log.as_ref(), position.0).await,
-        Action::Redrive { position } => redrive(services.log.as_ref(), position.0).await,
-    };
-    services.close().await;
-    done
+    args.services
+        .run(async |services| match args.action {
+            Action::List => list(services).await,
+            Action::Show { position } => show(services.log.as_ref(), position.0).await,
+            Action::Redrive { position } => redrive(services.log.as_ref(), position.0).await,
+        })
+        .await
 }
 
 async fn list(services: &BackingServices) -> Result<()> {
@@ -90,12 +84,17 @@ async fn show(log: &dyn EventLog, position: Position) -> Result<()> {
 
 async fn redrive(log: &dyn EventLog, position: Position) -> Result<()> {
     let mut record = read(log, position).await?;
-    let Some(key) = record.key.clone() else { bail!("{position} has no key: it is no event") };
+    let Some(key) = record.key.clone() else {
+        bail!("the record at {position} has no key, so it is no event")
+    };
     record.position.partition = partition_of(&key, log.partitions());
-    record.open(log.partitions()).with_context(|| format!("{position} still cannot be read"))?;
+    record
+        .open(log.partitions())
+        .with_context(|| format!("the record at {position} still cannot be read"))?;
     let appended = log.append(vec![copy(&record)?]).await.pop();
-    let appended = appended.context("the log gave no answer")??;
-    say(format_args!("{position} was appended again, at {appended}")).map_err(Into::into)
+    let appended = appended.context("the log did not answer")??;
+    say(format_args!("the record at {position} was appended again at {appended}"))
+        .map_err(Into::into)
 }
 
 async fn read(log: &dyn EventLog, position: Position) -> Result<Record> {
@@ -110,9 +109,9 @@ async fn read(log: &dyn EventLog, position: Position) -> Result<Record> {
     record.with_context(|| format!("there is no record at {position}"))
 }
 
-/// The same record once more. What can be opened is text.
+/// A copy to append. A readable record has only text headers.
 fn copy(record: &Record) -> Result<NewRecord> {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).context("a header is no text");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).context("a header is not UTF-8");
     Ok(NewRecord {
         key: text(record.key.as_deref().unwrap_or_default())?,
         headers: record

@@ -1,4 +1,4 @@
-//! `anb dev`: a whole contest on one machine, from nothing.
+//! `anb dev`: a whole contest on one machine, with a private database.
 
 use std::net::SocketAddr;
 
@@ -18,14 +18,14 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<()> {
     let lock = DataDirLock::take(data_dir)?;
     let key = secret_key(data_dir)?;
     let settings = args.parse_dev(key)?;
-    // Before the database: a port in use is the likeliest mistake, and the quickest to tell.
+    // Before the database starts: a port in use is the likeliest mistake and shows at once.
     let listener = serve::bind(settings.http.addr).await?;
     let address = listener.local_addr()?;
     say(format_args!("ANB Rising Stars Showcase {}", env!("CARGO_PKG_VERSION")))?;
     let services = BackingServices::start_private(lock, &settings).await?;
     let ran = match Server::start(&settings, &services, listener, stop).await {
         Ok(server) => {
-            introduce(&settings, &services, address)?;
+            print_summary(&settings, &services, address)?;
             let ran = server.run().await;
             say("stopping")?;
             ran
@@ -36,8 +36,12 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<()> {
     ran
 }
 
-/// What runs where, and the next thing to try.
-fn introduce(settings: &Settings, services: &BackingServices, address: SocketAddr) -> Result<()> {
+/// Prints where everything runs, and what to try next.
+fn print_summary(
+    settings: &Settings,
+    services: &BackingServices,
+    address: SocketAddr,
+) -> Result<()> {
     let url = settings.http.public_url(address);
     let log = match &settings.event_log {
         EventLogSettings::Postgres { partitions } => {
@@ -54,7 +58,7 @@ fn introduce(settings: &Settings, services: &BackingServices, address: SocketAdd
     let program = std::env::args().next().unwrap_or_else(|| "anb".to_owned());
     say("")?;
     say(format_args!("  API        {url}/docs"))?;
-    say(format_args!("  database   {}", services.database_place()))?;
+    say(format_args!("  database   {}", services.describe_database()))?;
     say(format_args!("  log        {log}"))?;
     say(format_args!("  media      {media}"))?;
     say(format_args!("  roles      {}", settings.roles))?;

@@ -8,69 +8,65 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
 use domain::Position;
-use infra::config::{DatabaseArgs, EventLogArgs};
 use infra::event_log::{EventLog, Record};
 
-use crate::backing_services::BackingServices;
+use crate::backing_services::BackingServicesArgs;
 use crate::shutdown;
 use filter::Filter;
 
-/// Records read at a time.
+/// Records per read.
 const BATCH: usize = 1000;
 
 /// Flags of `log`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct LogArgs {
     #[command(flatten)]
-    database: DatabaseArgs,
-
-    #[command(flatten)]
-    event_log: EventLogArgs,
+    services: BackingServicesArgs,
 
     #[command(flatten)]
     filter: filter::FilterArgs,
 
-    /// Go on printing events as they come, until Ctrl-C
+    /// Print new events as they arrive, until Ctrl-C
     #[arg(long, short = 'f', help_heading = "Which events")]
     follow: bool,
 }
 
 pub(crate) async fn run(args: LogArgs) -> Result<()> {
-    let event_log = args.event_log.parse()?;
     let filter = args.filter.parse()?;
-    filter.check_partitions(event_log.partitions())?;
+    filter.check_partitions(args.services.event_log.parse()?.partitions())?;
     let stop = shutdown::on_signals()?;
-    let services = BackingServices::open(&args.database.parse()?, &event_log).await?;
-    let printed = tokio::select! {
-        printed = print(services.log.as_ref(), &filter, args.follow) => printed,
-        () = stop.cancelled() => Ok(()),
-    };
-    services.close().await;
-    printed
+    args.services
+        .run(async |services| {
+            tokio::select! {
+                printed = print(services.log.as_ref(), &filter, args.follow) => printed,
+                () = stop.cancelled() => Ok(()),
+            }
+        })
+        .await
 }
 
 async fn print(log: &dyn EventLog, filter: &Filter, follow: bool) -> Result<()> {
     let mut from = filter.start(log.partitions());
-    let mut left = Left::default();
+    let mut unread = Unread::default();
     if !follow {
         let ends = log.end_offsets().await?;
         from.retain(|at| ends.get(at.partition as usize).is_some_and(|end| at.offset < *end));
-        left = Left::of(&from, &ends);
+        unread = Unread::of(&from, &ends);
     }
     if from.is_empty() {
         return Ok(());
     }
     let mut reader = log.read(&from).await?;
-    while follow || !left.is_empty() {
+    while follow || !unread.is_empty() {
         let records = reader.next(BATCH).await?;
-        let shown = records.iter().filter(|record| follow || left.contains(record.position));
+        let shown = records.iter().filter(|record| follow || unread.contains(record.position));
         let shown = shown.filter(|record| filter.admits(record));
         match write(shown, log.partitions()) {
-            // Whoever reads this has seen enough.
+            // The reader has closed the pipe.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
             written => written?,
         }
-        left.pass(&records);
+        unread.pass(&records);
     }
     Ok(())
 }
@@ -83,11 +79,11 @@ fn write<'a>(records: impl Iterator<Item = &'a Record>, partitions: u32) -> io::
     out.flush()
 }
 
-/// What is still to be read: each partition up to the end that it had at the start (exclusive).
+/// Unread partitions, each with the end offset (exclusive) that it had at the start.
 #[derive(Default)]
-struct Left(BTreeMap<u32, u64>);
+struct Unread(BTreeMap<u32, u64>);
 
-impl Left {
+impl Unread {
     fn of(from: &[Position], ends: &[u64]) -> Self {
         Self(from.iter().map(|at| (at.partition, ends[at.partition as usize])).collect())
     }

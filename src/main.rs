@@ -1,5 +1,6 @@
-//! The one binary of the contest: reads the command line, wires the rooms together, runs what was
-//! asked for. No rule and no SQL lives here.
+//! The composition root of the binary: parses the command line, wires the crates, runs the command.
+//!
+//! Not here: a rule of the contest, a statement on a table.
 
 mod backing_services;
 mod checksums;
@@ -25,17 +26,17 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use infra::config::TelemetryArgs;
+use infra::error_chain::error_chain;
 use infra::telemetry;
 
 use cli::{Cli, Command};
 
-/// A vote takes and returns memory some hundred times; with the C library's allocator that was a sixth
-/// of the server's time.
+/// A vote allocates about a hundred times. glibc's allocator took a sixth of the server's time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Threads for files, passwords and whatever else blocks.
-const BLOCKING_THREADS: usize = 32;
+/// Threads for file access and password hashing. Each has a stack and a heap; tokio's default is 512.
+const MAX_BLOCKING_THREADS: usize = 32;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            // Nobody may be reading; the exit status says it too.
+            // Standard error may be closed. The exit status reports the failure too.
             let _ = writeln!(io::stderr(), "anb: {}", one_line(&error));
             ExitCode::FAILURE
         }
@@ -53,26 +54,24 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    // Before there is a runtime: its sandbox wants a process with one thread.
+    // Before the runtime starts: the sandbox needs a process with a single thread.
     if let Command::TranscodeOne(args) = cli.command {
         return Ok(transcode_one::run(&args));
     }
     install_logs(&cli)?;
-    // The allocator asks for huge pages; a server at rest would hold 10 MiB more for them. A kernel
-    // that knows nothing of this has none to give.
+    // With huge pages, an idle server takes 10 MiB more. Older kernels lack the call.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        // Each has a stack and a heap of its own; by default there may be 512.
-        .max_blocking_threads(BLOCKING_THREADS)
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
         .build()
-        .context("no threads can be started")?;
+        .context("cannot start threads")?;
     runtime.block_on(async {
         match cli.command {
             Command::Dev(args) => dev::run(&args).await?,
             Command::Serve(args) => serve::run(&args).await?,
             Command::Migrate(args) => migrate::run(&args).await?,
-            Command::Rebuild(args) => return rebuild::run(&args).await,
+            Command::Rebuild(args) => rebuild::run(&args).await?,
             Command::Checksums(args) => checksums::run(&args).await?,
             Command::Log(args) => log::run(args).await?,
             Command::DeadLetters(args) => dead_letters::run(args).await?,
@@ -84,28 +83,17 @@ fn run(cli: Cli) -> Result<ExitCode> {
     })
 }
 
-/// A server reports on its work; the other commands speak only of trouble.
+/// Installs the log output. Servers log from `info` on, other commands from `warn` on.
 fn install_logs(cli: &Cli) -> Result<()> {
     let TelemetryArgs { rust_log, log_format } = &cli.telemetry;
     let quiet = !matches!(cli.command, Command::Serve(_));
-    // The library tells at `info` what the server thinks of "if not exists".
+    // sqlx logs PostgreSQL's notices about `if not exists` at `info`.
     let default = if quiet { "warn" } else { "info,sqlx=warn" };
     let filter = rust_log.as_deref().filter(|filter| !filter.trim().is_empty()).unwrap_or(default);
     Ok(telemetry::install_logs(filter, *log_format)?)
 }
 
-/// What went wrong and why, in one line, without saying anything twice.
+/// The error and its causes in one line.
 fn one_line(error: &anyhow::Error) -> String {
-    let mut line = String::new();
-    for cause in error.chain() {
-        let text = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        if line.contains(&text) {
-            continue;
-        }
-        if !line.is_empty() {
-            line.push_str(": ");
-        }
-        line.push_str(&text);
-    }
-    line
+    error_chain(error.as_ref()).split_whitespace().collect::<Vec<_>>().join(" ")
 }

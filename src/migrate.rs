@@ -1,4 +1,4 @@
-//! `anb migrate`: brings the database's schema up to date.
+//! `anb migrate`: applies the missing migrations.
 
 use anyhow::Result;
 use infra::config::DatabaseArgs;

@@ -1,5 +1,4 @@
-//! `anb operator`: who may see how the installation fares. The role is given here and nowhere else;
-//! like everything, it goes through the log.
+//! `anb operator`: grants and revokes the operator role, through the log as every command.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,25 +7,21 @@ use anyhow::{Result, bail};
 use clap::Subcommand;
 use commands::{CommandError, Operators, RoleChange, RoleChangeOutcome};
 use domain::Rejection;
-use infra::config::{DatabaseArgs, EventLogArgs};
 use projections::queries::operators;
 use tokio::task::JoinSet;
 
-use crate::backing_services::BackingServices;
+use crate::backing_services::{BackingServices, BackingServicesArgs};
 use crate::output::say;
 use crate::serve::components::SharedComponents;
 
-/// How long a projector may take before we go without its verdict.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the command waits for its verdict.
+const VERDICT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Flags of `operator`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct OperatorArgs {
     #[command(flatten)]
-    database: DatabaseArgs,
-
-    #[command(flatten)]
-    event_log: EventLogArgs,
+    services: BackingServicesArgs,
 
     #[command(subcommand)]
     action: Action,
@@ -34,29 +29,28 @@ pub(crate) struct OperatorArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Action {
-    /// Make somebody an operator who has signed up
+    /// Grant the role to an account
     Grant {
-        /// The address that they have signed up with
+        /// Email address of the account
         email: String,
     },
-    /// Take the role from somebody; it ends at once
+    /// Revoke the role of an account at once
     Revoke {
-        /// The address that they have signed up with
+        /// Email address of the account
         email: String,
     },
-    /// Print who is an operator, and since when
+    /// List the operators, and since when they have the role
     List,
 }
 
 pub(crate) async fn run(args: &OperatorArgs) -> Result<()> {
-    let services = BackingServices::open(&args.database.parse()?, &args.event_log.parse()?).await?;
-    let done = match &args.action {
-        Action::Grant { email } => change(&services, email, RoleChange::Grant).await,
-        Action::Revoke { email } => change(&services, email, RoleChange::Revoke).await,
-        Action::List => list(&services).await,
-    };
-    services.close().await;
-    done
+    args.services
+        .run(async |services| match &args.action {
+            Action::Grant { email } => change(services, email, RoleChange::Grant).await,
+            Action::Revoke { email } => change(services, email, RoleChange::Revoke).await,
+            Action::List => list(services).await,
+        })
+        .await
 }
 
 async fn list(services: &BackingServices) -> Result<()> {
@@ -70,32 +64,32 @@ async fn list(services: &BackingServices) -> Result<()> {
 }
 
 async fn change(services: &BackingServices, email: &str, change: RoleChange) -> Result<()> {
-    // A schema that knows no operators belongs to projectors that would not know the event.
+    // Fails on a schema without operators: its projectors would not know the event.
     operators(services.pool()).await?;
     let shared = SharedComponents::new(services);
     let mut background = JoinSet::new();
     shared.spawn_into(&mut background, services, Duration::ZERO);
     let lookup = Arc::clone(&shared.lookup) as _;
-    let known = Operators::new(services.pool(), shared.submitter, lookup, PATIENCE).await?;
+    let known = Operators::new(services.pool(), shared.submitter, lookup, VERDICT_TIMEOUT).await?;
     let (now, before, soon) = match change {
         RoleChange::Grant => ("is an operator now", "is an operator already", "will be one"),
         RoleChange::Revoke => ("is no operator any more", "was no operator", "will be none"),
     };
     match known.change(email, change).await {
         Ok(RoleChangeOutcome::Changed(account)) => {
-            // A projector that does not know the event sets it aside, and goes on.
+            // An older projector does not know the event and skips it.
             let is = operators(services.pool()).await?.iter().any(|known| known.account == account);
             if is != (change == RoleChange::Grant) {
                 bail!(
-                    "it stands in the log, but nothing has come of it: is there a projector of an \
-                     older version? (see anb dead-letters list)"
+                    "the event is in the log, but it had no effect: does a projector of an older \
+                     version run? (see anb dead-letters list)"
                 );
             }
             say(format_args!("{email} {now}"))?;
         }
         Ok(RoleChangeOutcome::Unchanged) => say(format_args!("{email} {before}"))?,
         Ok(RoleChangeOutcome::Pending) => say(format_args!(
-            "{email} {soon} once a projector has come to it: it stands in the log"
+            "the event is in the log: {email} {soon} once a projector has folded it"
         ))?,
         Err(CommandError::Rejected(Rejection::AccountUnknown)) => {
             bail!("nobody has signed up with {email}")

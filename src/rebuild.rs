@@ -1,16 +1,14 @@
-//! `anb rebuild`: every read model anew from the log, beside the ones that are live.
+//! `anb rebuild`: rebuilds every read model from the log, in a generation beside the live one.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
-use infra::config::{DatabaseArgs, EventLogArgs};
 use projections::rebuild::{self, RebuildError, RebuildOptions, RebuildProgress, Rebuilt};
 use tokio::sync::watch;
 
-use crate::backing_services::BackingServices;
+use crate::backing_services::{BackingServices, BackingServicesArgs};
 use crate::checksums::print;
 use crate::output::say;
 
@@ -18,32 +16,26 @@ use crate::output::say;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RebuildArgs {
     #[command(flatten)]
-    database: DatabaseArgs,
+    services: BackingServicesArgs,
 
-    #[command(flatten)]
-    event_log: EventLogArgs,
-
-    /// Make the new generation live also if it differs from the one that is live
+    /// Switch to the new generation even if it differs from the live one
     #[arg(long)]
     accept_differences: bool,
 
-    /// Make the generation live again that was live before, once it has caught up
+    /// Switch back to the previous generation once it has caught up
     #[arg(long, conflicts_with_all = ["accept_differences", "discard"])]
     switch_back: bool,
 
-    /// Drop the generations that are not live: the one before, and one that is not finished
+    /// Drop the generations that are not live: the previous one, and an unfinished one
     #[arg(long, conflicts_with = "accept_differences")]
     discard: bool,
 }
 
-pub(crate) async fn run(args: &RebuildArgs) -> Result<ExitCode> {
-    let services = BackingServices::open(&args.database.parse()?, &args.event_log.parse()?).await?;
-    let done = carry_out(&services, args).await;
-    services.close().await;
-    done.map(|()| ExitCode::SUCCESS)
+pub(crate) async fn run(args: &RebuildArgs) -> Result<()> {
+    args.services.run(async |services| rebuild_or_discard(services, args).await).await
 }
 
-async fn carry_out(services: &BackingServices, args: &RebuildArgs) -> Result<()> {
+async fn rebuild_or_discard(services: &BackingServices, args: &RebuildArgs) -> Result<()> {
     let (pool, log) = (services.pool(), Arc::clone(&services.log));
     if args.discard {
         let dropped = rebuild::discard(pool).await?;
@@ -62,15 +54,17 @@ async fn carry_out(services: &BackingServices, args: &RebuildArgs) -> Result<()>
     shown.await?;
     if let Err(RebuildError::Different(differences)) = &rebuilt {
         differences.iter().try_for_each(say)?;
-        say("what was live stays live: --accept-differences replaces it, --discard gives up")?;
+        say(
+            "the live generation stays: --accept-differences replaces it, --discard drops the new one",
+        )?;
     }
     summarize(&rebuilt?, started.elapsed())
 }
 
-/// A bar that moves as long as somebody reports.
+/// Shows a progress bar until the sender is dropped.
 async fn show(mut progress: watch::Receiver<RebuildProgress>) {
     let bar = ProgressBar::new(0);
-    // The template is a constant; without it the bar would merely look different.
+    // The template is a valid constant.
     if let Ok(style) =
         ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} records {per_sec} {eta}")
     {
@@ -88,7 +82,7 @@ async fn show(mut progress: watch::Receiver<RebuildProgress>) {
 fn summarize(rebuilt: &Rebuilt, took: Duration) -> Result<()> {
     let Rebuilt { generation, retired, records, resumed, checksums, differences } = rebuilt;
     print(checksums)?;
-    let how = if *resumed { ", going on from where an earlier one had come" } else { "" };
+    let how = if *resumed { ", resumed from an interrupted rebuild" } else { "" };
     say(format_args!("{records} records folded in {:.1} s{how}", took.as_secs_f64()))?;
     if differences.is_empty() {
         say("every read model is as it was before")?;
@@ -96,7 +90,7 @@ fn summarize(rebuilt: &Rebuilt, took: Duration) -> Result<()> {
         differences.iter().try_for_each(say)?;
     }
     say(format_args!(
-        "generation {generation} is live; {retired} is kept: --switch-back, --discard"
+        "generation {generation} is live; {retired} is kept (--switch-back, --discard)"
     ))
     .map_err(Into::into)
 }

@@ -1,9 +1,9 @@
-//! The roles that one process plays.
+//! The roles of a process.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A part of the work that can run in a process of its own.
+/// A part of the server that can run in a process of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Answers HTTP requests.
@@ -31,7 +31,7 @@ impl Role {
 pub(crate) struct Roles(Vec<Role>);
 
 impl Roles {
-    /// Whether `role` is among them.
+    /// Whether this process has the role.
     pub(crate) fn contains(&self, role: Role) -> bool {
         self.0.contains(&role)
     }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn no_role_and_an_unknown_role_are_refused() {
+    fn an_empty_list_and_an_unknown_role_are_rejected() {
         assert!("".parse::<Roles>().is_err());
         let error = "api,web".parse::<Roles>().unwrap_err();
         assert_eq!(error, "`web` is none of api, projector, transcoder");

@@ -1,4 +1,4 @@
-//! `anb serve`: plays the roles of one process, from the first connection to an orderly end.
+//! `anb serve`: starts the roles of a process, runs them, and stops them in order.
 
 pub(crate) mod components;
 mod health;
@@ -33,10 +33,10 @@ use components::SharedComponents;
 use health::Readiness;
 use storage::Storage;
 
-/// How long verdicts are left to the projector in the same process, before the database is asked.
-const VERDICT_GRACE: Duration = Duration::from_millis(5);
-/// Histograms grow between two scrapes, unless they are drained.
-const UPKEEP: Duration = Duration::from_secs(5);
+/// How long the verdict desk waits for the projector in the same process before it queries the database.
+const VERDICT_QUERY_DELAY: Duration = Duration::from_millis(5);
+/// Metrics upkeep drains histograms, which otherwise grow until the next scrape.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: &ServeArgs) -> Result<()> {
     let settings = args.parse()?;
@@ -46,13 +46,13 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<()> {
     let services = BackingServices::open_migrated(&settings.database, &settings.event_log).await?;
     let ran = match Server::start(&settings, &services, listener, stop).await {
         Ok(server) => {
-            tracing::info!(%address, roles = %settings.roles, "serving");
+            tracing::info!(%address, roles = %settings.roles, "server started");
             server.run().await
         }
         Err(error) => Err(error),
     };
     services.close().await;
-    tracing::info!("stopped");
+    tracing::info!("server stopped");
     ran
 }
 
@@ -67,19 +67,19 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
     }
 }
 
-/// The roles of this process, wired and ready to run.
+/// The roles of a process, ready to run.
 pub(crate) struct Server {
     http: Option<(TcpListener, Api)>,
     projector: Option<Projector<PostgresStore>>,
     transcoder: Option<Worker>,
-    /// What serves the others and never ends by itself.
+    /// Tasks that the roles share. None ends by itself; each returns its name.
     background: JoinSet<&'static str>,
     stop: CancellationToken,
     grace: Duration,
 }
 
 impl Server {
-    /// Puts the roles together. They end in order once `stop` is cancelled.
+    /// Assembles the roles. Cancelling `stop` shuts them down.
     pub(crate) async fn start(
         settings: &Settings,
         services: &BackingServices,
@@ -92,8 +92,8 @@ impl Server {
         let mut background = JoinSet::new();
         let projector =
             settings.roles.contains(Role::Projector).then(|| shared.projector(services));
-        let verdict_grace = if projector.is_some() { VERDICT_GRACE } else { Duration::ZERO };
-        shared.spawn_into(&mut background, services, verdict_grace);
+        let query_delay = if projector.is_some() { VERDICT_QUERY_DELAY } else { Duration::ZERO };
+        shared.spawn_into(&mut background, services, query_delay);
         spawn_upkeep(&mut background, metrics.clone());
         spawn_generations(&mut background, services, projector.is_some());
 
@@ -138,8 +138,11 @@ impl Server {
         Ok(server)
     }
 
-    /// Runs until it is told to stop, then ends in order: no new jobs, and after the grace no new
-    /// requests; those under way finish; the projector ends after its batch.
+    /// Runs the roles until `stop` is cancelled or a background task ends, then shuts down in order:
+    ///
+    /// 1. The transcoder takes no new jobs. After the grace, the port closes and requests in flight finish.
+    /// 2. The transcoder ends.
+    /// 3. The projector ends after its batch.
     pub(crate) async fn run(self) -> Result<()> {
         let Self { http, projector, transcoder, mut background, stop, grace } = self;
         let serves = http.is_some();
@@ -162,12 +165,12 @@ impl Server {
         }
         match failed {
             None => Ok(()),
-            Some(ended) => Err(anyhow!("a part of the server has ended: {ended:?}")),
+            Some(ended) => Err(anyhow!("a background task ended: {ended:?}")),
         }
     }
 }
 
-/// Answers requests until `stop`; without the role, just waits for it.
+/// Answers requests until `stop` and the drain. Without the `api` role, waits for `stop`.
 async fn serve_http(http: Option<(TcpListener, Api)>, stop: CancellationToken, grace: Duration) {
     match http {
         Some((listener, api)) => {
@@ -178,8 +181,8 @@ async fn serve_http(http: Option<(TcpListener, Api)>, stop: CancellationToken, g
     }
 }
 
-/// A projection that stops for good makes an API unready, so that a person can look at it; a process
-/// without that role has nothing left to do.
+/// Spawns the projector. After a permanent failure, a process with the `api` role stays up and is unready,
+/// so that an operator can inspect it. Any other process stops.
 fn spawn_projector(
     projector: Projector<PostgresStore>,
     last: CancellationToken,
@@ -197,7 +200,7 @@ fn spawn_projector(
 
 fn spawn_upkeep(background: &mut JoinSet<&'static str>, metrics: PrometheusHandle) {
     background.spawn(async move {
-        let mut tick = tokio::time::interval(UPKEEP);
+        let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
         loop {
             tick.tick().await;
             metrics.run_upkeep();
@@ -205,7 +208,8 @@ fn spawn_upkeep(background: &mut JoinSet<&'static str>, metrics: PrometheusHandl
     });
 }
 
-/// Who folds also sees to it that its fold is the one that has made the read models.
+/// Spawns the tasks that watch generations. A projector also rebuilds the read models that an older fold
+/// has written.
 fn spawn_generations(
     background: &mut JoinSet<&'static str>,
     services: &BackingServices,

@@ -1,4 +1,4 @@
-//! All settings of a serving process.
+//! The settings of `anb serve` and `anb dev`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,29 +27,29 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) storage: StorageArgs,
 
-    /// Key that signs access tokens and media URLs, at least 32 bytes. `dev` makes its own
+    /// Key that signs access tokens and media URLs, at least 32 bytes. `dev` creates its own
     #[arg(long, env, hide_env_values = true, help_heading = "Contest")]
     pub(crate) secret_key: Option<Secret>,
 
-    /// How long an access token is good for, in minutes
+    /// Lifetime of an access token, in minutes
     #[arg(long, env, hide_env_values = true,
           default_value = "1440", help_heading = "Contest",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) access_token_expire_minutes: u32,
 
-    /// Largest video that may be uploaded, in bytes
+    /// Maximum size of an uploaded video, in bytes
     #[arg(long, env, hide_env_values = true,
           default_value = "10485760", help_heading = "Contest",
           value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_video_size: u64,
 
-    /// A resumable upload of which nothing comes for so long is forgotten, in minutes
+    /// How long an unfinished resumable upload is kept after its last byte, in minutes
     #[arg(long, env, hide_env_values = true,
           default_value = "1440", help_heading = "Contest",
           value_parser = clap::value_parser!(u32).range(1..=43_200))]
     pub(crate) upload_expire_minutes: u32,
 
-    /// How long a command waits for its verdict before it is answered with 202, in milliseconds
+    /// How long a command waits for its verdict before the answer is 202, in milliseconds
     #[arg(long, env, hide_env_values = true,
           default_value = "5000", help_heading = "Contest",
           value_parser = clap::value_parser!(u64).range(1..=60_000))]
@@ -58,7 +58,7 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) transcoder: TranscoderArgs,
 
-    /// What this process does, joined by commas
+    /// Roles of this process, joined by commas
     #[arg(
         long,
         env,
@@ -69,39 +69,40 @@ pub(crate) struct ServeArgs {
     pub(crate) roles: Roles,
 }
 
-/// The settings of a serving process, none of which contradicts another.
+/// Consistent settings of a serving process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// What this process does.
+    /// The roles of this process.
     pub(crate) roles: Roles,
-    /// Where it listens and which browsers may call it.
+    /// Where the server listens, and which origins may call it.
     pub(crate) http: HttpSettings,
-    /// After a signal to stop, it serves for this time, so that load balancers notice before the port closes.
+    /// The time between the start of the shutdown, which `/ready` reports, and the end of the port. Load
+    /// balancers notice meanwhile.
     pub(crate) shutdown_grace: Duration,
-    /// Its database.
+    /// The database.
     pub(crate) database: DatabaseSettings,
-    /// Its log.
+    /// The event log.
     pub(crate) event_log: EventLogSettings,
-    /// Its object storage.
+    /// The object storage of videos.
     pub(crate) storage: StorageSettings,
     /// Signs access tokens and media URLs.
     pub(crate) secret_key: SecretKey,
-    /// The lifetime of an access token.
+    /// Lifetime of an access token.
     pub(crate) access_token_ttl: Duration,
-    /// The maximum size of a video in bytes.
+    /// Maximum size of a video, in bytes.
     pub(crate) max_video_size: u64,
-    /// A resumable upload expires after this time without a byte.
+    /// How long an unfinished resumable upload is kept after its last byte.
     pub(crate) upload_expiry: Duration,
     /// The limit of the wait for a verdict.
     pub(crate) verdict_deadline: Duration,
-    /// How it transcodes.
+    /// The transcoder's settings.
     pub(crate) transcoder: TranscoderSettings,
-    /// The folder of everything that this machine keeps.
+    /// The folder of local data.
     pub(crate) data_dir: PathBuf,
 }
 
 impl ServeArgs {
-    /// The settings of `serve`. A database and a secret key must be given.
+    /// The settings of `serve`, which needs a database URL and a secret key.
     ///
     /// # Errors
     /// A [`SettingError`] that names the setting.
@@ -118,7 +119,7 @@ impl ServeArgs {
         self.with(DatabaseSettings::Url(url), key)
     }
 
-    /// The settings of `dev`, which brings its own database, and a key if none is given.
+    /// The settings of `dev`, which has its own database, and `own_key` unless another is given.
     ///
     /// # Errors
     /// A [`SettingError`] that names the setting.
@@ -162,7 +163,7 @@ impl ServeArgs {
     }
 }
 
-/// Nobody balances between processes that bring their own database.
+/// `anb dev` has no load balancer that must notice the shutdown.
 fn default_grace(database: &DatabaseSettings) -> Duration {
     match database {
         DatabaseSettings::Url(_) => Duration::from_secs(5),
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn serve_makes_nothing_up() {
+    fn serve_needs_a_url_and_a_key() {
         assert!(mistake(&[KEY]).starts_with("DATABASE_URL is not set"));
         assert!(mistake(&[URL]).starts_with("SECRET_KEY is not set"));
         assert!(mistake(&[URL, "--secret-key="]).starts_with("SECRET_KEY is not set"));
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn dev_makes_a_key_and_refuses_a_foreign_database() {
+    fn dev_has_its_own_key_and_rejects_a_database_url() {
         let own = || SecretKey::parse(Secret::new("m".repeat(64))).unwrap();
         let settings = args(&[]).unwrap().parse_dev(own()).unwrap();
         assert_eq!(settings.secret_key.expose(), "m".repeat(64).as_bytes());

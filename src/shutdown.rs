@@ -1,4 +1,4 @@
-//! When to stop: Ctrl-C or SIGTERM once asks politely, twice insists.
+//! Shutdown signals. The first SIGINT or SIGTERM starts an orderly shutdown, the second ends the process.
 
 use std::process;
 
@@ -6,25 +6,25 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The exit status of a process that was interrupted: 128 + SIGINT.
-const INTERRUPTED: i32 = 130;
+/// Exit status 128 + SIGINT.
+const EXIT_INTERRUPTED: i32 = 130;
 
-/// A token that the first signal cancels. The second ends the process at once.
+/// Returns a token that the first signal cancels. The second signal ends the process at once.
 pub(crate) fn on_signals() -> Result<CancellationToken> {
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?;
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
     let token = CancellationToken::new();
-    let asked = token.clone();
+    let stop = token.clone();
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            if asked.is_cancelled() {
-                process::exit(INTERRUPTED);
+            if stop.is_cancelled() {
+                process::exit(EXIT_INTERRUPTED);
             }
-            asked.cancel();
+            stop.cancel();
         }
     });
     Ok(token)

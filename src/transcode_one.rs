@@ -1,4 +1,4 @@
-//! `anb transcode-one`: processes one video in a sandbox, as the transcoder's child.
+//! `anb transcode-one`: processes one video in a sandbox, as a child of the transcoder.
 
 use std::process::ExitCode;
 
@@ -7,20 +7,20 @@ use transcoder::pipeline::Outputs;
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct TranscodeOneArgs {
-    /// Only say which parts of the sandbox this machine cannot build
+    /// Only report which sandbox layers this machine lacks
     #[arg(long)]
     check: bool,
 
-    /// Refuse to work without any of them
+    /// Fail if a sandbox layer is missing
     #[arg(long)]
     require_sandbox: bool,
 
-    /// Make an adaptive stream as well
+    /// Also make an adaptive stream (HLS)
     #[arg(long)]
     hls: bool,
 }
 
-/// Must be called while the process has one thread only.
+/// Must run while the process has a single thread: the sandbox applies to the calling thread.
 pub(crate) fn run(args: &TranscodeOneArgs) -> ExitCode {
     let outputs = if args.hls { Outputs::FileAndStream } else { Outputs::File };
     let task = match args {

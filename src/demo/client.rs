@@ -209,8 +209,8 @@ impl Client {
         answer.json().await.with_context(|| format!("the answer to a {what} cannot be parsed"))
     }
 
-    /// Sends a request. Retries while the server is busy, unreachable, or has no verdict yet (202).
-    /// Commands carry an idempotency key, so a retry has no second effect.
+    /// Sends a request. Retries while the server is busy, unreachable, or has no verdict yet (202), which
+    /// is no error to a retry library. Commands carry an idempotency key, so a retry has no second effect.
     async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Response> {
         let mut pause = MIN_RETRY_PAUSE;
         for attempts_left in (0..MAX_ATTEMPTS).rev() {

@@ -1,4 +1,4 @@
-//! Which events `anb log` prints.
+//! The filter of `anb log`.
 
 use std::str::FromStr;
 
@@ -9,19 +9,19 @@ use infra::event_log::Record;
 
 const PREFIX: &str = "anb.";
 
-/// Flags about which events.
+/// Flags of the filter.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Which events")]
 pub(super) struct FilterArgs {
-    /// Only events of this type, as anb.vote.cast or vote.cast; may be given several times
+    /// Only events of this type, as anb.vote.cast or vote.cast; repeatable
     #[arg(long = "type", value_name = "TYPE")]
     types: Vec<String>,
 
-    /// Only events of this stream, as video-<id>; may be given several times
+    /// Only events of this stream, as video-<id>; repeatable
     #[arg(long = "stream", value_name = "STREAM")]
     streams: Vec<String>,
 
-    /// Only this partition; may be given several times
+    /// Only this partition; repeatable
     #[arg(long = "partition", value_name = "N")]
     partitions: Vec<u32>,
 
@@ -38,7 +38,7 @@ pub(super) struct FilterArgs {
     until: Option<Moment>,
 }
 
-/// A moment, as people write one.
+/// A point in time, given as RFC 3339 or as an age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Moment(Timestamp);
 
@@ -64,7 +64,7 @@ impl FromStr for Moment {
     }
 }
 
-/// What is printed.
+/// The conditions that a printed record meets. An empty list admits all.
 #[derive(Clone, Debug)]
 pub(super) struct Filter {
     types: Vec<String>,
@@ -76,7 +76,10 @@ pub(super) struct Filter {
 }
 
 impl FilterArgs {
-    /// Checks that the types exist.
+    /// Completes the type names.
+    ///
+    /// # Errors
+    /// If a type does not exist.
     pub(super) fn parse(self) -> Result<Filter> {
         let full = |name: String| match name.starts_with(PREFIX) {
             true => name,
@@ -99,7 +102,7 @@ impl FilterArgs {
 }
 
 impl Filter {
-    /// Refuses partitions that the log does not have.
+    /// Fails if a partition does not exist in a log of `count` partitions.
     pub(super) fn check_partitions(&self, count: u32) -> Result<()> {
         match self.partitions.iter().find(|partition| **partition >= count) {
             Some(partition) => bail!("--partition {partition}: the log has 0 to {}", count - 1),
@@ -107,7 +110,7 @@ impl Filter {
         }
     }
 
-    /// Where to begin in each partition that is printed.
+    /// The start position in each printed partition.
     pub(super) fn start(&self, count: u32) -> Vec<Position> {
         (0..count)
             .filter(|partition| self.partitions.is_empty() || self.partitions.contains(partition))
@@ -115,7 +118,7 @@ impl Filter {
             .collect()
     }
 
-    /// Whether the record is printed. It is judged by what stands on it, readable or not.
+    /// Whether the record is printed. Only its key, headers and time count, so it need not be readable.
     pub(super) fn admits(&self, record: &Record) -> bool {
         let text = |bytes| std::str::from_utf8(bytes).ok();
         let event_type = record.headers.iter().find(|(name, _)| name == "ce_type");
@@ -147,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn types_may_be_short_and_must_exist() {
+    fn a_type_may_omit_its_prefix_and_must_exist() {
         let of_type =
             |name: &str| FilterArgs { types: vec![name.to_owned()], ..FilterArgs::default() };
         let filter = of_type("vote.cast").parse().unwrap();
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn since_is_inclusive_and_until_is_not() {
+    fn since_is_inclusive_and_until_is_exclusive() {
         let moment = |text: &str| Some(text.parse::<Moment>().unwrap());
         let args = FilterArgs {
             since: moment("2026-01-01T00:00:00Z"),

@@ -1,11 +1,11 @@
-//! One record as one line of JSON.
+//! A record as one line of JSON.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use infra::event_log::Record;
 use serde_json::{Map, Value, json};
 
-/// The line. A record that is no event we can read is shown raw, with the reason.
+/// The line. An unreadable record is shown raw, with the reason.
 pub(crate) fn of(record: &Record, partitions: u32) -> Value {
     let mut line = json!({
         "partition": record.position.partition,
@@ -22,7 +22,7 @@ pub(crate) fn of(record: &Record, partitions: u32) -> Value {
     line
 }
 
-/// Exactly as written, not as upcast.
+/// The event as it was written, before upcasting.
 fn readable(record: &Record) -> Value {
     let text = |bytes| Value::from(String::from_utf8_lossy(bytes));
     let headers: Map<String, Value> =
@@ -37,7 +37,7 @@ fn readable(record: &Record) -> Value {
     })
 }
 
-/// Base64 of everything.
+/// The record in base64.
 fn raw(record: &Record) -> Value {
     let headers: Vec<(&str, String)> = record
         .headers
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_shown_raw() {
+    fn an_unreadable_record_is_shown_raw() {
         let record = Record { value: Some(Bytes::from_static(b"\xff\x00")), ..vote() };
         let line = of(&record, 1);
         assert_eq!(line["raw"]["value"], "/wA=");

@@ -51,11 +51,11 @@ impl SharedComponents {
         &self,
         background: &mut JoinSet<&'static str>,
         services: &BackingServices,
-        verdict_grace: Duration,
+        query_delay: Duration,
     ) {
         let (desk, lookup) = (Arc::clone(&self.desk), Arc::clone(&self.lookup));
         background.spawn(async move {
-            desk.run_lookups(lookup, verdict_grace).await;
+            desk.run_lookups(lookup, query_delay).await;
             "the verdict desk"
         });
         let (desk, lookup) = (Arc::clone(&self.desk), Arc::clone(&self.lookup));

@@ -1,12 +1,13 @@
-//! Readiness: tries every part that requests depend on.
+//! The readiness check: tries every service that requests depend on.
 
-use std::fmt::Display;
+use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::{Check, Health};
 use async_trait::async_trait;
+use infra::error_chain::error_chain;
 use infra::event_log::EventLog;
 use infra::object_storage::ObjectStorage;
 use projections::projector::ProjectorState;
@@ -15,19 +16,19 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// A part that takes longer has failed.
+/// A check that takes longer has failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What to try.
+/// The services to check.
 pub(super) struct Readiness {
     pub(super) pool: PgPool,
     pub(super) log: Arc<dyn EventLog>,
     pub(super) storage: Arc<dyn ObjectStorage>,
-    /// The projector, if it runs in this process.
+    /// The state of the projector, if it runs in this process.
     pub(super) projector: Option<watch::Receiver<ProjectorState>>,
-    /// Cancelled once this process has been told to stop.
+    /// Cancelled when the shutdown begins.
     pub(super) stop: CancellationToken,
-    /// The boards that rankings are served from.
+    /// The boards in memory.
     pub(super) rankings: Arc<Rankings>,
 }
 
@@ -35,10 +36,10 @@ pub(super) struct Readiness {
 impl Health for Readiness {
     async fn checks(&self) -> Vec<Check> {
         if self.stop.is_cancelled() {
-            let problem = Some("this process is about to stop".to_owned());
+            let problem = Some("the process is shutting down".to_owned());
             return vec![Check { name: "process", problem }];
         }
-        let database = sqlx::query("select 1").execute(&self.pool);
+        let database = sqlx::query!("select 1 as one").fetch_one(&self.pool);
         let (database, log, storage) = tokio::join!(
             within_timeout(database),
             within_timeout(self.log.end_offsets()),
@@ -50,7 +51,7 @@ impl Health for Readiness {
             Check::of("storage", storage),
         ];
         let loading = self.rankings.version().is_none();
-        let problem = loading.then(|| "the boards are being loaded".to_owned());
+        let problem = loading.then(|| "the boards are loading".to_owned());
         checks.push(Check { name: "rankings", problem });
         if let Some(state) = &self.projector {
             checks.push(Check { name: "projection", problem: problem_of(&state.borrow()) });
@@ -59,12 +60,12 @@ impl Health for Readiness {
     }
 }
 
-async fn within_timeout<T, E: Display>(
-    trying: impl Future<Output = Result<T, E>>,
+async fn within_timeout<T, E: Error>(
+    check: impl Future<Output = Result<T, E>>,
 ) -> Result<(), String> {
-    match tokio::time::timeout(CHECK_TIMEOUT, trying).await {
+    match tokio::time::timeout(CHECK_TIMEOUT, check).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Err(error)) => Err(error_chain(&error)),
         Err(_) => Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())),
     }
 }
@@ -72,8 +73,8 @@ async fn within_timeout<T, E: Display>(
 fn problem_of(state: &ProjectorState) -> Option<String> {
     match state {
         ProjectorState::Standby | ProjectorState::Running { .. } => None,
-        ProjectorState::Starting => Some("it has not begun yet".to_owned()),
-        ProjectorState::Retrying(why) => Some(format!("trying again: {why}")),
+        ProjectorState::Starting => Some("starting".to_owned()),
+        ProjectorState::Retrying(why) => Some(format!("retrying: {why}")),
         ProjectorState::Stopped(why) => Some(format!("stopped: {why}")),
         ProjectorState::Ended => Some("ended".to_owned()),
     }
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_projection_that_folds_or_stands_by_is_ready() {
+    fn a_running_or_standby_projection_is_ready() {
         assert_eq!(problem_of(&ProjectorState::Running { lag: 9 }), None);
         assert_eq!(problem_of(&ProjectorState::Standby), None);
         let stopped = ProjectorState::Stopped("a defect".to_owned());

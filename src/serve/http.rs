@@ -1,4 +1,4 @@
-//! The HTTP server: accepts connections, and lets requests finish when it stops.
+//! The HTTP server: accepts connections, and drains them on shutdown.
 
 use std::convert::Infallible;
 use std::io;
@@ -20,18 +20,18 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use super::idle::Usage;
+use super::idle::Activity;
 
-/// What a connection may read ahead, in bytes; also the longest head of a request. By default it is
-/// 400 KiB, which a hundred uploads at a time turn into real memory.
-const READ_BUFFER: usize = 64 * 1024;
-/// Requests under way have so long to finish once we stop.
-const DRAIN: Duration = Duration::from_secs(15);
-/// Out of file descriptors: wait until some connection has gone.
+/// Bytes that a connection may read ahead; also the maximum size of a request head. hyper's default of
+/// 400 KiB costs 40 MiB during a hundred uploads.
+const MAX_READ_BUFFER: usize = 64 * 1024;
+/// Bounds the time that requests in flight have to finish after the port is closed.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
+/// The pause after a failed accept. It usually fails because the process has no free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` and for `grace` longer, then closes the port and lets requests under way
-/// finish, as long as [`DRAIN`] at most.
+/// Serves until `stop` and for `grace` longer. Then closes the port, and waits for the requests in
+/// flight for at most [`DRAIN_TIMEOUT`].
 pub(super) async fn serve<A, F>(
     listener: TcpListener,
     answer: A,
@@ -42,7 +42,7 @@ pub(super) async fn serve<A, F>(
     F: Future<Output = Response> + Send + 'static,
 {
     let mut server = http1::Builder::new();
-    server.max_buf_size(READ_BUFFER);
+    server.max_buf_size(MAX_READ_BUFFER);
     let connections = GracefulShutdown::new();
     let stopping = Arc::new(AtomicBool::new(false));
     let closing = async {
@@ -56,16 +56,16 @@ pub(super) async fn serve<A, F>(
             () = &mut closing => break,
             stream = accept(&listener) => stream,
         };
-        let (disconnect, usage) = (Disconnect::default(), Usage::default());
+        let (disconnect, activity) = (Disconnect::default(), Activity::default());
         let service = {
             let (answer, stopping) = (answer.clone(), Arc::clone(&stopping));
-            let (disconnect, usage) = (disconnect.clone(), usage.clone());
+            let (disconnect, activity) = (disconnect.clone(), activity.clone());
             service_fn(move |request| {
-                let (in_use, stopping) = (usage.begin(), Arc::clone(&stopping));
+                let (guard, stopping) = (activity.begin(), Arc::clone(&stopping));
                 let answer = answer(request, &disconnect);
                 answer.map(move |response| {
-                    let response = farewell(response, &stopping);
-                    Ok::<_, Infallible>(response.map(|body| in_use.until_sent(body)))
+                    let response = close_if_stopping(response, &stopping);
+                    Ok::<_, Infallible>(response.map(|body| guard.until_sent(body)))
                 })
             })
         };
@@ -73,50 +73,50 @@ pub(super) async fn serve<A, F>(
         tokio::spawn(async move {
             tokio::select! {
                 ended = connection => if let Err(error) = ended {
-                    tracing::debug!(%error, "a connection ended badly");
+                    tracing::debug!(%error, "connection failed");
                 },
-                () = disconnect.requested() => tracing::debug!("a connection was too slow"),
-                () = usage.over() => tracing::debug!("a connection was idle for too long"),
+                () = disconnect.requested() => tracing::debug!("connection closed: the client read too slowly"),
+                () = activity.idle_timeout() => tracing::debug!("connection closed: idle"),
             }
         });
     }
     drop(listener);
     let open = connections.count();
-    if tokio::time::timeout(DRAIN, connections.shutdown()).await.is_err() {
-        tracing::warn!(open, "some requests did not finish in time");
+    if tokio::time::timeout(DRAIN_TIMEOUT, connections.shutdown()).await.is_err() {
+        tracing::warn!(open, "requests did not finish before the drain timeout");
     }
 }
 
-/// Once we stop, no answer invites another request on its connection: whoever would send one the
-/// moment that we close it could not know whether it was heard.
-fn farewell(mut response: Response, stopping: &AtomicBool) -> Response {
+/// Adds `Connection: close` during shutdown. A client that sent another request while the server closes
+/// the connection would not know whether it was handled.
+fn close_if_stopping(mut response: Response, stopping: &AtomicBool) -> Response {
     if stopping.load(Ordering::Relaxed) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-/// The next connection, whatever it takes.
+/// Returns the next connection. Retries after errors.
 async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                // Answers are small; waiting to fill a packet would only delay them.
+                // Nagle's algorithm would delay small answers.
                 if stream.set_nodelay(true).is_ok() {
                     return stream;
                 }
             }
-            Err(error) if is_the_client_s(&error) => {}
+            Err(error) if is_client_error(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "no connection can be accepted");
+                tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-/// The client went away before it was accepted: nothing to worry about.
-fn is_the_client_s(error: &io::Error) -> bool {
+/// Whether the client closed the connection before the server accepted it.
+fn is_client_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_asks_nothing_is_hung_up_on_and_who_waits_for_an_answer_is_not() {
+    async fn an_idle_connection_is_closed_and_one_with_a_request_in_flight_is_not() {
         let slow = |_, _: &Disconnect| async {
             tokio::time::sleep(Duration::from_secs(120)).await;
             let chunks = futures_util::stream::unfold(0, async |sent| {
@@ -144,27 +144,27 @@ mod tests {
             Response::new(Body::from_stream(chunks))
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (mut silent, mut half, mut patient) =
+        let (mut silent, mut half, mut waiting) =
             (client_of(&listener).await, client_of(&listener).await, client_of(&listener).await);
         tokio::spawn(serve(listener, slow, CancellationToken::new(), Duration::ZERO));
         half.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
-        patient.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        waiting.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         let started = tokio::time::Instant::now();
         for client in [&mut silent, &mut half] {
             let mut said = Vec::new();
             client.read_to_end(&mut said).await.unwrap();
-            assert_eq!(said, b"", "closed without a word");
+            assert_eq!(said, b"", "closed without an answer");
             let waited = started.elapsed().as_secs();
             assert!((30..=41).contains(&waited), "{waited} s");
         }
         let mut said = String::new();
-        patient.read_to_string(&mut said).await.unwrap();
-        assert!(said.ends_with("chunk\r\n5\r\nchunk\r\n0\r\n\r\n"), "all of it: {said}");
-        assert!(started.elapsed().as_secs() >= 480 + 30, "and then nothing was asked any more");
+        waiting.read_to_string(&mut said).await.unwrap();
+        assert!(said.ends_with("chunk\r\n5\r\nchunk\r\n0\r\n\r\n"), "the whole answer: {said}");
+        assert!(started.elapsed().as_secs() >= 480 + 30, "closed only after the idle timeout");
     }
 
     #[tokio::test]
-    async fn a_client_that_reads_nothing_can_be_hung_up_on() {
+    async fn a_client_that_reads_nothing_can_be_disconnected() {
         let (report, mut reports) = mpsc::unbounded_channel();
         let endless = move |_, disconnect: &Disconnect| {
             report.send(disconnect.clone()).unwrap();
@@ -180,10 +180,11 @@ mod tests {
         client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         reports.recv().await.unwrap().request();
         stop.cancel();
-        // Without the hang-up this would take as long as requests are given to finish.
-        tokio::time::timeout(DRAIN / 2, serving).await.unwrap().unwrap();
+        // Without the disconnect, the server would drain for the whole timeout.
+        tokio::time::timeout(DRAIN_TIMEOUT / 2, serving).await.unwrap().unwrap();
         let mut rest = Vec::new();
-        // What had been sent arrives, or the connection is reset: either way it is over.
-        let _ = tokio::time::timeout(DRAIN / 2, client.read_to_end(&mut rest)).await.unwrap();
+        // The sent bytes arrive, or the connection is reset. Either way it is closed.
+        let _ =
+            tokio::time::timeout(DRAIN_TIMEOUT / 2, client.read_to_end(&mut rest)).await.unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Object storage as the settings say.
+//! Opens the configured object storage.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use infra::object_storage::s3::{S3Credentials, S3Settings, S3Storage};
 
 use crate::settings::Settings;
 
-/// A store, and the same once more if it is one whose files the API serves.
+/// The object storage. `media` is the same store if the API serves its files.
 pub(super) struct Storage {
     pub(super) objects: Arc<dyn ObjectStorage>,
     pub(super) media: Option<Arc<LocalStorage>>,
-    /// How browsers reach us.
+    /// The URL under which browsers reach the server.
     pub(super) public_url: String,
 }
 
 impl Storage {
-    /// Opens the store and makes sure that it can be used.
+    /// Opens the store and checks that it is usable.
     pub(super) async fn open(settings: &Settings, public_url: String) -> Result<Self> {
         let storage = match &settings.storage {
             StorageSettings::Local { root } => {
@@ -39,7 +39,7 @@ impl Storage {
                 Self { objects: Arc::new(s3.await?), media: None, public_url }
             }
         };
-        storage.objects.check().await.context("videos cannot be stored")?;
+        storage.objects.check().await.context("the object storage is not usable")?;
         Ok(storage)
     }
 }

@@ -1,4 +1,4 @@
-//! The transcoder role.
+//! Assembles the transcoder role.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use super::components::SharedComponents;
 use crate::backing_services::BackingServices;
 use crate::settings::Settings;
 
-/// A child that takes longer is killed. Our own settings need a tenth of it on two processors.
-const TIME_LIMIT: Duration = Duration::from_secs(300);
+/// A child that takes longer is killed. The longest accepted video needs a tenth of it on two processors.
+const CHILD_TIME_LIMIT: Duration = Duration::from_secs(300);
 
-/// Puts the worker of this process together, once it is clear what its sandbox is worth here.
+/// Creates the worker of this process and checks the sandbox of its children.
 pub(super) async fn worker(
     settings: &Settings,
     services: &BackingServices,
@@ -31,9 +31,9 @@ pub(super) async fn worker(
         arguments.push("--hls".into());
     }
     let child = ChildCommand {
-        program: std::env::current_exe().context("this program cannot find itself")?,
+        program: std::env::current_exe().context("cannot find the path of this program")?,
         arguments,
-        time_limit: TIME_LIMIT,
+        time_limit: CHILD_TIME_LIMIT,
     };
     let scratch = settings.data_dir.join("transcode");
     let behaviour = WorkerSettings {
@@ -50,23 +50,22 @@ pub(super) async fn worker(
         scratch: scratch.clone(),
     };
     let worker = Worker::new(dependencies, behaviour);
-    let worker = worker.context("DATA_DIR: no folder for videos in progress")?;
+    let worker = worker.context("DATA_DIR: cannot create the folder for videos in progress")?;
     inspect_sandbox(&child, &scratch, settings.transcoder.require_sandbox).await?;
     Ok(worker)
 }
 
-/// Says once what this machine's kernel does not hold back; or refuses to start, if so asked.
+/// Warns about sandbox layers that the kernel lacks, or fails if `required`.
 async fn inspect_sandbox(child: &ChildCommand, folder: &Path, required: bool) -> Result<()> {
-    let missing =
-        child.missing_sandbox_layers(folder).await.context("the sandbox cannot be tried")?;
+    let missing = child.missing_sandbox_layers(folder).await.context("cannot check the sandbox")?;
     if missing.is_empty() {
         return Ok(());
     }
     let missing = missing.join("; ");
     if required {
-        bail!("REQUIRE_SANDBOX: this machine cannot build the whole sandbox ({missing})");
+        bail!("REQUIRE_SANDBOX: this machine lacks sandbox layers ({missing})");
     }
-    tracing::warn!(missing, "this machine cannot build the whole sandbox of the transcoder");
+    tracing::warn!(missing, "this machine lacks sandbox layers of the transcoder");
     Ok(())
 }
 
@@ -78,18 +77,19 @@ mod tests {
         ChildCommand {
             program: "/bin/sh".into(),
             arguments: vec!["-c".into(), format!("echo '{says}'").into()],
-            time_limit: TIME_LIMIT,
+            time_limit: CHILD_TIME_LIMIT,
         }
     }
 
     #[tokio::test]
-    async fn a_sandbox_that_is_not_whole_stops_the_start_only_if_it_is_required() {
+    async fn a_missing_sandbox_layer_stops_the_start_only_if_the_sandbox_is_required() {
         let folder = tempfile::tempdir().unwrap();
-        let whole = child(r#"{"missing_walls":[]}"#);
-        let torn = child(r#"{"missing_walls":["files: no Landlock"]}"#);
-        inspect_sandbox(&whole, folder.path(), true).await.unwrap();
-        inspect_sandbox(&torn, folder.path(), false).await.unwrap();
-        let refused = inspect_sandbox(&torn, folder.path(), true).await.unwrap_err().to_string();
+        let complete = child(r#"{"missing_walls":[]}"#);
+        let incomplete = child(r#"{"missing_walls":["files: no Landlock"]}"#);
+        inspect_sandbox(&complete, folder.path(), true).await.unwrap();
+        inspect_sandbox(&incomplete, folder.path(), false).await.unwrap();
+        let refused =
+            inspect_sandbox(&incomplete, folder.path(), true).await.unwrap_err().to_string();
         assert!(refused.starts_with("REQUIRE_SANDBOX: "), "{refused}");
         assert!(refused.contains("no Landlock"), "{refused}");
         assert!(inspect_sandbox(&child(""), folder.path(), false).await.is_err());

@@ -97,7 +97,7 @@ async fn a_second_rebuild_is_rejected_and_a_killed_one_is_resumed(env: TestEnvir
     first.kill().await.unwrap();
 
     let output = env.run(&["rebuild"]).await.unwrap();
-    assert!(output.contains("going on from where an earlier one had come"), "{output}");
+    assert!(output.contains("resumed from an interrupted rebuild"), "{output}");
     assert!(output.contains("generation 2 is live"), "{output}");
     assert_eq!(env.checksums().await, live);
     assert!(server.interrupt().await.success());

@@ -163,8 +163,11 @@ impl Deployment {
         let ends: u64 = self.log.end_offsets().await?.iter().sum();
         let started = Instant::now();
         loop {
-            let sql = "select coalesce(sum(next_offset), 0)::bigint from checkpoints";
-            let folded: i64 = sqlx::query_scalar(sql).fetch_one(&self.pool).await?;
+            let folded = sqlx::query_scalar!(
+                r#"select coalesce(sum(next_offset), 0)::bigint as "folded!" from checkpoints"#
+            )
+            .fetch_one(&self.pool)
+            .await?;
             if folded.unsigned_abs() >= ends {
                 return Ok(());
             }

@@ -14,7 +14,6 @@ use projections::Projector;
 use projections::store::postgres::PostgresStore;
 use test_contests::{SeededContest, Size};
 use tokio::sync::watch;
-use uuid::Uuid;
 
 use crate::deployment::{Deployment, LogArgs};
 
@@ -66,10 +65,13 @@ pub(crate) async fn newcomers(
     accounts: usize,
     videos: usize,
 ) -> Result<SeededContest> {
-    let best = "select v.video_id from videos v join ranking r on r.artist_id = v.owner
-                where v.status = 'processed' order by r.votes desc, r.reached_at limit $1";
-    let best: Vec<Uuid> =
-        sqlx::query_scalar(best).bind(videos as i64).fetch_all(&deployment.pool).await?;
+    let best = sqlx::query_scalar!(
+        "select v.video_id from videos v join ranking r on r.artist_id = v.owner
+         where v.status = 'processed' order by r.votes desc, r.reached_at limit $1",
+        videos as i64,
+    )
+    .fetch_all(&deployment.pool)
+    .await?;
     let videos = best.into_iter().map(VideoId).collect();
     Ok(SeededContest { videos, ..deployment.seed(accounts, 0).await? })
 }

@@ -5,8 +5,8 @@ use domain::event::{Processed, Registered, Uploaded};
 use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, VideoEvent, VideoId, object_keys};
 use sqlx::PgPool;
 
-const FIRST_NAMES: [&str; 8] =
-    ["Sofía", "Mateo", "Valentina", "Andrés", "Ximena", "Óscar", "Begoña", "Julián"];
+const FIRST_NAMES: [&str; 9] =
+    ["Sofía", "Mateo", "Valentina", "Andrés", "Ximena", "Óscar", "Begoña", "Julián", "Camila"];
 const LAST_NAMES: [&str; 7] =
     ["García Peña", "Muñoz", "Rojas Díaz", "Quiñones", "Torres Ríos", "Zúñiga", "López Mejía"];
 
@@ -36,19 +36,24 @@ impl Registration {
 /// Inserts the rows that a sign-up writes before its event. Rows that exist stay as they are.
 pub(crate) async fn insert_personal_data(pool: &PgPool, people: &[Registration]) -> Result<()> {
     let name = |names: &[&str], of: &Registration| names[of.number % names.len()].to_owned();
-    sqlx::query(
+    let accounts: Vec<_> = people.iter().map(|person| person.account.0).collect();
+    let events: Vec<_> = people.iter().map(|person| person.event.0).collect();
+    let first_names: Vec<_> = people.iter().map(|person| name(&FIRST_NAMES, person)).collect();
+    let last_names: Vec<_> = people.iter().map(|person| name(&LAST_NAMES, person)).collect();
+    let emails: Vec<_> = people.iter().map(|person| person.email.clone()).collect();
+    sqlx::query!(
         "insert into personal_data
              (account_id, event_id, first_name, last_name, email, password_hash)
          select account, event, first_name, last_name, email, ''
          from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])
              as person (account, event, first_name, last_name, email)
          on conflict do nothing",
+        &accounts,
+        &events,
+        &first_names,
+        &last_names,
+        &emails,
     )
-    .bind(people.iter().map(|person| person.account.0).collect::<Vec<_>>())
-    .bind(people.iter().map(|person| person.event.0).collect::<Vec<_>>())
-    .bind(people.iter().map(|person| name(&FIRST_NAMES, person)).collect::<Vec<_>>())
-    .bind(people.iter().map(|person| name(&LAST_NAMES, person)).collect::<Vec<_>>())
-    .bind(people.iter().map(|person| person.email.as_str()).collect::<Vec<_>>())
     .execute(pool)
     .await?;
     Ok(())

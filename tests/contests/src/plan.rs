@@ -12,32 +12,16 @@ use uuid::Uuid;
 use crate::draw::{self, Ballot};
 use crate::events::{Registration, processed, uploaded};
 
-/// City, country, and the weight with which accounts live there.
-const PLACES: [(&str, &str, usize); 24] = [
-    ("Bogotá", "Colombia", 14),
-    ("Medellín", "Colombia", 10),
-    ("Cali", "Colombia", 8),
-    ("Barranquilla", "Colombia", 6),
-    ("Cartagena", "Colombia", 4),
-    ("Bucaramanga", "Colombia", 3),
-    ("Pereira", "Colombia", 2),
-    ("Santa Marta", "Colombia", 2),
-    ("Ciudad de México", "México", 9),
-    ("Guadalajara", "México", 4),
-    ("Monterrey", "México", 3),
-    ("Mérida", "México", 1),
-    ("Buenos Aires", "Argentina", 6),
-    ("Córdoba", "Argentina", 2),
-    ("Rosario", "Argentina", 2),
-    ("Lima", "Perú", 5),
-    ("Arequipa", "Perú", 2),
-    ("Santiago", "Chile", 4),
-    ("Valparaíso", "Chile", 1),
-    ("Quito", "Ecuador", 3),
-    ("Guayaquil", "Ecuador", 2),
-    ("Madrid", "España", 3),
-    ("Sevilla", "España", 1),
-    ("Córdoba", "España", 1),
+/// Countries with their cities. Accounts spread over them evenly.
+const PLACES: [(&str, [&str; 3]); 8] = [
+    ("Colombia", ["Bogotá", "Medellín", "Cartagena"]),
+    ("México", ["Guadalajara", "Monterrey", "Mérida"]),
+    ("Argentina", ["Buenos Aires", "Córdoba", "Rosario"]),
+    ("Perú", ["Lima", "Arequipa", "Cusco"]),
+    ("Chile", ["Santiago", "Valparaíso", "Concepción"]),
+    ("Ecuador", ["Quito", "Guayaquil", "Cuenca"]),
+    ("España", ["Madrid", "Sevilla", "Córdoba"]),
+    ("Uruguay", ["Montevideo", "Salto", "Rivera"]),
 ];
 
 /// An event, and the registration whose personal data must be written before it.
@@ -63,18 +47,14 @@ impl Plan {
 
     /// One registration per account, artists first.
     pub(crate) fn registrations(self: Arc<Self>) -> impl Iterator<Item = Step> {
-        let places: Vec<_> = PLACES
-            .iter()
-            .flat_map(|(city, country, weight)| vec![(*city, *country); *weight])
-            .collect();
         (0..self.accounts).map(move |number| {
-            let (city, country) = places[number % places.len()];
+            let (country, cities) = PLACES[number % PLACES.len()];
             let registration = Registration {
                 number,
                 account: self.account(number),
                 event: EventId(self.id("registered", number)),
                 email: format!("planned.{}.{number}@example.com", self.seed),
-                city,
+                city: cities[number / PLACES.len() % cities.len()],
                 country,
             };
             let envelope = envelope(registration.event, registration.registered());

@@ -1,4 +1,7 @@
-//! `test-services run COMMAND`: starts the services, runs the command, removes everything.
+//! Starts the services, runs a command that uses them, removes everything.
+//!
+//! - `run COMMAND`: PostgreSQL, Kafka and S3. The command finds their addresses in [`variables`].
+//! - `with-database COMMAND`: PostgreSQL alone. `DATABASE_URL` is a migrated database.
 
 use std::process::ExitCode;
 
@@ -11,20 +14,26 @@ use tokio::signal::unix::{SignalKind, signal};
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let Some([program, rest @ ..]) = arguments.strip_prefix(&["run".to_owned()]) else {
-        bail!("usage: test-services run COMMAND [ARGUMENT …]");
+    let [mode @ ("run" | "with-database"), program, rest @ ..] =
+        &*arguments.iter().map(String::as_str).collect::<Vec<_>>()
+    else {
+        bail!("usage: test-services run|with-database COMMAND [ARGUMENT …]");
     };
+    let mut command = Command::new(program);
+    command.args(rest);
     let folder = postgres::scratch()?;
     let database = PrivatePostgres::start(&postgres::home(&folder), Purpose::Disposable).await?;
-    postgres::make_template(&database.url()).await?;
-    let kafka = OwnKafka::start()?;
-    let s3 = OwnS3::start()?;
-    let code = run(Command::new(program)
-        .args(rest)
-        .env(variables::DATABASE_URL, database.url())
-        .env(variables::KAFKA_BROKERS, kafka.brokers())
-        .env(variables::S3_ENDPOINT, s3.endpoint()))
-    .await;
+    let template = postgres::make_template(&database.url()).await?;
+    let code = if *mode == "run" {
+        let (kafka, s3) = (OwnKafka::start()?, OwnS3::start()?);
+        command
+            .env(variables::DATABASE_URL, database.url())
+            .env(variables::KAFKA_BROKERS, kafka.brokers())
+            .env(variables::S3_ENDPOINT, s3.endpoint());
+        run(&mut command).await
+    } else {
+        run(command.env("DATABASE_URL", template)).await
+    };
     database.stop().await?;
     code
 }

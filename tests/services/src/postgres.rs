@@ -54,11 +54,11 @@ async fn database_on(url: &str) -> String {
     url.into()
 }
 
-/// Creates the template on a new cluster.
+/// Creates the template on a new cluster. Returns its URL.
 ///
 /// # Errors
 /// If it cannot be created or migrated.
-pub async fn make_template(url: &str) -> anyhow::Result<()> {
+pub async fn make_template(url: &str) -> anyhow::Result<String> {
     let options: PgConnectOptions = url.parse()?;
     let mut admin = PgConnection::connect_with(&options).await?;
     sqlx::query(AssertSqlSafe(format!("create database {TEMPLATE}"))).execute(&mut admin).await?;
@@ -67,7 +67,7 @@ pub async fn make_template(url: &str) -> anyhow::Result<()> {
     let pool = database::connect(template.as_str(), 1).await?;
     database::migrate(&pool).await?;
     pool.close().await;
-    Ok(())
+    Ok(template.into())
 }
 
 /// A cluster of one test, which may kill, freeze and restart it. Port and committed data survive a

@@ -6,6 +6,7 @@
 //! Not here: rules (see `domain`), appends to the log, HTTP.
 
 pub mod boards;
+mod checkpoint_rows;
 pub mod checksum;
 mod commit_notification;
 mod erasure_epoch;

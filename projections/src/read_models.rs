@@ -7,13 +7,14 @@ use async_trait::async_trait;
 use domain::{
     AccountId, EmailKey, EventId, Position, Rejection, Timestamp, Verdict, VideoId, VideoStatus,
 };
-use infra::database::{from_bigint, from_int, to_bigint, to_int};
+use infra::database::{from_bigint, to_bigint, to_int};
 use ports::LookupError;
 use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, UploadFacts, VideoFacts};
 use ports::verdicts::{AwaitedEvent, VerdictLookup};
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use crate::checkpoint_rows;
 use crate::query_batcher::{NO_ANSWER, QueryBatcher};
 
 /// The read models in Postgres, for readers.
@@ -70,16 +71,7 @@ impl VerdictLookup for PostgresReadModels {
     }
 
     async fn checkpoints(&self) -> Result<Vec<Position>, LookupError> {
-        let rows =
-            sqlx::query!("select partition, next_offset from checkpoints order by partition")
-                .fetch_all(&self.pool)
-                .await
-                .map_err(LookupError::new)?;
-        let position = |(partition, next_offset)| {
-            Ok(Position { partition: from_int(partition)?, offset: from_bigint(next_offset)? })
-        };
-        let positions = rows.into_iter().map(|row| position((row.partition, row.next_offset)));
-        positions.collect::<Result<_, sqlx::Error>>().map_err(LookupError::new)
+        checkpoint_rows::all(&self.pool).await.map_err(LookupError::new)
     }
 }
 

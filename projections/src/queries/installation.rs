@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use domain::{Position, Timestamp};
-use infra::database::{from_bigint, from_int};
+use infra::database::from_bigint;
 use sqlx::postgres::PgConnection;
 
 use super::dead_letters::{DeadLetterSummary, newest_dead_letters};
 use super::handle::Queries;
+use crate::checkpoint_rows;
 use crate::generations::{self, GenerationState};
 use crate::query_error::QueryError;
 
@@ -72,7 +73,7 @@ impl Queries {
         let live = generations::in_state(&mut tx, GenerationState::Live).await?;
         let live = live.ok_or_else(|| QueryError::broken("no generation is live"))?;
         let installation = Installation {
-            checkpoints: checkpoints(&mut tx).await?,
+            checkpoints: checkpoint_rows::all(&mut *tx).await?,
             queue: queue(&mut tx).await?,
             dead_letters: count_of_dead_letters(&mut tx).await?,
             newest_dead_letters: newest_dead_letters(&mut tx, LISTED_DEAD_LETTERS).await?,
@@ -83,16 +84,6 @@ impl Queries {
         tx.commit().await?;
         Ok(installation)
     }
-}
-
-async fn checkpoints(connection: &mut PgConnection) -> Result<Vec<Position>, QueryError> {
-    let rows = sqlx::query!("select partition, next_offset from checkpoints order by partition")
-        .fetch_all(connection)
-        .await?;
-    let position = |(partition, next_offset)| {
-        Ok(Position { partition: from_int(partition)?, offset: from_bigint(next_offset)? })
-    };
-    rows.into_iter().map(|row| position((row.partition, row.next_offset))).collect()
 }
 
 async fn queue(connection: &mut PgConnection) -> Result<TranscodeQueue, QueryError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use domain::Position;
 use infra::event_log::EventLog;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::sync::watch;
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 use super::control::Control;
 use super::error::RebuildError;
 use super::options::{RebuildOptions, RebuildProgress};
+use crate::checkpoint_rows;
 use crate::generations::Generation;
 use crate::projector::Projector;
 use crate::store::postgres::PostgresStore;
@@ -49,11 +51,9 @@ impl CatchUpProjector {
         &self,
         connection: &mut PgConnection,
     ) -> Result<Vec<u64>, RebuildError> {
-        let rows = sqlx::query!("select partition, next_offset from checkpoints")
-            .fetch_all(connection)
-            .await?;
-        let live: BTreeMap<i32, u64> =
-            rows.into_iter().map(|row| (row.partition, row.next_offset.unsigned_abs())).collect();
+        let live = checkpoint_rows::all(connection).await?;
+        let live: BTreeMap<u32, u64> =
+            live.into_iter().map(|Position { partition, offset }| (partition, offset)).collect();
         // Read after the checkpoints: the log only grows, so it has all folded records.
         let ends = self.log.end_offsets().await?;
         let folded = |partition| live.get(&partition).copied().unwrap_or(0);

@@ -18,7 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::contest::WorkingSetKeys;
 use domain::{Contest, Position, fold};
-use infra::database::{from_bigint, from_int, to_int};
+use infra::database::{from_bigint, to_int};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
@@ -27,6 +27,7 @@ use self::ownership::Ownership;
 use self::ranking_writer::AffectedArtists;
 use self::recent_videos::RecentVideos;
 use super::{Advance, Batch, Committed, Store, StoreError};
+use crate::checkpoint_rows::CheckpointRow;
 use crate::commit_notification::{BUILDING_CHANNEL, CHANNEL, CommitNotification};
 use crate::generations::{self, GenerationState};
 use crate::planner_settings;
@@ -140,17 +141,15 @@ impl PostgresStore {
         self.owned.extend(won.into_iter().filter_map(|p| u32::try_from(p).ok()));
         self.owned.sort_unstable();
         let owned: Vec<i32> = self.owned.iter().copied().map(to_int).collect();
-        let rows = sqlx::query!(
+        let rows = sqlx::query_as!(
+            CheckpointRow,
             "select partition, next_offset from checkpoints where partition = any($1)
              order by partition",
             &owned,
         )
         .fetch_all(self.connection().await?)
         .await?;
-        let position = |(partition, next_offset)| {
-            Ok(Position { partition: from_int(partition)?, offset: from_bigint(next_offset)? })
-        };
-        rows.into_iter().map(|row| position((row.partition, row.next_offset))).collect()
+        Ok(rows.into_iter().map(CheckpointRow::position).collect::<Result<_, _>>()?)
     }
 
     /// Looks up the generation to write. Returns `false` if a newer version of the fold made it.

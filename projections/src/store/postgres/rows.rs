@@ -18,6 +18,7 @@ use crate::store::DeadLetter;
 macro_rules! row {
     ($(#[$doc:meta])* $row:ident, $columns:ident { $($column:ident: $type:ty),+ $(,)? }) => {
         $(#[$doc])*
+        #[derive(Default)]
         pub(super) struct $row {
             $(pub(super) $column: $type),+
         }

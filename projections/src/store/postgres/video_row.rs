@@ -72,18 +72,7 @@ impl VideoRow {
             votes: to_bigint(*votes),
             last_vote_at: *last_vote_at,
             status: state.status().code().to_owned(),
-            ended_at: None,
-            ended_by: None,
-            deleted_at: None,
-            deleted_by: None,
-            failure_reason: None,
-            processed_key: None,
-            poster_key: None,
-            duration_ms: None,
-            width: None,
-            height: None,
-            processed_bytes: None,
-            hls_key: None,
+            ..Self::default()
         };
         match state {
             VideoState::Pending | VideoState::Processing => {}

@@ -29,7 +29,7 @@ use utoipa::ToSchema;
 
 use crate::request_id::RequestId;
 
-pub(crate) use problem::{Loc, Place, Problem};
+pub(crate) use problem::{Loc, Problem, RequestPart};
 pub(crate) use rejected::{RejectedCommand, rejection_row};
 pub(crate) use table::{
     AuthError, BodyError, MediaError, RankingError, RequestError, Row, UploadError, VideoError,
@@ -119,7 +119,7 @@ impl ApiError {
             Self::Validation(problems) => return unprocessable(problems, "validation_error"),
             Self::KeyReused => {
                 let what = "Esta clave ya se usó con una solicitud diferente";
-                let problem = Problem::value(Place::Header, "Idempotency-Key", what);
+                let problem = Problem::value(RequestPart::Header, "Idempotency-Key", what);
                 return unprocessable(vec![problem], "idempotency_key_reused");
             }
             Self::BadHeader(name) => {

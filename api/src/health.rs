@@ -1,26 +1,26 @@
-//! What readiness asks. The composition root knows the parts, and answers.
+//! The port of readiness. The binary implements it: only it knows all parts.
 
 use async_trait::async_trait;
 
-/// One part of the system that requests depend on.
+/// The state of one part of the system that requests depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// What it is: `database`, `log`, `projection`, `storage`, `process`.
+    /// The part: `database`, `log`, `projection`, `storage`, `process`.
     pub name: &'static str,
-    /// What is wrong with it, in a few words without secrets; `None` if nothing is.
+    /// What is wrong with it, without secrets; `None` if it works.
     pub problem: Option<String>,
 }
 
 impl Check {
-    /// From the result of trying.
+    /// Makes it from the result of a check.
     pub fn of<E: std::fmt::Display>(name: &'static str, result: Result<(), E>) -> Self {
         Self { name, problem: result.err().map(|error| error.to_string()) }
     }
 }
 
-/// Tries whether the parts work right now. An answer comes within a few seconds, whatever hangs.
+/// Checks the parts that requests depend on. It answers within a few seconds, even if a part hangs.
 #[async_trait]
 pub trait Health: Send + Sync + 'static {
-    /// All parts, each with its state.
+    /// The state of every part.
     async fn checks(&self) -> Vec<Check>;
 }

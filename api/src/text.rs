@@ -3,7 +3,7 @@
 use email_address::{EmailAddress, Options};
 use serde_json::Value;
 
-use crate::error::{Place, Problem};
+use crate::error::{Problem, RequestPart};
 
 /// The longest address in SMTP, in bytes: RFC 5321, section 4.5.3.1.3, without the angle brackets.
 const MAX_EMAIL_BYTES: usize = 254;
@@ -59,18 +59,18 @@ impl TextRule {
     /// What is wrong with it.
     pub(crate) fn check(
         self,
-        place: Place,
+        part: RequestPart,
         field: &'static str,
         text: &str,
     ) -> Result<String, Problem> {
         let bare = if self.is_secret() { text } else { text.trim() };
         let count = bare.chars().count();
         let problem = if has_control_characters(bare, self.kind) {
-            control_characters(place, field)
+            control_characters(part, field)
         } else if count < self.min {
-            Problem::too_short(place, field, self.min)
+            Problem::too_short(part, field, self.min)
         } else if count > self.max {
-            Problem::too_long(place, field, self.max)
+            Problem::too_long(part, field, self.max)
         } else {
             return Ok(bare.to_owned());
         };
@@ -88,8 +88,8 @@ fn has_control_characters(text: &str, kind: Kind) -> bool {
     text.chars().any(|c| c.is_control() && !is_allowed(c))
 }
 
-fn control_characters(place: Place, field: &'static str) -> Problem {
-    Problem::value(place, field, "El texto no puede contener caracteres de control")
+fn control_characters(part: RequestPart, field: &'static str) -> Problem {
+    Problem::value(part, field, "El texto no puede contener caracteres de control")
 }
 
 /// Checks an email address: `local@domain.tld` without comments, quotes or display name. Letters of
@@ -97,7 +97,9 @@ fn control_characters(place: Place, field: &'static str) -> Problem {
 pub(crate) fn email(field: &'static str, text: &str) -> Result<String, Problem> {
     let bare = text.trim();
     if has_control_characters(bare, Kind::Line) {
-        return Err(control_characters(Place::Body, field).with_input(Some(Value::from(text))));
+        return Err(
+            control_characters(RequestPart::Body, field).with_input(Some(Value::from(text)))
+        );
     }
     match email_fault(bare) {
         None => Ok(bare.to_owned()),
@@ -130,7 +132,7 @@ mod tests {
     use super::*;
 
     fn kind_of(rule: TextRule, text: &str) -> Option<&'static str> {
-        rule.check(Place::Body, "field", text).err().map(|problem| problem.kind)
+        rule.check(RequestPart::Body, "field", text).err().map(|problem| problem.kind)
     }
 
     #[test]
@@ -140,7 +142,7 @@ mod tests {
         assert_eq!(kind_of(name, &"𝄞".repeat(101)), Some("string_too_long"));
         assert_eq!(kind_of(name, ""), Some("string_too_short"));
         assert_eq!(kind_of(name, " \u{2003} "), Some("string_too_short"));
-        assert_eq!(name.check(Place::Body, "field", "  Ana "), Ok("Ana".to_owned()));
+        assert_eq!(name.check(RequestPart::Body, "field", "  Ana "), Ok("Ana".to_owned()));
     }
 
     #[test]
@@ -156,9 +158,9 @@ mod tests {
     #[test]
     fn a_password_is_not_trimmed_and_never_echoed() {
         let password = TextRule::secret(8, 128);
-        assert_eq!(password.check(Place::Body, "p", "  seven "), Ok("  seven ".to_owned()));
+        assert_eq!(password.check(RequestPart::Body, "p", "  seven "), Ok("  seven ".to_owned()));
         for text in ["s3cr3t!", &"x".repeat(129), "with\0nul1"] {
-            let problem = password.check(Place::Body, "p", text).unwrap_err();
+            let problem = password.check(RequestPart::Body, "p", text).unwrap_err();
             assert!(!serde_json::to_string(&problem).unwrap().contains(text), "{problem:?}");
         }
         assert_eq!(kind_of(password, &"é".repeat(128)), None);

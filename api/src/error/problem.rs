@@ -1,5 +1,5 @@
-//! One problem of a request, in the words and the shape of pydantic version 2, which the clients of
-//! the contest know: <https://docs.pydantic.dev/latest/errors/validation_errors/>.
+//! One problem of a request, in the texts and the shape of pydantic 2, which the clients of the contest
+//! know: <https://docs.pydantic.dev/latest/errors/validation_errors/>.
 
 use std::borrow::Cow;
 
@@ -29,7 +29,7 @@ pub(crate) struct Problem {
     pub(crate) ctx: Option<Box<Value>>,
 }
 
-/// A step of the way to the problem.
+/// A step of the path to the problem.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Loc {
@@ -39,13 +39,13 @@ pub(crate) enum Loc {
 
 /// The part of the request that a problem lies in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum RequestPart {
     Body,
     Query,
     Header,
 }
 
-impl Place {
+impl RequestPart {
     fn name(self) -> &'static str {
         match self {
             Self::Body => "body",
@@ -56,8 +56,13 @@ impl Place {
 }
 
 impl Problem {
-    fn new(kind: &'static str, place: Place, field: &'static str, msg: impl Into<String>) -> Self {
-        let loc = vec![Loc::Name(place.name().into()), Loc::Name(field.into())];
+    fn new(
+        kind: &'static str,
+        part: RequestPart,
+        field: &'static str,
+        msg: impl Into<String>,
+    ) -> Self {
+        let loc = vec![Loc::Name(part.name().into()), Loc::Name(field.into())];
         Self { kind, loc, msg: msg.into(), input: None, ctx: None }
     }
 
@@ -66,7 +71,7 @@ impl Problem {
         Self { kind, loc, msg: msg.to_owned(), input: None, ctx: None }
     }
 
-    /// With what was sent; `None` for secrets.
+    /// Adds what was sent; `None` for secrets.
     #[must_use]
     pub(crate) fn with_input(mut self, input: Option<Value>) -> Self {
         self.input = input;
@@ -78,15 +83,15 @@ impl Problem {
         self
     }
 
-    pub(crate) fn missing(place: Place, field: &'static str) -> Self {
-        Self::new("missing", place, field, "Field required")
+    pub(crate) fn missing(part: RequestPart, field: &'static str) -> Self {
+        Self::new("missing", part, field, "Field required")
     }
 
     pub(crate) fn body_missing() -> Self {
         Self::whole_body("missing", "Field required").with_input(Some(Value::Null))
     }
 
-    /// `at` counts characters from the beginning of the body.
+    /// `at` counts characters from the start of the body.
     pub(crate) fn json_invalid(at: usize, error: &str) -> Self {
         let mut problem = Self::whole_body("json_invalid", "JSON decode error")
             .with_input(Some(json!({})))
@@ -100,50 +105,52 @@ impl Problem {
         Self::whole_body("model_attributes_type", MSG)
     }
 
-    pub(crate) fn not_a_string(place: Place, field: &'static str) -> Self {
-        Self::new("string_type", place, field, "Input should be a valid string")
+    pub(crate) fn not_a_string(part: RequestPart, field: &'static str) -> Self {
+        Self::new("string_type", part, field, "Input should be a valid string")
     }
 
-    pub(crate) fn too_short(place: Place, field: &'static str, min: usize) -> Self {
+    pub(crate) fn too_short(part: RequestPart, field: &'static str, min: usize) -> Self {
         let msg = format!("String should have at least {min} {}", characters(min));
-        Self::new("string_too_short", place, field, msg).with_ctx(json!({ "min_length": min }))
+        Self::new("string_too_short", part, field, msg).with_ctx(json!({ "min_length": min }))
     }
 
-    pub(crate) fn too_long(place: Place, field: &'static str, max: usize) -> Self {
+    pub(crate) fn too_long(part: RequestPart, field: &'static str, max: usize) -> Self {
         let msg = format!("String should have at most {max} {}", characters(max));
-        Self::new("string_too_long", place, field, msg).with_ctx(json!({ "max_length": max }))
+        Self::new("string_too_long", part, field, msg).with_ctx(json!({ "max_length": max }))
     }
 
-    /// What a rule in words says.
-    pub(crate) fn value(place: Place, field: &'static str, what: &str) -> Self {
-        Self::new("value_error", place, field, format!("Value error, {what}"))
+    /// A rule that `what` states.
+    pub(crate) fn value(part: RequestPart, field: &'static str, what: &str) -> Self {
+        Self::new("value_error", part, field, format!("Value error, {what}"))
             .with_ctx(json!({ "error": {} }))
     }
 
     pub(crate) fn bad_email(field: &'static str, reason: &str) -> Self {
         let msg = format!("value is not a valid email address: {reason}");
-        Self::new("value_error", Place::Body, field, msg).with_ctx(json!({ "reason": reason }))
+        Self::new("value_error", RequestPart::Body, field, msg)
+            .with_ctx(json!({ "reason": reason }))
     }
 
     pub(crate) fn not_an_integer(field: &'static str) -> Self {
         const MSG: &str = "Input should be a valid integer, unable to parse string as an integer";
-        Self::new("int_parsing", Place::Query, field, MSG)
+        Self::new("int_parsing", RequestPart::Query, field, MSG)
     }
 
     pub(crate) fn too_small(field: &'static str, min: u64) -> Self {
         let msg = format!("Input should be greater than or equal to {min}");
-        Self::new("greater_than_equal", Place::Query, field, msg).with_ctx(json!({ "ge": min }))
+        Self::new("greater_than_equal", RequestPart::Query, field, msg)
+            .with_ctx(json!({ "ge": min }))
     }
 
     pub(crate) fn too_big(field: &'static str, max: u64) -> Self {
         let msg = format!("Input should be less than or equal to {max}");
-        Self::new("less_than_equal", Place::Query, field, msg).with_ctx(json!({ "le": max }))
+        Self::new("less_than_equal", RequestPart::Query, field, msg).with_ctx(json!({ "le": max }))
     }
 
     /// `expected` as pydantic writes it: `'a' or 'b'`.
     pub(crate) fn not_one_of(field: &'static str, expected: &str) -> Self {
         let msg = format!("Input should be {expected}");
-        Self::new("literal_error", Place::Query, field, msg)
+        Self::new("literal_error", RequestPart::Query, field, msg)
             .with_ctx(json!({ "expected": expected }))
     }
 }
@@ -157,8 +164,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_reads_as_pydantic_writes_it() {
-        let problem = Problem::too_short(Place::Body, "password1", 8);
+    fn a_problem_has_the_shape_of_pydantic() {
+        let problem = Problem::too_short(RequestPart::Body, "password1", 8);
         assert_eq!(
             serde_json::to_value(problem).unwrap(),
             json!({
@@ -179,6 +186,6 @@ mod tests {
                 "ctx": { "error": "Expecting value" },
             })
         );
-        assert!(Problem::too_short(Place::Body, "city", 1).msg.ends_with("1 character"));
+        assert!(Problem::too_short(RequestPart::Body, "city", 1).msg.ends_with("1 character"));
     }
 }

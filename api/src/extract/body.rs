@@ -12,10 +12,10 @@ use serde_json::{Map, Value};
 
 use crate::error::{ApiError, BodyError, Problem};
 
-/// The longest body that is no upload, in bytes.
-const MAX_BYTES: usize = 64 * 1024;
-/// How long it may take to arrive.
-const MAX_TIME: Duration = Duration::from_secs(15);
+/// The longest body that is not an upload.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Such a body must arrive within this time.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The members of the JSON object in the body.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl<S: Sync> FromRequest<S> for JsonObject {
         if bytes.is_empty() {
             return Err(ApiError::problem(Problem::body_missing()));
         }
-        // Whatever is not declared as JSON is a text, not an object.
+        // A body with another declared type is a text, not an object.
         if !may_be_json(&parts.headers) {
             return Err(ApiError::problem(Problem::not_an_object()));
         }
@@ -38,10 +38,10 @@ impl<S: Sync> FromRequest<S> for JsonObject {
     }
 }
 
-/// The whole of a body that is no upload.
+/// Reads the whole of a body that is not an upload.
 pub(super) async fn read(body: Body) -> Result<Bytes, ApiError> {
-    let body = Limited::new(body, MAX_BYTES).collect();
-    match tokio::time::timeout(MAX_TIME, body).await {
+    let body = Limited::new(body, MAX_BODY_BYTES).collect();
+    match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Err(_) => Err(BodyError::Timeout.into()),
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge.into()),
@@ -71,7 +71,7 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     }
 }
 
-/// Where in the text a line and column (both counted from 1, the column in bytes) lie.
+/// The characters before a line and column, both counted from 1, the column in bytes.
 fn characters_before(bytes: &[u8], line: usize, column: usize) -> usize {
     let starts = std::iter::once(0)
         .chain(bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1));
@@ -86,7 +86,7 @@ mod tests {
     use crate::error::Loc;
 
     #[test]
-    fn only_an_object_is_taken() {
+    fn only_a_json_object_is_accepted() {
         assert!(parse(br#"{"a": 1}"#).is_ok());
         for text in ["[]", "\"a\"", "1", "null"] {
             assert_eq!(parse(text.as_bytes()).unwrap_err().kind, "model_attributes_type", "{text}");
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_a_fault_counts_characters() {
+    fn the_position_of_a_syntax_error_counts_characters() {
         let problem = parse("{\"ñ\":\n }".as_bytes()).unwrap_err();
         assert_eq!(problem.loc[1], Loc::Index(7));
     }
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_declared_type_decides() {
+    async fn only_a_json_content_type_is_accepted() {
         for good in
             [None, Some("application/json; charset=utf-8"), Some("application/x+json"), Some("")]
         {
@@ -126,15 +126,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_is_bounded_to_the_byte() {
+    async fn a_body_over_the_limit_is_rejected() {
         let of = |bytes: usize| Body::from(format!("{{}}{}", " ".repeat(bytes - 2)));
-        assert!(extract(of(MAX_BYTES), None).await.is_ok());
-        let refused = extract(of(MAX_BYTES + 1), None).await;
+        assert!(extract(of(MAX_BODY_BYTES), None).await.is_ok());
+        let refused = extract(of(MAX_BODY_BYTES + 1), None).await;
         assert!(matches!(refused, Err(ApiError::Body(BodyError::TooLarge))));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_never_ends_is_given_up() {
+    async fn a_body_that_never_ends_times_out() {
         let body = Body::from_stream(futures_util::stream::pending::<std::io::Result<Bytes>>());
         assert!(matches!(extract(body, None).await, Err(ApiError::Body(BodyError::Timeout))));
     }

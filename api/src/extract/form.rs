@@ -1,4 +1,4 @@
-//! The body of a form that a browser sends.
+//! The body of an HTML form without files.
 
 use axum::extract::{FromRequest, Request};
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ use super::JsonObject;
 use super::body::read;
 use crate::error::ApiError;
 
-/// The fields of an HTML form without files; of several with one name the last counts.
+/// The fields of an HTML form. Of several with one name the last counts.
 #[derive(Debug, Default)]
 pub(crate) struct WebForm(pub(crate) Map<String, Value>);
 
@@ -22,12 +22,12 @@ impl<S: Sync> FromRequest<S> for WebForm {
 }
 
 impl WebForm {
-    /// What was typed into a field.
+    /// The text of a field; empty if the field is absent.
     pub(crate) fn text(&self, field: &str) -> &str {
         self.0.get(field).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The same fields, for those who read JSON.
+    /// The same fields as a JSON object.
     pub(crate) fn object(&self) -> JsonObject {
         JsonObject(self.0.clone())
     }
@@ -40,7 +40,7 @@ mod tests {
     use axum::body::Body;
 
     #[tokio::test]
-    async fn fields_come_as_they_were_typed() {
+    async fn fields_are_decoded_and_the_last_of_a_name_counts() {
         let body = Body::from("name=Ana+D%C3%ADaz&city=a&city=b&empty=&%ff");
         let form = WebForm::from_request(Request::new(body), &()).await.unwrap();
         assert_eq!(

@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use utoipa::openapi::{Object, RefOr};
 
 use super::JsonObject;
-use crate::error::{ApiError, Place, Problem};
+use crate::error::{ApiError, Problem, RequestPart};
 use crate::text::{self, TextRule};
 
 /// A required member that holds a text.
@@ -61,19 +61,19 @@ impl Member {
             Some(Value::String(text)) => text,
             Some(other) => {
                 let input = (!self.is_secret()).then(|| other.clone());
-                return Err(Problem::not_a_string(Place::Body, self.name).with_input(input));
+                return Err(Problem::not_a_string(RequestPart::Body, self.name).with_input(input));
             }
             None => {
-                let problem = Problem::missing(Place::Body, self.name);
+                let problem = Problem::missing(RequestPart::Body, self.name);
                 return Err(problem.with_input(Some(public.clone())));
             }
         };
         match self.rule {
-            Rule::Text(rule) => rule.check(Place::Body, self.name, text),
+            Rule::Text(rule) => rule.check(RequestPart::Body, self.name, text),
             Rule::Email => text::email(self.name, text),
             Rule::Repeat { of, problem } => match body.get(of) {
                 Some(Value::String(original)) if original != text => {
-                    Err(Problem::value(Place::Body, self.name, problem))
+                    Err(Problem::value(RequestPart::Body, self.name, problem))
                 }
                 _ => Ok(text.clone()),
             },

@@ -1,4 +1,4 @@
-//! Takes the query parameters one by one, and gathers what is wrong with all of them.
+//! Query parameters, read one by one; their problems are collected.
 
 use std::collections::HashMap;
 
@@ -7,15 +7,15 @@ use http::Uri;
 use projections::boards::Board;
 use serde_json::Value;
 
-use crate::error::{ApiError, Place, Problem};
+use crate::error::{ApiError, Problem, RequestPart};
 use crate::text::TextRule;
 
-/// The longest name of a place.
-const PLACE: TextRule = TextRule::line(0, 100);
-/// At most so many rows at a time.
-const MOST_ROWS: u32 = 100;
+/// The name of a city or country.
+const PLACE_NAME: TextRule = TextRule::line(0, 100);
+/// The most rows of one page.
+const MAX_PAGE_SIZE: u32 = 100;
 
-/// Which part of a list is wanted.
+/// Which page of a list the client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Paging {
     /// Counted from 1.
@@ -24,18 +24,18 @@ pub(crate) struct Paging {
 }
 
 impl Paging {
-    /// How many rows come before the page.
+    /// The rows before the page.
     pub(crate) fn skip(self) -> u64 {
         (self.page - 1).saturating_mul(u64::from(self.page_size))
     }
 
-    /// How many pages there are of a list of so many rows.
+    /// The pages of a list of `total` rows.
     pub(crate) fn total_pages(self, total: u64) -> u64 {
         total.div_ceil(u64::from(self.page_size))
     }
 }
 
-/// The parameters, and the problems so far.
+/// The parameters of a request, and the problems found so far.
 pub(crate) struct QueryFields {
     values: HashMap<String, String>,
     problems: Vec<Problem>,
@@ -53,12 +53,12 @@ impl QueryFields {
         self.values.contains_key(field)
     }
 
-    /// Whatever was sent.
+    /// The parameter as it was sent.
     pub(crate) fn take(&mut self, field: &str) -> Option<String> {
         self.values.remove(field)
     }
 
-    /// An integer from `min` to `max`. One too large for 64 bits is as large as fits.
+    /// An integer from `min` to `max`. One too large for 64 bits is read as the largest.
     pub(crate) fn integer(
         &mut self,
         field: &'static str,
@@ -81,11 +81,11 @@ impl QueryFields {
         default
     }
 
-    /// A number of rows.
+    /// A number of rows, at most [`MAX_PAGE_SIZE`].
     pub(crate) fn size(&mut self, field: &'static str, default: u32) -> u32 {
-        let most = u64::from(MOST_ROWS);
+        let most = u64::from(MAX_PAGE_SIZE);
         let size = self.integer(field, u64::from(default), 1, Some(most));
-        u32::try_from(size).unwrap_or(MOST_ROWS)
+        u32::try_from(size).unwrap_or(MAX_PAGE_SIZE)
     }
 
     /// `page` and `page_size`.
@@ -94,10 +94,10 @@ impl QueryFields {
         Paging { page, page_size: self.size("page_size", default_size) }
     }
 
-    /// The name of a place; blank means that any will do.
+    /// The name of a city or country; `None` if absent or blank.
     pub(crate) fn place(&mut self, field: &'static str) -> Option<String> {
         let text = self.values.get(field)?;
-        match PLACE.check(Place::Query, field, text) {
+        match PLACE_NAME.check(RequestPart::Query, field, text) {
             Ok(place) => (!place.is_empty()).then_some(place),
             Err(problem) => {
                 self.problems.push(problem);
@@ -112,7 +112,7 @@ impl QueryFields {
         Board::of(city.as_deref(), country.as_deref())
     }
 
-    /// One of some words, the first being the default.
+    /// One of `choices`; `T::default()` if the parameter is absent.
     pub(crate) fn choice<T: Copy + Default, const N: usize>(
         &mut self,
         field: &'static str,
@@ -130,7 +130,7 @@ impl QueryFields {
     }
 
     /// # Errors
-    /// All problems, in the order in which the parameters were taken.
+    /// All problems, in the order in which the parameters were read.
     pub(crate) fn finish(self) -> Result<(), ApiError> {
         if self.problems.is_empty() { Ok(()) } else { Err(ApiError::Validation(self.problems)) }
     }
@@ -143,7 +143,7 @@ enum Integer {
     Natural(u64),
 }
 
-/// As pydantic reads an integer: outer space, a sign and a fraction of zeros are fine.
+/// Reads an integer as pydantic does: outer space, a sign and a fraction of zeros are allowed.
 fn parse_integer(text: &str) -> Option<Integer> {
     let text = text.trim();
     let (negative, digits) = match text.strip_prefix('-') {
@@ -155,7 +155,7 @@ fn parse_integer(text: &str) -> Option<Integer> {
     if !whole || fraction.is_empty() || !fraction.bytes().all(|b| b == b'0') {
         return None;
     }
-    // All digits, so that the only possible error is a number too large.
+    // All are digits, so the only possible error is overflow.
     let number = digits.parse().unwrap_or(u64::MAX);
     Some(if negative && number > 0 { Integer::Negative } else { Integer::Natural(number) })
 }
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_are_read_as_pydantic_reads_them() {
+    fn an_integer_is_read_as_pydantic_does() {
         for (text, number) in
             [("7", 7), (" 7 ", 7), ("+7", 7), ("007", 7), ("7.0", 7), ("-0", 0), ("0", 0)]
         {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn all_problems_are_found_at_once() {
+    fn all_problems_are_collected() {
         let uri = Uri::from_static("/?page=0&page_size=101&skip=-1&limit=x&city=a%00b&order=up");
         let mut query = QueryFields::of(&uri);
         query.integer("page", 1, 1, None);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_several_counts_and_nonsense_is_harmless() {
+    fn the_last_of_a_name_counts_and_malformed_pairs_are_ignored() {
         let mut query = QueryFields::of(&Uri::from_static("/?page=x&page=3&=&%ff&&city=%20"));
         assert_eq!(query.integer("page", 1, 1, None), 3);
         assert_eq!(query.place("city"), None);

@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use commands::CommandContext;
 use http::request::Parts;
 
-use crate::error::{ApiError, Place, Problem};
+use crate::error::{ApiError, Problem, RequestPart};
 use crate::request_id::RequestId;
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -39,7 +39,7 @@ fn idempotency_key(parts: &Parts) -> Result<Option<String>, ApiError> {
         Ok(key) if is_valid && values.next().is_none() => Ok(Some(key.to_owned())),
         _ => {
             let what = "one key of 1 to 255 printable ASCII characters is expected";
-            Err(ApiError::problem(Problem::value(Place::Header, IDEMPOTENCY_KEY, what)))
+            Err(ApiError::problem(Problem::value(RequestPart::Header, IDEMPOTENCY_KEY, what)))
         }
     }
 }

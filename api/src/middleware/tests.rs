@@ -192,7 +192,7 @@ async fn an_outdated_response_is_not_served() {
     server.routed(&get(PAGE)).await;
     assert!(server.cached(&get(PAGE)).is_some());
     server.erasures.advance();
-    assert!(server.cached(&get(PAGE)).is_none(), "somebody was erased");
+    assert!(server.cached(&get(PAGE)).is_none(), "an account was erased");
 
     server.routed(&get(PAGE)).await;
     assert!(server.cached(&get(PAGE)).is_some());

@@ -1,4 +1,4 @@
-//! Signing up and signing in.
+//! Sign-up and sign-in.
 
 pub(crate) mod login;
 pub(crate) mod signup;

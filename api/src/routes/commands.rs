@@ -1,3 +1,3 @@
-//! Commands that outlived their request.
+//! Commands that were answered with 202.
 
 pub(super) mod status;

@@ -1,5 +1,5 @@
-//! `GET /docs`, `/redoc`, `/openapi.json`: the document, and two ways to read it. Everything is
-//! served from this binary; nothing is fetched from elsewhere.
+//! `GET /docs`, `/redoc`, `/openapi.json`: the OpenAPI document and two readers of it. This binary
+//! serves everything; browsers load nothing from elsewhere.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ const SWAGGER_START: &str = include_str!("../../assets/swagger-start.js");
 const REDOC: &str = include_str!("../../assets/redoc.html");
 const REDOC_SCRIPT: &[u8] = include_bytes!("../../assets/redoc/redoc.standalone.js");
 
-/// Both readers style themselves from their scripts; neither may load anything from elsewhere.
+/// Both readers set styles from their scripts, hence `unsafe-inline`. Neither loads from elsewhere.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data:; worker-src 'self' blob:; frame-ancestors 'none'";
 
 /// The routes that show `document`.
 pub(crate) fn routes(document: &OpenApi) -> Router<ApiState> {
-    // Serialising a document that was built from types cannot fail.
+    // Never fails: the document was built from types.
     let json = Bytes::from(document.to_json().unwrap_or_default());
     Router::new()
         .route("/openapi.json", get(move || async move { script("application/json", json) }))

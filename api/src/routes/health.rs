@@ -1,4 +1,4 @@
-//! `GET /health`: the process answers.
+//! `GET /health`: liveness.
 
 use axum::Json;
 use serde::Serialize;

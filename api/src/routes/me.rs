@@ -1,3 +1,3 @@
-//! One's own account.
+//! The authenticated account.
 
 pub(crate) mod erase;

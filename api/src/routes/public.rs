@@ -1,4 +1,4 @@
-//! What everybody sees.
+//! Endpoints without authentication, and votes.
 
 pub(crate) mod hls;
 pub(crate) mod rankings;

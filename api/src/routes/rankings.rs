@@ -1,3 +1,3 @@
-//! Rankings as the person who asks sees them.
+//! Rankings of the authenticated artist.
 
 pub(super) mod me;

@@ -1,4 +1,4 @@
-//! `GET /ready`: every part that requests depend on works.
+//! `GET /ready`: readiness, by the state of every part that requests depend on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,15 +30,15 @@ pub(crate) struct Readiness {
 )]
 pub(crate) async fn ready(State(health): State<Arc<dyn Health>>) -> Response {
     let checks = health.checks().await;
-    let all_well = checks.iter().all(|check| check.problem.is_none());
+    let is_ready = checks.iter().all(|check| check.problem.is_none());
     let readiness = Readiness {
-        status: if all_well { "ready" } else { "unavailable" },
+        status: if is_ready { "ready" } else { "unavailable" },
         checks: checks
             .into_iter()
             .map(|check| (check.name, check.problem.unwrap_or_else(|| "ok".to_owned())))
             .collect(),
     };
-    if all_well {
+    if is_ready {
         return Json(readiness).into_response();
     }
     let headers = [(RETRY_AFTER, HeaderValue::from_static("1"))];

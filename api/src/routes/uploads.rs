@@ -23,7 +23,7 @@ use crate::routes::command_response::failed;
 use crate::state::{ApiState, Shutdown};
 use crate::tus::headers;
 
-/// What the endpoints of uploads work with.
+/// What the endpoints of resumable uploads work with.
 #[derive(Clone)]
 pub(crate) struct Uploads {
     commands: Commands,
@@ -36,27 +36,27 @@ impl FromRef<ApiState> for Uploads {
     }
 }
 
-/// The upload that a path names.
+/// The id of an upload in the path.
 pub(crate) type UploadPath = PathId<UploadId>;
 
-/// How an upload stands.
-fn told(status: StatusCode, upload: &ResumableUpload) -> Response {
+/// The response that tells the client the state of its upload.
+fn upload_response(status: StatusCode, upload: &ResumableUpload) -> Response {
     let mut response = status.into_response();
     let headers = response.headers_mut();
     headers.insert(headers::OFFSET, upload.received.into());
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let text = match upload.video {
-        Some(video) => Some((headers::VIDEO, video.to_string())),
-        None => Some((headers::EXPIRES, headers::http_date(upload.expires_at))),
+    let (name, text) = match upload.video {
+        Some(video) => (headers::VIDEO, video.to_string()),
+        None => (headers::EXPIRES, headers::http_date(upload.expires_at)),
     };
-    if let Some((name, Ok(value))) = text.map(|(name, text)| (name, HeaderValue::try_from(text))) {
+    if let Ok(value) = HeaderValue::try_from(text) {
         headers.insert(name, value);
     }
     response
 }
 
-/// What an upload that does not go on says.
-fn refused(error: ResumableError) -> ApiError {
+/// Turns the error of an upload into that of its request.
+fn upload_error(error: ResumableError) -> ApiError {
     match error {
         ResumableError::Unknown => UploadError::Unknown.into(),
         ResumableError::Expired => UploadError::Expired.into(),

@@ -20,7 +20,7 @@ const RECHECK_AFTER: Duration = Duration::from_secs(600);
 /// bounds how long an erased person may still act there.
 const RECHECK_AFTER_CUT_OFF: Duration = Duration::from_secs(60);
 
-/// Caches tokens whose account existed at the last lookup, until somebody is erased.
+/// Caches tokens whose account existed at the last lookup, until an account is erased.
 ///
 /// Checking a signature and parsing two pieces of JSON would be the most expensive part of a vote.
 /// Absent accounts are not cached: they may sign up at any time.
@@ -45,7 +45,7 @@ impl VerifiedTokens {
         Self { verified: Cache::new(MAX_TOKENS), erasures }
     }
 
-    /// Forgets all tokens, because somebody has been erased.
+    /// Forgets all tokens, because an account has been erased.
     pub(crate) fn forget_all(&self) {
         self.erasures.advance();
     }

@@ -153,15 +153,16 @@ fn label<'a>(messages: &'a Messages, field: &'a str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Place;
+    use crate::error::RequestPart;
     use crate::web::messages::SPANISH;
 
     #[test]
     fn a_problem_is_described_beside_its_field() {
-        let short = |min| describe(&SPANISH, &Problem::too_short(Place::Body, "password1", min));
+        let short =
+            |min| describe(&SPANISH, &Problem::too_short(RequestPart::Body, "password1", min));
         assert_eq!(short(8), ("password1".to_owned(), "Mínimo de caracteres: 8".to_owned()));
         assert_eq!(short(1).1, SPANISH.field_missing);
-        let differ = Problem::value(Place::Body, "password2", "x");
+        let differ = Problem::value(RequestPart::Body, "password2", "x");
         assert_eq!(describe(&SPANISH, &differ).1, "Las contraseñas no coinciden");
         let email = Problem::bad_email("email", "no @");
         assert_eq!(describe(&SPANISH, &email).1, SPANISH.field_email);

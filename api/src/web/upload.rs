@@ -13,7 +13,7 @@ use super::page_context::{PageContext, SignedIn};
 use super::redirect::see_other;
 use crate::error::{ApiError, VideoError};
 use crate::extract::{RequestContext, WebForm};
-use crate::routes::videos::upload::enter;
+use crate::routes::videos::upload;
 use crate::state::MaxVideoSize;
 
 pub(super) async fn form(
@@ -35,7 +35,7 @@ pub(super) async fn submit(
         let form_state = FormState::with_error(WebForm::default(), "file", text);
         Ok(show(max_size, &ctx, &form_state, status))
     };
-    match enter(&commands, max_size, owner, &context, request).await {
+    match upload::submit(&commands, max_size, owner, &context, request).await {
         Ok(_) => Ok(see_other("/me/videos?uploaded=1")),
         Err(ApiError::Validation(problems)) => {
             let form_state = FormState::invalid(WebForm::default(), &ctx, &problems);

@@ -16,7 +16,8 @@ use crate::routes::command_response::failed;
 
 /// How a command stands.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Standing {
+#[schema(as = Standing)]
+pub(crate) struct CommandState {
     /// `pending`, `accepted` or `rejected`.
     status: &'static str,
     /// Why it was rejected, for programs.
@@ -36,7 +37,7 @@ pub(crate) struct Standing {
     get, path = "/api/commands/{token}", tag = "commands",
     params(("token" = String, Path, description = "As given by the 202 answer")),
     responses(
-        (status = 200, body = Standing),
+        (status = 200, body = CommandState),
         (status = 404, body = ErrorBody),
         (status = 503, body = ErrorBody),
     ),
@@ -48,27 +49,27 @@ pub(crate) async fn status(
     let Path(token) = token.map_err(|_| RequestError::CommandUnknown)?;
     let found = commands.status(&token).await;
     let found = found.map_err(failed(|_| RequestError::CommandUnknown))?;
-    let standing = standing(found.ok_or(RequestError::CommandUnknown)?);
-    let waits = standing.status == "pending";
-    let mut response = Json(standing).into_response();
+    let state = state_of(found.ok_or(RequestError::CommandUnknown)?);
+    let is_pending = state.status == "pending";
+    let mut response = Json(state).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if waits {
+    if is_pending {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     Ok(response)
 }
 
-fn standing(status: CommandStatus) -> Standing {
-    let blank = Standing { status: "pending", code: None, detail: None, total_votes: None };
+fn state_of(status: CommandStatus) -> CommandState {
+    let pending = CommandState { status: "pending", code: None, detail: None, total_votes: None };
     match status {
-        CommandStatus::Pending => blank,
+        CommandStatus::Pending => pending,
         CommandStatus::Accepted { total_votes } => {
-            Standing { status: "accepted", total_votes, ..blank }
+            CommandState { status: "accepted", total_votes, ..pending }
         }
         CommandStatus::Rejected(rejection) => {
             let Row { code, detail, .. } = rejection_row(rejection);
-            Standing { status: "rejected", code: Some(code), detail: Some(detail), ..blank }
+            CommandState { status: "rejected", code: Some(code), detail: Some(detail), ..pending }
         }
     }
 }

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_and_offsets_say_the_same() {
+    fn page_and_page_size_override_skip_and_limit() {
         let range = |query: &str| (wanted(query).skip, wanted(query).limit);
         assert_eq!(range(""), (0, 50));
         assert_eq!(range("skip=7&limit=100"), (7, 100));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_come_first_unless_told_otherwise() {
+    fn the_newest_videos_come_first_by_default() {
         let order = |query: &str| (wanted(query).order_by, wanted(query).direction);
         assert_eq!(order(""), (OrderBy::UploadedAt, Direction::Descending));
         assert_eq!(order("order_by=votes"), (OrderBy::Votes, Direction::Descending));

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use commands::Commands;
+use domain::Rejection;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -46,8 +47,7 @@ pub(crate) async fn vote(
     RequestContext(context): RequestContext,
     path: VideoPath,
 ) -> Result<Response, ApiError> {
-    let unknown = RejectedCommand::Vote(domain::Rejection::VideoUnknown);
-    let video = path.or(unknown)?;
+    let video = path.or(RejectedCommand::Vote(Rejection::VideoUnknown))?;
     let answer =
         commands.vote(&context, voter, video).await.map_err(failed(RejectedCommand::Vote))?;
     Ok(respond(answer, |total_votes| {

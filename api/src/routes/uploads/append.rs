@@ -12,7 +12,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 
 use super::client::TusClient;
-use super::{UploadPath, Uploads, refused, told};
+use super::{UploadPath, Uploads, upload_error, upload_response};
 use crate::error::{ApiError, ErrorBody, UploadError};
 use crate::extract::RequestContext;
 use crate::routes::videos::upload_body::{Monitor, UploadBody};
@@ -23,8 +23,8 @@ use crate::tus::headers;
 /// its requests.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
-/// Appends to a resumable upload. What has come of a body that breaks off is kept. With the last
-/// byte the video is entered into the contest.
+/// Appends to a resumable upload. The received bytes of an interrupted body are kept. With the last
+/// byte the video is submitted to the contest.
 #[utoipa::path(
     patch, path = "/api/uploads/{id}", tag = "uploads", security(("bearer" = [])),
     request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
@@ -69,7 +69,7 @@ pub(crate) async fn append(
     let offset = headers::bytes(&parts.headers, &headers::OFFSET, "Upload-Offset")?;
     let id = path.or(UploadError::Unknown)?;
     let upload = uploads.append(context, client.account, id, offset, &parts.headers, body).await?;
-    Ok(told(StatusCode::NO_CONTENT, &upload))
+    Ok(upload_response(StatusCode::NO_CONTENT, &upload))
 }
 
 impl Uploads {
@@ -95,7 +95,7 @@ impl Uploads {
             .boxed();
         let piece = Piece { offset, declared, checksum, body };
         let appended = self.commands.append_to_upload(context, account, id, piece).await;
-        let appended = appended.map_err(refused)?;
+        let appended = appended.map_err(upload_error)?;
         if appended.interrupted && !appended.upload.is_whole() {
             return Err(monitor.error());
         }

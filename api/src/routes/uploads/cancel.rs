@@ -4,10 +4,10 @@ use axum::extract::State;
 use http::StatusCode;
 
 use super::client::TusClient;
-use super::{UploadPath, Uploads, refused};
+use super::{UploadPath, Uploads, upload_error};
 use crate::error::{ApiError, ErrorBody, UploadError};
 
-/// Gives up a resumable upload. What had come of it is removed; a video that was entered stays.
+/// Cancels a resumable upload and removes its bytes. The video of a finished upload stays.
 #[utoipa::path(
     delete, path = "/api/uploads/{id}", tag = "uploads", security(("bearer" = [])),
     params(
@@ -30,6 +30,6 @@ pub(crate) async fn cancel(
     path: UploadPath,
 ) -> Result<StatusCode, ApiError> {
     let id = path.or(UploadError::Unknown)?;
-    uploads.commands.cancel_upload(client.account, id).await.map_err(refused)?;
+    uploads.commands.cancel_upload(client.account, id).await.map_err(upload_error)?;
     Ok(StatusCode::NO_CONTENT)
 }

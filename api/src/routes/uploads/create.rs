@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use super::client::TusClient;
 use super::metadata::Metadata;
-use super::{Uploads, refused, told};
+use super::{Uploads, upload_error, upload_response};
 use crate::error::{ApiError, ErrorBody, UploadError, VideoError};
 use crate::extract::RequestContext;
 use crate::state::MaxVideoSize;
@@ -63,48 +63,48 @@ pub(crate) async fn create(
     }
     let Metadata { title, description, whole } = Metadata::of(request.headers())?;
     let new = NewUpload { length, title, description, metadata: whole };
-    let begun = uploads.commands.create_upload(&context, client.account, &new).await;
-    let begun = begun.map_err(refused)?;
-    let location = HeaderValue::try_from(format!("{}/{}", client.folder, begun.id));
+    let created = uploads.commands.create_upload(&context, client.account, &new).await;
+    let created = created.map_err(upload_error)?;
+    let location = HeaderValue::try_from(format!("{}/{}", client.folder, created.id));
     let upload = match headers::text(request.headers(), &CONTENT_TYPE) {
-        // A retry: what its first try brought is kept already, and the client is told how much.
-        headers::PIECE if begun.received > 0 => {
+        // A retry: the store has bytes of an earlier try. The response tells the client how many.
+        headers::PIECE if created.received > 0 => {
             let account = client.account;
-            let resumed = uploads.commands.resume_upload(&context, account, begun.id).await;
-            resumed.map_err(refused)?
+            let resumed = uploads.commands.resume_upload(&context, account, created.id).await;
+            resumed.map_err(upload_error)?
         }
-        headers::PIECE => take_first(uploads, context, client, begun, request).await?,
-        _ => begun,
+        headers::PIECE => append_first(uploads, context, client, created, request).await?,
+        _ => created,
     };
-    let mut response = told(StatusCode::CREATED, &upload);
+    let mut response = upload_response(StatusCode::CREATED, &upload);
     if let Ok(location) = location {
         response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)
 }
 
-/// Takes the bytes that come with the beginning. If they do not come whole, the client never learns
-/// where its upload is, also because it hung up: then there shall be none, unless another try with the
-/// same key has brought something.
-async fn take_first(
+/// Appends the bytes that came with the creation. On a failure the client never learns the location of
+/// its upload, so the upload is cancelled, unless a retry with the same key has appended bytes. It runs
+/// in a task of its own: a disconnected client drops the handler.
+async fn append_first(
     uploads: Uploads,
     context: CommandContext,
     client: TusClient,
-    begun: ResumableUpload,
+    created: ResumableUpload,
     request: Request,
 ) -> Result<ResumableUpload, ApiError> {
     let (Parts { headers, .. }, body) = request.into_parts();
-    let taking = async move {
+    let appending = async move {
         let account = client.account;
-        let taken = uploads.append(context, account, begun.id, 0, &headers, body).await;
-        if taken.is_err() {
-            let cancelled = uploads.commands.cancel_empty_upload(account, begun.id).await;
+        let appended = uploads.append(context, account, created.id, 0, &headers, body).await;
+        if appended.is_err() {
+            let cancelled = uploads.commands.cancel_empty_upload(account, created.id).await;
             if let Err(error) = cancelled {
-                tracing::debug!(upload = %begun.id, %error, "left to expire");
+                tracing::debug!(upload_id = %created.id, %error, "empty upload not cancelled, left to expire");
             }
         }
-        taken
+        appended
     };
-    let taken = tokio::spawn(taking.in_current_span()).await;
-    taken.map_err(ApiError::internal)?
+    let appended = tokio::spawn(appending.in_current_span()).await;
+    appended.map_err(ApiError::internal)?
 }

@@ -1,54 +1,62 @@
-//! `Upload-Metadata`: what a client says of a file before it sends it.
+//! `Upload-Metadata`: what a client declares about a file before it sends it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 
-use crate::error::{ApiError, Loc, Place, Problem, VideoError};
+use crate::error::{ApiError, Loc, Problem, RequestPart, VideoError};
 use crate::routes::videos::upload::{DESCRIPTION, TITLE};
 use crate::tus::headers::METADATA;
 
 /// More than the longest title and description take.
-const MAX_BYTES: usize = 16 * 1024;
-const NAME: &str = "Upload-Metadata";
+const MAX_METADATA_BYTES: usize = 16 * 1024;
+/// The header's name in errors.
+const HEADER_NAME: &str = "Upload-Metadata";
 
-/// What we take from it.
+/// What the server reads from it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Metadata {
     pub(super) title: String,
     pub(super) description: Option<String>,
-    /// As it came, to be told again.
+    /// The header as it was sent, for `HEAD`.
     pub(super) whole: String,
 }
 
 impl Metadata {
-    /// All problems of the texts at once.
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// All problems of the texts, or that the header is malformed.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
         let whole = match headers.get(METADATA).map(|value| value.to_str()) {
             None => "",
-            Some(Ok(text)) if text.len() <= MAX_BYTES => text,
-            Some(_) => return Err(ApiError::BadHeader(NAME)),
+            Some(Ok(text)) if text.len() <= MAX_METADATA_BYTES => text,
+            Some(_) => return Err(ApiError::BadHeader(HEADER_NAME)),
         };
-        let pairs = pairs(whole).ok_or(ApiError::BadHeader(NAME))?;
+        let pairs = pairs(whole).ok_or(ApiError::BadHeader(HEADER_NAME))?;
         let find = |key| pairs.iter().find(|(k, _)| *k == key).map(|(_, value)| value.as_slice());
         if find("filetype").is_some_and(|claimed| !claimed.starts_with(b"video/")) {
             return Err(VideoError::NotAVideo.into());
         }
         let mut problems = Vec::new();
         let title = match find("title").map(utf8) {
-            None => Err(Problem::missing(Place::Header, "title")),
-            Some(None) => Err(Problem::value(Place::Header, "title", "El texto no es UTF-8")),
-            Some(Some(text)) => TITLE.check(Place::Header, "title", text),
+            None => Err(Problem::missing(RequestPart::Header, "title")),
+            Some(None) => Err(Problem::value(RequestPart::Header, "title", "El texto no es UTF-8")),
+            Some(Some(text)) => TITLE.check(RequestPart::Header, "title", text),
         };
         let description = match find("description").map(utf8) {
             None => Ok(String::new()),
-            Some(None) => Err(Problem::value(Place::Header, "description", "El texto no es UTF-8")),
-            Some(Some(text)) => DESCRIPTION.check(Place::Header, "description", text),
+            Some(None) => {
+                Err(Problem::value(RequestPart::Header, "description", "El texto no es UTF-8"))
+            }
+            Some(Some(text)) => DESCRIPTION.check(RequestPart::Header, "description", text),
         };
         let title = title.map_err(|problem| problems.push(problem));
         let description = description.map_err(|problem| problems.push(problem));
         let (Ok(title), Ok(description)) = (title, description) else {
-            problems.iter_mut().for_each(|problem| problem.loc.insert(1, Loc::Name(NAME.into())));
+            problems
+                .iter_mut()
+                .for_each(|problem| problem.loc.insert(1, Loc::Name(HEADER_NAME.into())));
             return Err(ApiError::Validation(problems));
         };
         let description = (!description.is_empty()).then_some(description);
@@ -60,7 +68,7 @@ fn utf8(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
-/// Keys with their values, decoded; `None` if this is not how the protocol writes them.
+/// The keys with their decoded values; `None` if the syntax is not that of the protocol.
 fn pairs(text: &str) -> Option<Vec<(&str, Vec<u8>)>> {
     let mut pairs: Vec<(&str, Vec<u8>)> = Vec::new();
     if text.is_empty() {
@@ -92,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_come_as_they_were() {
+    fn texts_are_decoded_and_trimmed() {
         let title = pair("title", " Mi canción ");
         let found = read(&title).unwrap();
         assert_eq!(
@@ -107,18 +115,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_metadata_is_refused() {
+    fn malformed_metadata_is_rejected() {
         let twice = [pair("title", "A"), pair("title", "B")].join(",");
-        let long = pair("title", &"x".repeat(MAX_BYTES));
+        let long = pair("title", &"x".repeat(MAX_METADATA_BYTES));
         for bad in ["title ñ", "title QQ", "title QQ== QQ==", ",", "title QQ==,", &twice, &long] {
-            assert!(matches!(read(bad), Err(ApiError::BadHeader(NAME))), "{bad}");
+            assert!(matches!(read(bad), Err(ApiError::BadHeader(HEADER_NAME))), "{bad}");
         }
         let text = [pair("title", "A"), pair("filetype", "text/plain")].join(",");
         assert!(matches!(read(&text), Err(ApiError::Video(VideoError::NotAVideo))));
     }
 
     #[test]
-    fn all_problems_of_the_texts_are_listed_at_once() {
+    fn all_problems_of_the_texts_are_listed() {
         let problems = |text: &str| match read(text) {
             Err(ApiError::Validation(problems)) => {
                 let place = |p: &Problem| {

@@ -1,4 +1,4 @@
-//! `POST /api/uploads/{id}`: another method, for clients whose surroundings know only `GET` and `POST`.
+//! `POST /api/uploads/{id}`: another method, for clients behind proxies that pass `GET` and `POST` only.
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};

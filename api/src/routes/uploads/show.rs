@@ -5,7 +5,7 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode};
 
 use super::client::TusClient;
-use super::{UploadPath, Uploads, refused, told};
+use super::{UploadPath, Uploads, upload_error, upload_response};
 use crate::error::{ApiError, UploadError};
 use crate::extract::RequestContext;
 use crate::tus::headers;
@@ -30,7 +30,7 @@ use crate::tus::headers;
         (status = 404, description = "No upload of this person"),
         (status = 410, description = "The upload has expired"),
         (status = 412, description = "Another version of the protocol"),
-        (status = 503, description = "Come again"),
+        (status = 503, description = "Unavailable; the client may retry"),
     ),
 )]
 pub(crate) async fn show(
@@ -41,8 +41,8 @@ pub(crate) async fn show(
 ) -> Result<Response, ApiError> {
     let id = path.or(UploadError::Unknown)?;
     let upload = uploads.commands.resume_upload(&context, client.account, id).await;
-    let upload = upload.map_err(refused)?;
-    let mut response = told(StatusCode::OK, &upload);
+    let upload = upload.map_err(upload_error)?;
+    let mut response = upload_response(StatusCode::OK, &upload);
     let headers = response.headers_mut();
     headers.insert(headers::LENGTH, upload.length.into());
     if let Ok(metadata) = HeaderValue::try_from(upload.metadata) {

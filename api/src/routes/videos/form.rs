@@ -1,4 +1,4 @@
-//! The form of an upload, read part by part, in any order; the file goes straight to storage.
+//! Reads the form of an upload part by part, in any order. The file is streamed to the object store.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,11 +12,11 @@ use multer::{Field, Multipart};
 use super::upload_body::Monitor;
 use crate::error::{ApiError, VideoError};
 
-/// The most that a text part may hold, in bytes: more than any rule allows.
-const MAX_TEXT: usize = 32 * 1024;
+/// The longest text part: more than any rule allows.
+const MAX_TEXT_BYTES: usize = 32 * 1024;
 const MAX_PARTS: usize = 100;
 
-/// What came. Of several texts with one name the last counts.
+/// The parts that came. Of several texts with one name the last counts.
 #[derive(Default)]
 pub(super) struct Form {
     pub(super) title: TextPart,
@@ -60,7 +60,8 @@ pub(super) async fn read(
 ) -> Result<Form, ApiError> {
     let mut form = Form::default();
     for _ in 0..MAX_PARTS {
-        let field = multipart.next_field().await.map_err(|error| of_multer(&error, monitor))?;
+        let field =
+            multipart.next_field().await.map_err(|error| multipart_error(&error, monitor))?;
         monitor.progress();
         let Some(field) = field else { return Ok(form) };
         match field.name() {
@@ -85,10 +86,10 @@ async fn text(mut field: Field<'static>, monitor: &Monitor) -> Result<TextPart, 
         return Ok(TextPart::File);
     }
     let mut bytes = BytesMut::new();
-    while let Some(chunk) = field.chunk().await.map_err(|error| of_multer(&error, monitor))? {
+    while let Some(chunk) = field.chunk().await.map_err(|error| multipart_error(&error, monitor))? {
         monitor.progress();
         bytes.extend_from_slice(&chunk);
-        if bytes.len() > MAX_TEXT {
+        if bytes.len() > MAX_TEXT_BYTES {
             skip(field, monitor).await?;
             return Ok(TextPart::TooLong);
         }
@@ -105,19 +106,19 @@ async fn file(
     commands: &Commands,
     max_bytes: u64,
 ) -> Result<FilePart, ApiError> {
-    let refused = match field.file_name() {
+    let unusable = match field.file_name() {
         None => Some(FilePart::Text),
         Some("") => Some(FilePart::Nameless),
         Some(_) if !claims_to_be_video(&field) => Some(FilePart::NotAVideo),
         Some(_) => None,
     };
-    if let Some(refused) = refused {
+    if let Some(unusable) = unusable {
         skip(field, monitor).await?;
-        return Ok(refused);
+        return Ok(unusable);
     }
-    let lent = Lent::new(field);
-    let stored = commands.store_original(lent.stream(monitor.clone()), max_bytes).await;
-    let rest = lent.take_back();
+    let shared = SharedField::new(field);
+    let stored = commands.store_original(shared.stream(monitor.clone()), max_bytes).await;
+    let rest = shared.take_back();
     match stored {
         Ok(original) => Ok(FilePart::Stored(original)),
         Err(StoreOriginalError::NotAVideo) => {
@@ -127,9 +128,9 @@ async fn file(
             Ok(FilePart::NotAVideo)
         }
         Err(StoreOriginalError::TooLarge { .. }) => Err(VideoError::TooLarge.into()),
-        Err(StoreOriginalError::Body(error)) => Err(of_body(&error, monitor)),
+        Err(StoreOriginalError::Body(error)) => Err(body_error(&error, monitor)),
         Err(StoreOriginalError::Storage(StorageError::Body(error))) => {
-            Err(of_body(&error, monitor))
+            Err(body_error(&error, monitor))
         }
         Err(StoreOriginalError::Storage(error)) => Err(ApiError::unavailable(error)),
     }
@@ -139,19 +140,19 @@ fn claims_to_be_video(field: &Field<'_>) -> bool {
     field.content_type().is_some_and(|claimed| claimed.type_() == "video")
 }
 
-/// Reads a part to its end for the sake of those behind it.
+/// Reads a part to its end, because the next parts follow it.
 async fn skip(mut field: Field<'static>, monitor: &Monitor) -> Result<(), ApiError> {
-    while field.chunk().await.map_err(|error| of_multer(&error, monitor))?.is_some() {
+    while field.chunk().await.map_err(|error| multipart_error(&error, monitor))?.is_some() {
         monitor.progress();
     }
     Ok(())
 }
 
-/// A part that is lent out as a stream. Whatever becomes of the stream, the part comes back, and
-/// what nobody read of it can be skipped.
-struct Lent(Arc<Mutex<Option<Field<'static>>>>);
+/// A part that another reads as a stream. Afterwards it is taken back, so that its unread rest can be
+/// skipped.
+struct SharedField(Arc<Mutex<Option<Field<'static>>>>);
 
-impl Lent {
+impl SharedField {
     fn new(field: Field<'static>) -> Self {
         Self(Arc::new(Mutex::new(Some(field))))
     }
@@ -177,14 +178,14 @@ impl Lent {
     }
 }
 
-fn of_body(error: &io::Error, monitor: &Monitor) -> ApiError {
+fn body_error(error: &io::Error, monitor: &Monitor) -> ApiError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<multer::Error>()) {
-        Some(error) => of_multer(error, monitor),
+        Some(error) => multipart_error(error, monitor),
         None => monitor.error(),
     }
 }
 
-fn of_multer(error: &multer::Error, monitor: &Monitor) -> ApiError {
+fn multipart_error(error: &multer::Error, monitor: &Monitor) -> ApiError {
     match error {
         multer::Error::StreamReadFailed(_) => monitor.error(),
         multer::Error::IncompleteStream
@@ -192,7 +193,7 @@ fn of_multer(error: &multer::Error, monitor: &Monitor) -> ApiError {
         | multer::Error::IncompleteHeaders => {
             ApiError::MultipartMalformed("The multipart body ends too early.")
         }
-        multer::Error::LockFailure => ApiError::internal("a part was read by two"),
+        multer::Error::LockFailure => ApiError::internal("two readers locked one part"),
         _ => ApiError::MultipartMalformed("The multipart body is malformed."),
     }
 }

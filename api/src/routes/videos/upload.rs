@@ -17,15 +17,17 @@ use uuid::Uuid;
 
 use super::form::{self, FilePart, Form, TextPart};
 use super::upload_body::{Monitor, UploadBody};
-use crate::error::{ApiError, ErrorBody, Place, Problem, RejectedCommand, VideoError};
+use crate::error::{ApiError, ErrorBody, Problem, RejectedCommand, RequestPart, VideoError};
 use crate::extract::{Actor, RequestContext};
 use crate::routes::command_response::{Pending, failed, respond};
 use crate::state::MaxVideoSize;
 use crate::text::TextRule;
 
-/// What the form may hold beside the file, in bytes.
-const FORM_OVERHEAD: u64 = 1024 * 1024;
+/// The most bytes of the form beside the file.
+const MAX_FORM_OVERHEAD: u64 = 1024 * 1024;
+/// In characters.
 const MAX_TITLE: usize = 200;
+/// In characters.
 const MAX_DESCRIPTION: usize = 2000;
 pub(crate) const TITLE: TextRule = TextRule::line(1, MAX_TITLE);
 pub(crate) const DESCRIPTION: TextRule = TextRule::lines(MAX_DESCRIPTION);
@@ -79,8 +81,8 @@ pub(crate) async fn upload(
     RequestContext(context): RequestContext,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let Entered { title, description, answer } =
-        enter(&commands, max_size, actor, &context, request).await?;
+    let SubmittedVideo { title, description, answer } =
+        submit(&commands, max_size, actor, &context, request).await?;
     Ok(respond(answer, |video| {
         let AccountId(user_id) = actor;
         let body = Uploaded {
@@ -95,28 +97,28 @@ pub(crate) async fn upload(
     }))
 }
 
-/// What became of an upload.
-pub(crate) struct Entered {
+/// A video that was submitted, and the answer of the command.
+pub(crate) struct SubmittedVideo {
     title: String,
     description: Option<String>,
     pub(crate) answer: Answer<UploadedVideo>,
 }
 
-/// Reads the form as it streams in, and enters its video into the contest.
-pub(crate) async fn enter(
+/// Reads the form as it streams in, and submits its video to the contest.
+pub(crate) async fn submit(
     commands: &Commands,
     max_size: MaxVideoSize,
     actor: AccountId,
     context: &CommandContext,
     request: Request,
-) -> Result<Entered, ApiError> {
+) -> Result<SubmittedVideo, ApiError> {
     let (parts, body) = request.into_parts();
     let form = read(commands, max_size, &parts.headers, body).await?;
     let new = check(form)?;
     let (title, description) = (new.title.clone(), new.description.clone());
     let answer =
         commands.upload(context, actor, new).await.map_err(failed(RejectedCommand::Upload))?;
-    Ok(Entered { title, description, answer })
+    Ok(SubmittedVideo { title, description, answer })
 }
 
 async fn read(
@@ -126,10 +128,10 @@ async fn read(
     body: Body,
 ) -> Result<Form, ApiError> {
     let Some(boundary) = boundary(headers)? else {
-        return Ok(Form::default()); // No form: nothing of what it should hold is there.
+        return Ok(Form::default()); // Another type: all parts are missing.
     };
     let monitor = Monitor::default();
-    let body = UploadBody::new(body, max_size.saturating_add(FORM_OVERHEAD), monitor.clone());
+    let body = UploadBody::new(body, max_size.saturating_add(MAX_FORM_OVERHEAD), monitor.clone());
     let multipart = Multipart::new(body, boundary);
     form::read(multipart, &monitor, commands, max_size).await
 }
@@ -148,42 +150,42 @@ fn boundary(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     }
 }
 
-/// All problems of the texts first, as they can be mended together; then those of the file.
+/// Checks the texts first, because a client can fix all of them at once; then the file.
 fn check(form: Form) -> Result<NewVideo, ApiError> {
     let mut problems = Vec::new();
     let title = match form.title {
         TextPart::Absent => {
-            Err(Problem::missing(Place::Body, "title").with_input(Some(Value::Null)))
+            Err(Problem::missing(RequestPart::Body, "title").with_input(Some(Value::Null)))
         }
         other => text("title", other, TITLE, MAX_TITLE),
     };
     let file = match form.file {
         FilePart::Absent => {
-            Err(Problem::missing(Place::Body, "file").with_input(Some(Value::Null)))
+            Err(Problem::missing(RequestPart::Body, "file").with_input(Some(Value::Null)))
         }
         FilePart::Text => {
             let what = "Expected UploadFile, received: <class 'str'>";
-            Err(Problem::value(Place::Body, "file", what))
+            Err(Problem::value(RequestPart::Body, "file", what))
         }
-        FilePart::Several => Err(Problem::value(Place::Body, "file", "Expected one file")),
+        FilePart::Several => Err(Problem::value(RequestPart::Body, "file", "Expected one file")),
         other => Ok(other),
     };
     let description = match form.description {
         TextPart::Absent => Ok(String::new()),
         other => text("description", other, DESCRIPTION, MAX_DESCRIPTION),
     };
-    let title = keep(title, &mut problems);
-    let file = keep(file, &mut problems);
-    let description = keep(description, &mut problems);
+    let title = collect(title, &mut problems);
+    let file = collect(file, &mut problems);
+    let description = collect(description, &mut problems);
     let (Some(title), Some(file), Some(description)) = (title, file, description) else {
         return Err(ApiError::Validation(problems));
     };
-    let original = stored(file)?;
+    let original = original_of(file)?;
     let description = (!description.is_empty()).then_some(description);
     Ok(NewVideo { title, description, original })
 }
 
-fn keep<T>(checked: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {
+fn collect<T>(checked: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {
     checked.map_err(|problem| problems.push(problem)).ok()
 }
 
@@ -194,14 +196,14 @@ fn text(
     max: usize,
 ) -> Result<String, Problem> {
     match part {
-        TextPart::Text(text) => rule.check(Place::Body, field, &text),
-        TextPart::TooLong => Err(Problem::too_long(Place::Body, field, max)),
-        TextPart::NotUtf8 => Err(Problem::value(Place::Body, field, "El texto no es UTF-8")),
-        TextPart::File | TextPart::Absent => Err(Problem::not_a_string(Place::Body, field)),
+        TextPart::Text(text) => rule.check(RequestPart::Body, field, &text),
+        TextPart::TooLong => Err(Problem::too_long(RequestPart::Body, field, max)),
+        TextPart::NotUtf8 => Err(Problem::value(RequestPart::Body, field, "El texto no es UTF-8")),
+        TextPart::File | TextPart::Absent => Err(Problem::not_a_string(RequestPart::Body, field)),
     }
 }
 
-fn stored(file: FilePart) -> Result<StoredOriginal, ApiError> {
+fn original_of(file: FilePart) -> Result<StoredOriginal, ApiError> {
     match file {
         FilePart::Stored(original) => Ok(original),
         FilePart::NotAVideo => Err(VideoError::NotAVideo.into()),
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_needs_its_boundary() {
+    fn a_multipart_form_needs_a_boundary() {
         let found = boundary_of("Multipart/Form-Data; boundary=\"a b\"");
         assert_eq!(found.unwrap().as_deref(), Some("a b"));
         for bad in ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data;"]
@@ -253,13 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_form_lacks_title_and_file() {
+    fn an_empty_form_misses_title_and_file() {
         let expected = [("title".to_owned(), "missing"), ("file".to_owned(), "missing")];
         assert_eq!(kinds(Form::default()), expected);
     }
 
     #[test]
-    fn all_problems_of_a_form_are_listed_at_once() {
+    fn all_problems_of_a_form_are_listed() {
         let form = Form {
             title: TextPart::Text(" ".to_owned()),
             description: TextPart::TooLong,
@@ -282,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_none_or_no_video_is_refused() {
+    fn a_missing_file_and_a_file_that_is_not_a_video_are_rejected() {
         let titled = |file| Form {
             title: TextPart::Text("Mi canción".to_owned()),
             description: TextPart::Absent,

@@ -1,8 +1,8 @@
-//! The body of an upload, kept within bounds of size, time and memory.
+//! Bounds the body of an upload in size, time and memory.
 //!
-//! The multipart parser copies whatever its source has ready into one buffer. So the source lets go
-//! of one chunk at a time, and breaks off when chunk after chunk yields nothing that anybody can
-//! use: a preamble or a part's headers without end.
+//! The multipart parser copies all ready chunks of its source into one buffer. So this source yields one
+//! chunk at a time. It aborts when many chunks in a row yield nothing usable, as an endless preamble or
+//! endless headers of a part do.
 
 use std::io;
 use std::pin::Pin;
@@ -18,45 +18,44 @@ use tokio::time::{Instant, Sleep};
 
 use crate::error::{ApiError, BodyError, VideoError};
 
-/// The longest silence.
-const MAX_SILENCE: Duration = Duration::from_secs(30);
-/// For so long an upload may be as slow as it likes, and from then on not slower, on the whole,
-/// than this.
-const GRACE: Duration = Duration::from_secs(60);
+/// A body without a chunk for this long is aborted.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The least average rate of an upload, measured after [`RATE_GRACE`].
 const MIN_BYTES_PER_SECOND: u64 = 4 * 1024;
-/// The most that a part's headers, or what precedes the first part, may take.
-const MAX_SHAPELESS: usize = 1024 * 1024;
+const RATE_GRACE: Duration = Duration::from_secs(60);
+/// The longest preamble, and the longest headers of a part, in bytes.
+const MAX_UNUSED_BYTES: usize = 1024 * 1024;
 
-/// Why a body was broken off.
+/// Why a body was aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     TooLarge,
     TooSlow,
-    Shapeless,
+    NothingUsable,
 }
 
-/// What the reader of a body and its source tell each other.
+/// Shared by the reader of a body and its source.
 #[derive(Clone, Default)]
-pub(crate) struct Monitor(Arc<Shared>);
+pub(crate) struct Monitor(Arc<MonitorState>);
 
 #[derive(Default)]
-struct Shared {
+struct MonitorState {
     fault: OnceLock<Fault>,
     unused: AtomicUsize,
 }
 
 impl Monitor {
-    /// What has come so far has been made use of.
+    /// The reader has used all bytes so far.
     pub(crate) fn progress(&self) {
         self.0.unused.store(0, Ordering::Relaxed);
     }
 
-    /// What to say if the body broke off.
+    /// The error of an aborted body.
     pub(crate) fn error(&self) -> ApiError {
         match self.0.fault.get() {
             Some(Fault::TooLarge) => VideoError::TooLarge.into(),
             Some(Fault::TooSlow) => BodyError::Timeout.into(),
-            Some(Fault::Shapeless) => {
+            Some(Fault::NothingUsable) => {
                 ApiError::MultipartMalformed("The multipart body has no end of headers.")
             }
             None => BodyError::Broken.into(),
@@ -66,7 +65,7 @@ impl Monitor {
     fn fault(&self, fault: Fault) -> io::Error {
         // The first one counts.
         let _ = self.0.fault.set(fault);
-        io::Error::other("the upload was broken off")
+        io::Error::other("the upload was aborted")
     }
 }
 
@@ -77,7 +76,8 @@ pub(crate) struct UploadBody {
     max_bytes: u64,
     received: u64,
     began: Instant,
-    silence: Pin<Box<Sleep>>,
+    idle: Pin<Box<Sleep>>,
+    /// Whether to yield to the parser before the next chunk.
     pause: bool,
 }
 
@@ -90,7 +90,7 @@ impl UploadBody {
             max_bytes,
             received: 0,
             began: Instant::now(),
-            silence: Box::pin(tokio::time::sleep(MAX_SILENCE)),
+            idle: Box::pin(tokio::time::sleep(IDLE_TIMEOUT)),
             pause: false,
         }
     }
@@ -100,15 +100,15 @@ impl UploadBody {
         if self.received > self.max_bytes {
             return Err(self.monitor.fault(Fault::TooLarge));
         }
-        let allowed = GRACE + Duration::from_secs(self.received / MIN_BYTES_PER_SECOND);
+        let allowed = RATE_GRACE + Duration::from_secs(self.received / MIN_BYTES_PER_SECOND);
         if self.began.elapsed() > allowed {
             return Err(self.monitor.fault(Fault::TooSlow));
         }
         let before = self.monitor.0.unused.fetch_add(chunk.len(), Ordering::Relaxed);
-        if before > MAX_SHAPELESS {
-            return Err(self.monitor.fault(Fault::Shapeless));
+        if before > MAX_UNUSED_BYTES {
+            return Err(self.monitor.fault(Fault::NothingUsable));
         }
-        self.silence.as_mut().reset(Instant::now() + MAX_SILENCE);
+        self.idle.as_mut().reset(Instant::now() + IDLE_TIMEOUT);
         Ok(chunk)
     }
 }
@@ -129,7 +129,7 @@ impl Stream for UploadBody {
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(io::Error::other(error)))),
             Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => match this.silence.as_mut().poll(context) {
+            Poll::Pending => match this.idle.as_mut().poll(context) {
                 Poll::Ready(()) => Poll::Ready(Some(Err(this.monitor.fault(Fault::TooSlow)))),
                 Poll::Pending => Poll::Pending,
             },
@@ -161,19 +161,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_within_bounds_comes_whole() {
+    async fn a_body_within_its_bounds_is_read_to_the_end() {
         let (taken, monitor) = read(3000, Duration::from_millis(10), true).await;
         assert_eq!((taken, monitor.0.fault.get()), (3000, None));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_out_of_bounds_is_broken_off() {
+    async fn a_body_that_exceeds_a_bound_is_aborted() {
         let fault = async |chunks, every, use_them| {
             read(chunks, every, use_them).await.1.0.fault.get().copied()
         };
         let quick = Duration::from_millis(1);
         assert_eq!(fault(3001, quick, true).await, Some(Fault::TooLarge));
-        assert_eq!(fault(3000, quick, false).await, Some(Fault::Shapeless));
+        assert_eq!(fault(3000, quick, false).await, Some(Fault::NothingUsable));
         assert_eq!(fault(2, Duration::from_secs(31), true).await, Some(Fault::TooSlow));
         assert_eq!(fault(3000, Duration::from_secs(1), true).await, Some(Fault::TooSlow));
     }

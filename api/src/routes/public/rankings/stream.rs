@@ -15,9 +15,9 @@ const LAST_EVENT_ID: &str = "last-event-id";
 
 /// What changes on a board, as it happens: Server-Sent Events.
 ///
-/// The first event is `ready`, or `change` with what the client has missed, or `reset`: its page must
-/// be read anew. Then comes a `change` whenever somebody on the board has votes that they had not, at
-/// most ten a second. A client that cannot keep up is disconnected, and comes back.
+/// The first event is `ready`, or `change` with what the client has missed, or `reset`: the client must
+/// load its page again. Then a `change` follows each change of votes on the board, at most ten a second.
+/// A client that cannot keep up is disconnected, and connects again.
 #[utoipa::path(
     get, path = "/api/public/rankings/stream", tag = "public",
     params(
@@ -43,7 +43,7 @@ pub(crate) async fn stream(
     let asked = query.take("last_event_id");
     query.finish()?;
     let last_id = match headers.get(LAST_EVENT_ID) {
-        // Whatever it is, it is none of ours.
+        // Not a valid id: the stream starts with a reset.
         Some(value) => Some(value.to_str().unwrap_or("?").to_owned()),
         None => asked,
     };
@@ -52,7 +52,7 @@ pub(crate) async fn stream(
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        // For nginx, which would gather messages otherwise.
+        // Without it nginx buffers the messages.
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
     Ok((headers, Body::from_stream(subscription)).into_response())

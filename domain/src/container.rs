@@ -4,7 +4,7 @@
 //! decoded is for the transcoder to find out.
 //!
 //! The crate `infer` is no replacement. It takes every EBML file for WebM and pictures in ISO boxes for
-//! video, and it finds the document type of Matroska only at two fixed offsets.
+//! video. It finds the document type of Matroska only at two fixed offsets.
 
 use crate::codes::codes;
 

@@ -26,7 +26,16 @@ impl RejectedCommand {
             Self::Deletion(reason) => match reason {
                 Rejection::VideoUnknown | Rejection::VideoDeleted => rejection(404, reason),
                 Rejection::NotOwner => rejection(403, reason),
-                _ => rejection(400, reason),
+                Rejection::EmailTaken
+                | Rejection::AccountUnknown
+                | Rejection::AccountErased
+                | Rejection::AlreadyOperator
+                | Rejection::NotOperator
+                | Rejection::VideoExists
+                | Rejection::HasVotes { .. }
+                | Rejection::NotVotable
+                | Rejection::AlreadyVoted
+                | Rejection::AlreadyFinished => rejection(400, reason),
             },
             Self::Vote(Rejection::VideoUnknown | Rejection::VideoDeleted) => {
                 let code = Rejection::VideoUnknown.code();

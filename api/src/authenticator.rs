@@ -7,7 +7,8 @@ use projections::ErasureEpoch;
 use projections::queries::Queries;
 
 use crate::error::ApiError;
-use crate::token::{Tokens, VerifiedTokens};
+use crate::token::Tokens;
+use crate::verified_tokens::VerifiedTokens;
 
 /// Issues access tokens and verifies them against the accounts that exist.
 pub(crate) struct Authenticator {

@@ -27,6 +27,7 @@ mod state;
 mod text;
 mod token;
 mod tus;
+mod verified_tokens;
 mod web;
 
 pub use app::{Api, ApiDependencies, ApiSettings, StartError, build, openapi_document};

@@ -1,14 +1,10 @@
 //! Access tokens: JWT (RFC 7519), signed with HS256 only.
 
-mod verified;
-
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use domain::AccountId;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-
-pub(crate) use verified::VerifiedTokens;
 
 use crate::error::AuthError;
 

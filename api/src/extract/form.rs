@@ -3,8 +3,7 @@
 use axum::extract::{FromRequest, Request};
 use serde_json::{Map, Value};
 
-use super::JsonObject;
-use super::body::read;
+use super::body::{JsonObject, read};
 use crate::error::ApiError;
 
 /// The fields of an HTML form. Of several with one name the last counts.

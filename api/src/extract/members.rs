@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::{Object, RefOr};
 
-use super::JsonObject;
+use super::body::JsonObject;
 use crate::error::{ApiError, Problem, RequestPart};
 use crate::text::{self, TextRule};
 

@@ -84,8 +84,8 @@ pub(crate) async fn create(
 }
 
 /// Appends the bytes that came with the creation. On a failure the client never learns the location of
-/// its upload, so the upload is cancelled, unless a retry with the same key has appended bytes. It runs
-/// in a task of its own: a disconnected client drops the handler.
+/// its upload. So the upload is cancelled, unless a retry with the same key has appended bytes. All this
+/// runs in a task of its own: a disconnected client drops the handler.
 async fn append_first(
     uploads: Uploads,
     context: CommandContext,

@@ -8,8 +8,8 @@ use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::Grant;
 use crate::error::AuthError;
+use crate::token::Grant;
 
 /// Takes about 15 MiB.
 const MAX_TOKENS: usize = 100_000;

@@ -71,7 +71,7 @@ lint: setup-lint
 	@cargo fmt --all -- --check
 	@cargo clippy --quiet --locked --workspace --all-targets
 	@cargo test --quiet --locked --package lints
-	@$(SERVICES) with-database cargo sqlx prepare --check --workspace -- --quiet --locked --all-targets
+	@$(SERVICES) with-database cargo sqlx prepare --check --workspace -- --quiet --locked --workspace --all-targets
 	@if cargo deny --version >/dev/null 2>&1; then \
 	  cargo deny --log-level error check; \
 	else \
@@ -79,7 +79,7 @@ lint: setup-lint
 	fi
 
 prepare-sql: setup-lint
-	@$(SERVICES) with-database cargo sqlx prepare --workspace -- --quiet --locked --all-targets
+	@$(SERVICES) with-database cargo sqlx prepare --workspace -- --quiet --locked --workspace --all-targets
 
 clean-dev:
 	@scripts/clean-dev.sh '$(DATA_DIR)'

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-bench setup-lint build run test soak soak-faults soak-simulation soak-plant fuzz bench lint prepare-sql clean-dev
+.PHONY: help setup setup-test setup-bench setup-lint services build run test soak soak-faults soak-simulation soak-plant fuzz bench lint prepare-sql clean-dev
 
 # scripts/setup.sh may have just installed Rust, which is not on the caller's PATH yet.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
@@ -10,7 +10,8 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 export SQLX_OFFLINE := true
 
 DATA_DIR ?= .anb
-SERVICES := cargo run --quiet --locked --package test-services --
+# From a build of the whole workspace: built alone, the same crates would have other features and be compiled once more.
+SERVICES := $(or $(CARGO_TARGET_DIR),target)/debug/test-services
 
 help:
 	@echo 'make run          build, and serve a contest on http://127.0.0.1:8080'
@@ -35,6 +36,9 @@ setup-bench:
 setup-lint:
 	@scripts/setup.sh lint
 
+services:
+	@cargo build --quiet --locked --workspace --all-targets
+
 build: setup
 	@cargo build --release --locked
 
@@ -42,13 +46,13 @@ build: setup
 run: build
 	@set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec target/release/anb dev
 
-test: setup-test
+test: setup-test services
 	@$(SERVICES) run cargo test --quiet --locked --workspace
 
 # ROUNDS of 36 faults on real services, MINUTES of simulated seeds, then every planted bug.
 soak: setup-test $(addprefix soak-,$(or $(ONLY),faults simulation plant))
 
-soak-faults: setup-test
+soak-faults: setup-test services
 	@$(SERVICES) run cargo test --quiet --locked --package anb --test faults -- --ignored --nocapture a_long_storm
 
 soak-simulation:
@@ -58,7 +62,7 @@ soak-plant:
 	@scripts/plant.sh
 
 # The same SEED gives the same files. FUZZ_CASE runs a printed case alone.
-fuzz: setup-test
+fuzz: setup-test services
 	@FUZZ_SEED=$(or $(SEED),$$RANDOM) FUZZ_FILES=$(or $(FILES),2000) \
 	  $(SERVICES) run cargo test --quiet --locked --package transcoder --test fuzz
 
@@ -67,7 +71,7 @@ bench: setup-bench build
 	@cargo build --quiet --release --locked --package bench --package test-services
 	@target/release/test-services run target/release/bench $(ONLY)
 
-lint: setup-lint
+lint: setup-lint services
 	@cargo fmt --all -- --check
 	@cargo clippy --quiet --locked --workspace --all-targets
 	@cargo test --quiet --locked --package lints
@@ -78,7 +82,7 @@ lint: setup-lint
 	  echo 'lint: cargo-deny is not installed (cargo install cargo-deny --locked), so licences and advisories were not checked'; \
 	fi
 
-prepare-sql: setup-lint
+prepare-sql: setup-lint services
 	@$(SERVICES) with-database cargo sqlx prepare --workspace -- --quiet --locked --workspace --all-targets
 
 clean-dev:

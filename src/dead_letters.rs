@@ -1,5 +1,5 @@
-//! `anb dead-letters`: lists, shows and redrives records that no version can read. The record is in the
-//! log; the read model knows its position and the reason.
+//! `anb dead-letters`: lists, shows and redrives records that the projector could not read. The record is
+//! in the log; the read model has a copy of it, its position and the reason.
 
 use std::str::FromStr;
 

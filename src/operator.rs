@@ -77,7 +77,7 @@ async fn change(services: &BackingServices, email: &str, change: RoleChange) -> 
     };
     match known.change(email, change).await {
         Ok(RoleChangeOutcome::Changed(account)) => {
-            // An older projector does not know the event and skips it.
+            // An older projector does not know the event and stores it as a dead letter.
             let is = operators(services.pool()).await?.iter().any(|known| known.account == account);
             if is != (change == RoleChange::Grant) {
                 bail!(

@@ -120,7 +120,8 @@ pub(crate) fn video_of(event_id: EventId) -> VideoId {
 }
 
 /// Whether the first upload under an event id and a retry are one request. They are compared by what
-/// the upload event says; the key of the original differs with every try.
+/// the upload event says; the key of the original differs with every try. An event that changes a title
+/// must therefore leave [`UploadFacts`] as they are, and keep the new title elsewhere.
 fn is_same_upload(first: &UploadFacts, retry: &Uploaded) -> bool {
     first.title == retry.title
         && first.description == retry.description

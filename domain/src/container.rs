@@ -143,14 +143,14 @@ fn iso_media(bytes: &[u8]) -> Option<VideoContainer> {
 /// Format Specification, "Movie Atoms" and "Free, Skip and Wide Atoms").
 fn old_quicktime(bytes: &[u8]) -> Option<VideoContainer> {
     let (size, kind) = box_header(bytes)?;
-    let sound = match kind {
+    let valid = match kind {
         b"moov" | b"free" | b"skip" => size >= 8,
         b"wide" => size == 8,
         // 0: to the end of the file; 1: a size of 64 bits follows.
         b"mdat" => size >= 8 || size <= 1,
         _ => false,
     };
-    sound.then_some(VideoContainer::QuickTime)
+    valid.then_some(VideoContainer::QuickTime)
 }
 
 fn box_header(bytes: &[u8]) -> Option<(u32, &[u8; 4])> {

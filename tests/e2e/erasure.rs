@@ -49,7 +49,8 @@ async fn an_erasure_removes_every_trace_of_the_person(env: TestEnvironment) {
         own_videos(api, &leaver).await.expect(200);
     }
 
-    let known: BTreeSet<String> = ["people", "personal_data"].map(str::to_owned).into();
+    let known: BTreeSet<String> =
+        ["people", "personal_data", "visible_persons"].map(str::to_owned).into();
     assert_eq!(places_with(&env, &strings).await, known, "personal data is in other places");
 
     let erased = api.erase_request(&leaver, UNIQUE_PASSWORD).response().await.expect(200);

@@ -44,7 +44,7 @@ fn idempotency_key(parts: &Parts) -> Result<Option<String>, ApiError> {
     }
 }
 
-/// Whether a text is a `traceparent` of version 00: W3C Trace CommandContext, section 3.2. Trace id, parent id
+/// Whether a text is a `traceparent` of version 00: W3C Trace Context, section 3.2. Trace id, parent id
 /// and flags are lower-case hex, and neither id is all zeros.
 fn is_traceparent(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();

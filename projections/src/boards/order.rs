@@ -1,4 +1,4 @@
-//! The order of one board: a counted tree of slots, sorted by the standings of their artists.
+//! The order of one board: an order-statistic tree of slots, sorted by the standings of their artists.
 //!
 //! Lookups are random, so almost every cache line must be fetched, and fetches dominate the cost. Each
 //! slot has its [`Key`](super::key::Key) in the same leaf: artists with different keys compare without

@@ -127,7 +127,7 @@ impl Server {
         eventually("the server serves", async || {
             let log = std::fs::read_to_string(&self.log).unwrap();
             let (started, stopped) =
-                (log.matches(" serving ").count(), log.matches(" stopped").count());
+                (log.matches("server started").count(), log.matches("server stopped").count());
             (started > stopped).then_some(())
         })
         .await;

@@ -1,7 +1,7 @@
 //! Sentences: no private words, and none so long that a reader starts over.
 //!
-//! Prose is Markdown text and comments in code. Code blocks, tables, headings and text in backticks are not
-//! counted as words of a sentence.
+//! Prose is Markdown text and comments in code. A table cell is a text of its own. Code blocks, headings
+//! and text in backticks do not count.
 
 use std::path::Path;
 use std::sync::LazyLock;

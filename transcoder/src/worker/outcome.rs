@@ -22,7 +22,7 @@ pub enum StepOutcome {
     Unwanted,
     /// The report is in the log, its verdict is pending.
     Reported,
-    /// Another worker has the job.
+    /// The lease is over or could not be renewed: another worker may have the job.
     LeaseLost,
     /// The worker stops. The job is free again.
     HandedBack,

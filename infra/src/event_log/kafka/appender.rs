@@ -1,4 +1,7 @@
 //! Appends through the library, which batches the queued records, and waits for their acknowledgements.
+//!
+//! A record that the library did not accept was not appended. Once it is queued, any error but a record
+//! that is too large means that the outcome is unknown: the broker may have written it.
 
 use std::sync::{PoisonError, RwLock};
 

@@ -71,9 +71,10 @@ bench: setup-bench build
 	@cargo build --quiet --release --locked --package bench --package test-services
 	@target/release/test-services run target/release/bench $(ONLY)
 
-lint: setup-lint services
+lint: setup-lint
 	@cargo fmt --all -- --check
 	@cargo clippy --quiet --locked --workspace --all-targets
+	@$(MAKE) --no-print-directory services
 	@cargo test --quiet --locked --package lints
 	@$(SERVICES) with-database cargo sqlx prepare --check --workspace -- --quiet --locked --workspace --all-targets
 	@if cargo deny --version >/dev/null 2>&1; then \
@@ -82,8 +83,9 @@ lint: setup-lint services
 	  echo 'lint: cargo-deny is not installed (cargo install cargo-deny --locked), so licences and advisories were not checked'; \
 	fi
 
-prepare-sql: setup-lint services
-	@$(SERVICES) with-database cargo sqlx prepare --workspace -- --quiet --locked --workspace --all-targets
+# Builds test-services alone: the rest may not compile while .sqlx/ lacks a statement.
+prepare-sql: setup-lint
+	@cargo run --quiet --locked --package test-services -- with-database cargo sqlx prepare --workspace -- --quiet --locked --workspace --all-targets
 
 clean-dev:
 	@scripts/clean-dev.sh '$(DATA_DIR)'

@@ -20,6 +20,8 @@ use crate::ranking_page::RankingPageKey;
 
 /// An artist's score, and their place on each of their boards.
 #[derive(Serialize, ToSchema)]
+// The schema of a command status is called `Standing`, too.
+#[schema(as = ArtistStanding)]
 pub(crate) struct Standing {
     artist_id: Uuid,
     username: String,

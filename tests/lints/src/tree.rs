@@ -2,9 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Folders that hold nothing of ours: build output, data of `make run`, vendored assets.
-const SKIPPED: [&str; 6] = ["target", ".git", ".anb", "node_modules", "vendor", "golden"];
+use std::process::Command;
 
 /// The root of the workspace. Cargo sets the variable for the tests that it runs; the path compiled in
 /// would be that of another checkout, if two share a target folder.
@@ -16,32 +14,28 @@ pub fn root() -> PathBuf {
     Path::new(&package).join("../..")
 }
 
-/// All files below `root` whose extension is one of `extensions`, sorted, relative to `root`.
+/// All files below `root` whose extension is one of `extensions`, sorted, relative to `root`. Files that
+/// git ignores are left out: build output, and what the set-up scripts download.
 ///
 /// # Panics
-/// If a folder cannot be read.
+/// If git is missing, or `root` is not in a checkout.
 pub fn files(root: &Path, extensions: &[&str]) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    collect(root, Path::new(""), extensions, &mut found);
-    found.sort();
-    found
-}
-
-fn collect(root: &Path, folder: &Path, extensions: &[&str], found: &mut Vec<PathBuf>) {
-    let path = root.join(folder);
-    let entries = fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let relative = folder.join(&name);
-        if entry.path().is_dir() {
-            if !SKIPPED.iter().any(|skipped| name == *skipped) && !entry.path().is_symlink() {
-                collect(root, &relative, extensions, found);
-            }
-        } else if extensions.iter().any(|wanted| relative.extension().is_some_and(|e| e == *wanted))
-        {
-            found.push(relative);
-        }
-    }
+    let mut git = Command::new("git");
+    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root);
+    let output = git.output().unwrap_or_else(|error| panic!("git: {error}"));
+    assert!(output.status.success(), "git: {}", String::from_utf8_lossy(&output.stderr));
+    let listed = String::from_utf8_lossy(&output.stdout);
+    let mut files: Vec<PathBuf> = listed
+        .split('\0')
+        .map(PathBuf::from)
+        .filter(|path| {
+            extensions.iter().any(|wanted| path.extension().is_some_and(|e| e == *wanted))
+        })
+        // A file that was deleted and not staged is still listed.
+        .filter(|path| root.join(path).exists())
+        .collect();
+    files.sort();
+    files
 }
 
 /// The text of a file.

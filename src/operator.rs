@@ -69,6 +69,7 @@ async fn change(services: &BackingServices, email: &str, change: RoleChange) -> 
     let shared = SharedComponents::new(services);
     let mut background = JoinSet::new();
     shared.spawn_into(&mut background, services, Duration::ZERO);
+    shared.watch_log(services).await;
     let lookup = Arc::clone(&shared.lookup) as _;
     let known = Operators::new(services.pool(), shared.submitter, lookup, VERDICT_TIMEOUT).await?;
     let (now, before, soon) = match change {

@@ -20,7 +20,7 @@ use infra::telemetry;
 use metrics_exporter_prometheus::PrometheusHandle;
 use projections::projector::Projector;
 use projections::store::postgres::PostgresStore;
-use projections::{ProjectionError, generations, rebuild};
+use projections::{ProjectionError, announcements, generations, rebuild};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -94,6 +94,11 @@ impl Server {
             settings.roles.contains(Role::Projector).then(|| shared.projector(services));
         let query_delay = if projector.is_some() { VERDICT_QUERY_DELAY } else { Duration::ZERO };
         shared.spawn_into(&mut background, services, query_delay);
+        let watch = shared.watch_log(services).await;
+        background.spawn(async move {
+            watch.run().await;
+            "the watch of the log"
+        });
         spawn_upkeep(&mut background, metrics.clone());
         spawn_generations(&mut background, services, projector.is_some());
 
@@ -129,6 +134,7 @@ impl Server {
                 log: Arc::clone(&services.log),
                 storage: Arc::clone(&storage.objects),
                 projector: state,
+                gate: shared.gate(),
                 stop: server.stop.clone(),
                 rankings: Arc::clone(&rankings),
             };
@@ -216,12 +222,18 @@ fn spawn_generations(
     projects: bool,
 ) {
     let pool = services.pool().clone();
+    let observed = pool.clone();
     background.spawn(async move {
-        generations::observe(pool).await;
+        generations::observe(observed).await;
         "the observer of generations"
     });
     if projects {
-        let (pool, log) = (services.pool().clone(), Arc::clone(&services.log));
+        let announcing = pool.clone();
+        background.spawn(async move {
+            announcements::announce(announcing).await;
+            "the announcement of the projector"
+        });
+        let log = Arc::clone(&services.log);
         background.spawn(async move {
             rebuild::rebuild_when_outdated(pool, log).await;
             "the keeper of generations"

@@ -9,7 +9,7 @@ use infra::event_log::envelope::Envelope;
 use infra::event_log::{AppendError, EventLog};
 use infra::object_storage::ObjectStorage;
 use ports::read_models::ReadModels;
-use ports::verdicts::{EventSubmitter, SubmitOutcome, VerdictLookup};
+use ports::verdicts::{AwaitedEvent, EffectRow, EventSubmitter, SubmitOutcome, VerdictLookup};
 use sqlx::PgPool;
 
 use crate::answer::Answer;
@@ -19,7 +19,7 @@ use crate::error::CommandError;
 use crate::idempotency_keys::IdempotencyKeys;
 use crate::password::Passwords;
 use crate::resumable::limits::UploadLimits;
-use crate::token::TokenKey;
+use crate::token::{TokenKey, TokenPayload};
 use crate::vote_cache::VoteCache;
 
 /// What commands depend on.
@@ -98,7 +98,7 @@ impl Commands {
     pub(crate) async fn submit(&self, envelope: Envelope) -> Result<Answer<Verdict>, AppendError> {
         let label = command_label(envelope.event.event_type());
         let event_id = envelope.event_id;
-        let voted_video = envelope.event.vote().map(|(video, _)| video);
+        let effect = EffectRow::of(&envelope.event);
         let Inner { dependencies, verdict_deadline, tokens, .. } = &*self.inner;
         let submitted = dependencies.submitter.submit(envelope, *verdict_deadline).await;
         let (outcome, answer) = match submitted {
@@ -106,8 +106,10 @@ impl Commands {
                 (verdict_label(&verdict), Ok(Answer::Done(verdict)))
             }
             Ok(SubmitOutcome::Pending { position }) => {
-                let token = tokens.issue(event_id, position, voted_video);
-                ("pending", Ok(Answer::Pending(token)))
+                // Every command's event has a row; the transcoder's interim reports are no commands.
+                let effect = effect.ok_or_else(|| AppendError::unknown("no row shows the event"))?;
+                let awaited = AwaitedEvent { event_id, effect };
+                ("pending", Ok(Answer::Pending(tokens.issue(TokenPayload { awaited, position }))))
             }
             Err(error) => ("unavailable", Err(error)),
         };

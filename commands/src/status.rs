@@ -1,6 +1,7 @@
 //! Asking later for the verdict of a command.
 
 use domain::{Rejection, Verdict};
+use ports::verdicts::{FoldedEvent, report_passed};
 
 use crate::commands::Commands;
 use crate::error::CommandError;
@@ -23,17 +24,24 @@ impl Commands {
     /// The status of the command behind `token`; `None` if no such token was ever issued.
     ///
     /// # Errors
-    /// [`CommandError::Unavailable`] if the read models cannot be asked.
+    /// [`CommandError::Unavailable`] if the read models cannot be asked, or if they do not say what became
+    /// of an event that the projection has passed.
     pub async fn status(&self, token: &str) -> Result<Option<CommandStatus>, CommandError> {
         let Some(payload) = self.inner.tokens.read(token) else { return Ok(None) };
         let appended = (payload.position, payload.awaited);
-        let verdicts = self.inner.dependencies.verdicts.verdicts(&[appended]).await?;
-        Ok(Some(match verdicts.get(&payload.awaited.event_id) {
+        let event_id = payload.awaited.event_id;
+        let mut folded = self.inner.dependencies.verdicts.verdicts(&[appended]).await?;
+        Ok(Some(match folded.remove(&event_id) {
             None => CommandStatus::Pending,
-            Some(Verdict::Accepted { total_votes }) => {
-                CommandStatus::Accepted { total_votes: *total_votes }
+            Some(FoldedEvent::Decided(Verdict::Accepted { total_votes })) => {
+                CommandStatus::Accepted { total_votes }
             }
-            Some(Verdict::Rejected(rejection)) => CommandStatus::Rejected(*rejection),
+            Some(FoldedEvent::Decided(Verdict::Rejected(rejection))) => {
+                CommandStatus::Rejected(rejection)
+            }
+            Some(FoldedEvent::Missing) => {
+                return Err(report_passed(event_id, payload.position).into());
+            }
         }))
     }
 }

@@ -1,21 +1,25 @@
 //! Command tokens: with one, a client asks later for the verdict of a command.
 //!
-//! A token is 60 fixed bytes. A JWT would be three times as long, with claims to validate.
+//! A token has 77 fixed bytes. A JWT would be three times as long, with claims to validate.
 
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::{EventId, Position, VideoId};
+use domain::{AccountId, EventId, Position, VideoId};
 use hmac::{Hmac, KeyInit, Mac};
-use ports::verdicts::AwaitedEvent;
+use ports::verdicts::{AwaitedEvent, EffectRow};
 use sha2::Sha256;
 use uuid::Uuid;
 
-/// Event id, partition, offset, voted video.
-const PAYLOAD_BYTES: usize = 16 + 4 + 8 + 16;
+/// Event id, partition, offset, kind of the effect row, its ids.
+const PAYLOAD_BYTES: usize = 16 + 4 + 8 + 1 + 16 + 16;
 /// HMAC-SHA-256, truncated to 128 bits (RFC 2104, section 5).
 const TAG_BYTES: usize = 16;
+
+const ACCOUNT: u8 = 1;
+const VIDEO: u8 = 2;
+const VOTE: u8 = 3;
 
 /// A text that clients cannot forge and need not understand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,22 +46,25 @@ impl TokenKey {
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104, section 2)")]
     pub(crate) fn derive(secret_key: &[u8]) -> Self {
         let mut derivation = <Hmac<Sha256> as KeyInit>::new_from_slice(secret_key).expect("a key");
-        derivation.update(b"anb command token v1");
+        derivation.update(b"anb command token v2");
         let key = derivation.finalize().into_bytes();
         Self(<Hmac<Sha256> as KeyInit>::new_from_slice(&key).expect("a key"))
     }
 
-    pub(crate) fn issue(
-        &self,
-        event_id: EventId,
-        position: Position,
-        voted_video: Option<VideoId>,
-    ) -> CommandToken {
+    pub(crate) fn issue(&self, payload: TokenPayload) -> CommandToken {
+        let TokenPayload { awaited, position } = payload;
+        let (kind, first, second) = match awaited.effect {
+            EffectRow::Account(account) => (ACCOUNT, account.0, Uuid::nil()),
+            EffectRow::Video(video) => (VIDEO, video.0, Uuid::nil()),
+            EffectRow::Vote(video, voter) => (VOTE, video.0, voter.0),
+        };
         let mut bytes = Vec::with_capacity(PAYLOAD_BYTES + TAG_BYTES);
-        bytes.extend_from_slice(event_id.0.as_bytes());
+        bytes.extend_from_slice(awaited.event_id.0.as_bytes());
         bytes.extend_from_slice(&position.partition.to_be_bytes());
         bytes.extend_from_slice(&position.offset.to_be_bytes());
-        bytes.extend_from_slice(voted_video.map_or(Uuid::nil(), |video| video.0).as_bytes());
+        bytes.push(kind);
+        bytes.extend_from_slice(first.as_bytes());
+        bytes.extend_from_slice(second.as_bytes());
         let tag = self.0.clone().chain_update(&bytes).finalize().into_bytes();
         bytes.extend_from_slice(&tag[..TAG_BYTES]);
         CommandToken(URL_SAFE_NO_PAD.encode(bytes))
@@ -75,12 +82,17 @@ impl TokenKey {
         let (event_id, rest) = payload.split_first_chunk::<16>()?;
         let (partition, rest) = rest.split_first_chunk::<4>()?;
         let (offset, rest) = rest.split_first_chunk::<8>()?;
-        let voted_video = Uuid::from_slice(rest).ok()?;
+        let (kind, rest) = rest.split_first()?;
+        let (first, second) = rest.split_first_chunk::<16>()?;
+        let (first, second) = (Uuid::from_bytes(*first), Uuid::from_slice(second).ok()?);
+        let effect = match *kind {
+            ACCOUNT => EffectRow::Account(AccountId(first)),
+            VIDEO => EffectRow::Video(VideoId(first)),
+            VOTE => EffectRow::Vote(VideoId(first), AccountId(second)),
+            _ => return None,
+        };
         Some(TokenPayload {
-            awaited: AwaitedEvent {
-                event_id: EventId(Uuid::from_bytes(*event_id)),
-                voted_video: (!voted_video.is_nil()).then_some(VideoId(voted_video)),
-            },
+            awaited: AwaitedEvent { event_id: EventId(Uuid::from_bytes(*event_id)), effect },
             position: Position {
                 partition: u32::from_be_bytes(*partition),
                 offset: u64::from_be_bytes(*offset),
@@ -93,26 +105,30 @@ impl TokenKey {
 mod tests {
     use super::*;
 
-    fn issue(key: &TokenKey, voted_video: Option<VideoId>) -> (String, TokenPayload) {
+    fn payload(effect: EffectRow) -> TokenPayload {
         let position = Position { partition: 7, offset: u64::MAX - 1 };
         let event_id = EventId(Uuid::from_u128(42));
-        let payload = TokenPayload { awaited: AwaitedEvent { event_id, voted_video }, position };
-        (key.issue(event_id, position, voted_video).to_string(), payload)
+        TokenPayload { awaited: AwaitedEvent { event_id, effect }, position }
     }
 
     #[test]
     fn a_token_reads_back() {
         let key = TokenKey::derive(b"secret");
-        for voted_video in [None, Some(VideoId(Uuid::from_u128(3)))] {
-            let (token, payload) = issue(&key, voted_video);
-            assert_eq!(key.read(&token), Some(payload));
+        let (account, video) = (AccountId(Uuid::from_u128(3)), VideoId(Uuid::from_u128(4)));
+        for effect in [
+            EffectRow::Account(account),
+            EffectRow::Video(video),
+            EffectRow::Vote(video, account),
+        ] {
+            let payload = payload(effect);
+            assert_eq!(key.read(&key.issue(payload).to_string()), Some(payload));
         }
     }
 
     #[test]
     fn a_forged_token_is_refused() {
         let key = TokenKey::derive(b"secret");
-        let (token, _) = issue(&key, None);
+        let token = key.issue(payload(EffectRow::Video(VideoId(Uuid::nil())))).to_string();
         assert_eq!(TokenKey::derive(b"another").read(&token), None);
         assert_eq!(key.read(""), None);
         assert_eq!(key.read(&token[1..]), None);

@@ -14,10 +14,14 @@ pub fn normalised_email(email: &str) -> String {
 ///
 /// `"Bogotá"`, `"BOGOTA"` and `" bogota "` share one key.
 pub fn place_key(place: &str) -> String {
-    let bare: String =
-        place.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect();
+    let bare = place.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
+    let bare: String = bare.take(PLACE_KEY_CHARS).collect();
     bare.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+/// Longest key of a place. A database index holds at most 2,704 bytes a row, and one character can become
+/// eighteen when it is decomposed: without a bound, such a place would stop the projection.
+const PLACE_KEY_CHARS: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -28,6 +32,13 @@ mod tests {
         let composed = normalised_email("José@Example.com");
         assert_eq!(composed, normalised_email(" JOSE\u{301}@EXAMPLE.COM "));
         assert_ne!(composed, normalised_email("jose@example.com"));
+    }
+
+    #[test]
+    fn the_key_of_a_place_fits_into_an_index() {
+        let place = "\u{fdfa}".repeat(100);
+        assert!(place_key(&place).len() <= 4 * PLACE_KEY_CHARS);
+        assert!(place_key(&"\u{10ffff}".repeat(10_000)).len() <= 4 * PLACE_KEY_CHARS);
     }
 
     #[test]

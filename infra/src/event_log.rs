@@ -7,6 +7,7 @@
 //! run against both.
 
 pub mod envelope;
+mod identity;
 pub mod kafka;
 pub mod partition;
 pub mod postgres;
@@ -16,8 +17,11 @@ use std::error::Error;
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{Position, Timestamp};
+use uuid::Uuid;
 
 use crate::cause::{Cause, cause};
+
+pub use identity::LogIdentity;
 
 /// The maximum size of a record in bytes: key, headers and value. It is below the default limit of a
 /// Kafka broker (`max.message.bytes`, 1 MiB with framing). It is the same for every adapter, so that a
@@ -64,6 +68,28 @@ pub struct Record {
     pub value: Option<Bytes>,
 }
 
+impl Record {
+    /// An id that tells this record from any other that could stand at its position: its `ce_id`, or a
+    /// name-based UUID of its bytes if it has none.
+    pub fn fingerprint(&self) -> Uuid {
+        let text = |name: &str| {
+            let header = self.headers.iter().rfind(|(key, _)| key == name);
+            header.and_then(|(_, value)| std::str::from_utf8(value).ok())
+        };
+        if let Some(id) = text("ce_id").and_then(|id| id.parse().ok()) {
+            return id;
+        }
+        let mut bytes = Vec::new();
+        let headers = self.headers.iter().flat_map(|(key, value)| [key.as_bytes(), value]);
+        let parts = [self.key.as_deref(), self.value.as_deref()].map(Option::unwrap_or_default);
+        for part in parts.into_iter().chain(headers) {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part);
+        }
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, &bytes)
+    }
+}
+
 /// The log.
 #[async_trait]
 pub trait EventLog: Send + Sync + 'static {
@@ -84,6 +110,10 @@ pub trait EventLog: Send + Sync + 'static {
 
     /// Returns for each partition the offset that the next record will get.
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError>;
+
+    /// Asks the server which log this is now. The answer changes if the log is made again while the
+    /// process runs.
+    async fn identity(&self) -> Result<LogIdentity, ReadError>;
 }
 
 /// A reader: the records of some partitions, each partition in order.

@@ -14,13 +14,15 @@ mod lookup;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use domain::{Position, Verdict};
+use domain::{EventId, Position, Verdict};
 use infra::event_log::envelope::Envelope;
 use infra::event_log::{AppendError, EventLog};
 use metrics::Histogram;
 
 pub use desk::{DeskFull, Ticket, VerdictDesk};
-pub use lookup::{AwaitedEvent, VerdictLookup};
+pub use lookup::{AwaitedEvent, EffectRow, FoldedEvent, VerdictLookup};
+
+use crate::append_gate::AppendGate;
 
 /// The outcome of an append that succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,18 @@ pub enum SubmitOutcome {
 pub struct EventSubmitter {
     log: Arc<dyn EventLog>,
     desk: Arc<VerdictDesk>,
+    gate: Arc<AppendGate>,
+}
+
+/// The projection passed the event without folding it, so nothing says what became of it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "event {event_id} at {position} was passed and not folded: the record is unreadable, or the log is \
+     not the one that the read models were folded from"
+)]
+struct PassedEvent {
+    event_id: EventId,
+    position: Position,
 }
 
 // Every command records both, so the recorder is asked once only.
@@ -54,37 +68,55 @@ static VERDICT_SECONDS: LazyLock<Histogram> =
     LazyLock::new(|| metrics::histogram!("anb_command_verdict_seconds"));
 
 impl EventSubmitter {
-    /// A submitter that appends to `log` and waits at `desk`.
-    pub fn new(log: Arc<dyn EventLog>, desk: Arc<VerdictDesk>) -> Self {
-        Self { log, desk }
+    /// A submitter that appends to `log`, if `gate` lets it, and waits at `desk`.
+    pub fn new(log: Arc<dyn EventLog>, desk: Arc<VerdictDesk>, gate: Arc<AppendGate>) -> Self {
+        Self { log, desk, gate }
     }
 
-    /// Appends the event and waits for its verdict, at most for `timeout`.
+    /// Appends the event and waits for its verdict, at most for `timeout`. An interim report of the
+    /// transcoder gets no verdict: its outcome is [`SubmitOutcome::Pending`] at once.
     ///
     /// # Errors
-    /// [`AppendError`] if the event was not appended, or if the outcome is unknown. If the desk is full,
-    /// nothing is appended, and the error is [`AppendError::Unavailable`].
+    /// [`AppendError::Unavailable`] if the event was not appended, also because the gate or the desk did
+    /// not let it pass. [`AppendError::Unknown`] if the outcome is unknown, also because the projection
+    /// has passed the event without folding it.
     pub async fn submit(
         &self,
         envelope: Envelope,
         timeout: Duration,
     ) -> Result<SubmitOutcome, AppendError> {
-        let voted_video = envelope.event.vote().map(|(video, _)| video);
-        let awaited = AwaitedEvent { event_id: envelope.event_id, voted_video };
-        let record = envelope.into_record().map_err(AppendError::unavailable)?;
-        let ticket = self.desk.take_ticket(awaited).map_err(AppendError::unavailable)?;
-        let appending = std::time::Instant::now();
-        let position = match self.log.append(vec![record]).await.pop() {
-            Some(result) => result?,
-            None => return Err(AppendError::unknown("the log gave no answer")),
+        self.gate.check(envelope.event.event_type()).map_err(AppendError::unavailable)?;
+        let event_id = envelope.event_id;
+        let Some(effect) = EffectRow::of(&envelope.event) else {
+            return Ok(SubmitOutcome::Pending { position: self.append(envelope).await? });
         };
-        APPEND_SECONDS.record(appending.elapsed().as_secs_f64());
+        let ticket = self.desk.take_ticket(AwaitedEvent { event_id, effect });
+        let ticket = ticket.map_err(AppendError::unavailable)?;
+        let position = self.append(envelope).await?;
         let started = std::time::Instant::now();
-        let verdict = ticket.verdict(position, timeout).await;
+        let folded = ticket.folded(position, timeout).await;
         VERDICT_SECONDS.record(started.elapsed().as_secs_f64());
-        Ok(match verdict {
-            Some(verdict) => SubmitOutcome::Decided { position, verdict },
-            None => SubmitOutcome::Pending { position },
-        })
+        match folded {
+            Some(FoldedEvent::Decided(verdict)) => Ok(SubmitOutcome::Decided { position, verdict }),
+            Some(FoldedEvent::Missing) => Err(report_passed(event_id, position)),
+            None => Ok(SubmitOutcome::Pending { position }),
+        }
     }
+
+    async fn append(&self, envelope: Envelope) -> Result<Position, AppendError> {
+        let record = envelope.into_record().map_err(AppendError::unavailable)?;
+        let started = std::time::Instant::now();
+        let appended = self.log.append(vec![record]).await.pop();
+        let position = appended.ok_or_else(|| AppendError::unknown("the log gave no answer"))??;
+        APPEND_SECONDS.record(started.elapsed().as_secs_f64());
+        Ok(position)
+    }
+}
+
+/// Raises the alarm about an event that was passed and not folded.
+pub fn report_passed(event_id: EventId, position: Position) -> AppendError {
+    metrics::counter!("anb_command_events_passed_total").increment(1);
+    let passed = PassedEvent { event_id, position };
+    tracing::error!(%event_id, %position, "{passed}");
+    AppendError::unknown(passed)
 }

@@ -5,12 +5,15 @@
 //!
 //! Not here: rules (see `domain`), appends to the log, HTTP.
 
+pub mod announcements;
 pub mod boards;
 mod checkpoint_rows;
 pub mod checksum;
 mod commit_notification;
 mod erasure_epoch;
 pub mod generations;
+mod log_check;
+pub mod log_watch;
 pub mod notifications;
 mod planner_settings;
 pub mod projector;
@@ -24,4 +27,5 @@ pub mod rebuild;
 pub mod store;
 
 pub use erasure_epoch::ErasureEpoch;
+pub use log_check::LogMismatch;
 pub use projector::{ProjectionError, Projector};

@@ -18,5 +18,5 @@ mod step;
 
 pub use error::ProjectionError;
 pub use run_loop::Projector;
-pub use state::ProjectorState;
+pub use state::{HeldPartition, ProjectorState};
 pub use step::Stepped;

@@ -10,7 +10,7 @@ use domain::{
 use infra::database::{from_bigint, to_bigint, to_int};
 use ports::LookupError;
 use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, UploadFacts, VideoFacts};
-use ports::verdicts::{AwaitedEvent, VerdictLookup};
+use ports::verdicts::{AwaitedEvent, EffectRow, FoldedEvent, VerdictLookup};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -36,57 +36,110 @@ impl VerdictLookup for PostgresReadModels {
     async fn verdicts(
         &self,
         events: &[(Position, AwaitedEvent)],
-    ) -> Result<HashMap<EventId, Verdict>, LookupError> {
-        let (ids, counted): (Vec<Uuid>, Vec<Option<Uuid>>) = events
-            .iter()
-            .map(|(_, awaited)| (awaited.event_id.0, awaited.voted_video.map(|video| video.0)))
-            .unzip();
+    ) -> Result<HashMap<EventId, FoldedEvent>, LookupError> {
+        let ids: Vec<Uuid> = events.iter().map(|(_, awaited)| awaited.event_id.0).collect();
         let (partitions, offsets): (Vec<i32>, Vec<i64>) =
             events.iter().map(|(at, _)| (to_int(at.partition), to_bigint(at.offset))).unzip();
+        let rows = events.iter().map(|(_, awaited)| RowKeys::of(awaited.effect));
+        let RowKeyColumns { accounts, videos, voters } = rows.collect();
         // One statement, one snapshot: otherwise a rebuild could empty the rows between the check that
-        // an event is folded and the check that it was rejected.
+        // an event is folded and the search for its row.
         let rows = sqlx::query!(
             r#"select e.event_id as "event_id!", r.reason as "reason?", r.votes as rejected_votes,
-                      v.votes as "total_votes?"
-             from unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[])
-                 as e (event_id, video_id, partition, place)
+                      case when e.voter is not null then v.votes end as total_votes,
+                      case when e.voter is not null then b.event_id is not null
+                           when e.video_id is not null then
+                               e.event_id in (v.uploaded_by, v.ended_by, v.deleted_by)
+                           else e.event_id in (a.registered_by, a.erased_by) or exists (
+                               select from operator_terms o where o.account_id = e.account_id
+                               and e.event_id in (o.granted_by, o.ended_by))
+                      end as took_effect
+             from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::bigint[])
+                 as e (event_id, account_id, video_id, voter, partition, place)
              join checkpoints c on c.partition = e.partition and c.next_offset > e.place
              left join rejections r on r.event_id = e.event_id
-             left join videos v on v.video_id = e.video_id"#,
+             left join accounts a on a.account_id = e.account_id
+             left join videos v on v.video_id = e.video_id
+             left join votes b on b.video_id = e.video_id and b.voter = e.voter
+                 and b.event_id = e.event_id"#,
             &ids,
-            &counted as &[Option<Uuid>],
+            &accounts as &[Option<Uuid>],
+            &videos as &[Option<Uuid>],
+            &voters as &[Option<Uuid>],
             &partitions,
             &offsets,
         )
         .fetch_all(&self.pool)
         .await
         .map_err(LookupError::new)?;
+        let count = |votes: Option<i64>| votes.map(from_bigint).transpose();
         rows.into_iter()
             .map(|row| {
-                let verdict =
-                    verdict_of(row.reason.as_deref(), row.rejected_votes, row.total_votes)?;
-                Ok((EventId(row.event_id), verdict))
+                let rejected_votes = count(row.rejected_votes).map_err(LookupError::new)?;
+                let total_votes = count(row.total_votes).map_err(LookupError::new)?;
+                // SQL compares with absent rows and ids as null.
+                let took_effect = row.took_effect.unwrap_or(false);
+                let folded = match row.reason {
+                    Some(reason) => {
+                        FoldedEvent::Decided(Verdict::Rejected(rejection(&reason, rejected_votes)?))
+                    }
+                    None if took_effect => {
+                        FoldedEvent::Decided(Verdict::Accepted { total_votes })
+                    }
+                    None => FoldedEvent::Missing,
+                };
+                Ok((EventId(row.event_id), folded))
             })
             .collect()
     }
 
     async fn checkpoints(&self) -> Result<Vec<Position>, LookupError> {
-        checkpoint_rows::all(&self.pool).await.map_err(LookupError::new)
+        checkpoint_rows::positions(&self.pool).await.map_err(LookupError::new)
     }
 }
 
-fn verdict_of(
-    reason: Option<&str>,
-    rejected_votes: Option<i64>,
-    total_votes: Option<i64>,
-) -> Result<Verdict, LookupError> {
-    let count = |votes: Option<i64>| votes.map(from_bigint).transpose().map_err(LookupError::new);
-    let Some(reason) = reason else {
-        return Ok(Verdict::Accepted { total_votes: count(total_votes)? });
-    };
-    let rejection = Rejection::from_code(reason, count(rejected_votes)?)
-        .ok_or_else(|| LookupError::new(format!("unknown rejection `{reason}`")))?;
-    Ok(Verdict::Rejected(rejection))
+fn rejection(reason: &str, votes: Option<u64>) -> Result<Rejection, LookupError> {
+    Rejection::from_code(reason, votes)
+        .ok_or_else(|| LookupError::new(format!("unknown rejection `{reason}`")))
+}
+
+/// The key of an effect row, one column for each kind of id.
+struct RowKeys {
+    account: Option<AccountId>,
+    video: Option<VideoId>,
+    voter: Option<AccountId>,
+}
+
+impl RowKeys {
+    fn of(effect: EffectRow) -> Self {
+        let none = Self { account: None, video: None, voter: None };
+        match effect {
+            EffectRow::Account(account) => Self { account: Some(account), ..none },
+            EffectRow::Video(video) => Self { video: Some(video), ..none },
+            EffectRow::Vote(video, voter) => {
+                Self { video: Some(video), voter: Some(voter), ..none }
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct RowKeyColumns {
+    accounts: Vec<Option<Uuid>>,
+    videos: Vec<Option<Uuid>>,
+    voters: Vec<Option<Uuid>>,
+}
+
+impl FromIterator<RowKeys> for RowKeyColumns {
+    fn from_iter<I: IntoIterator<Item = RowKeys>>(rows: I) -> Self {
+        let mut columns = Self::default();
+        for RowKeys { account, video, voter } in rows {
+            columns.accounts.push(account.map(|id| id.0));
+            columns.videos.push(video.map(|id| id.0));
+            columns.voters.push(voter.map(|id| id.0));
+        }
+        columns
+    }
 }
 
 struct AccountRow {

@@ -9,14 +9,14 @@ use domain::contest::WorkingSetKeys;
 use domain::{Changes, Contest, Position};
 use infra::cause::{Cause, cause};
 use infra::database::is_transient;
-use infra::event_log::Record;
+use infra::event_log::{LogIdentity, Record};
+use uuid::Uuid;
 
 /// A store of read models and checkpoints, as one owner of partitions uses it.
 #[async_trait]
 pub trait Store: Send {
-    /// Becomes the owner of the partitions 0 to `partitions` (exclusive) that have no other owner. Keeps
-    /// those already owned. Returns the checkpoint of each owned partition.
-    async fn claim(&mut self, partitions: u32) -> Result<Vec<Position>, StoreError>;
+    /// Becomes the owner of those of `partitions` that have no other owner, and gives up all others.
+    async fn claim(&mut self, partitions: &[u32]) -> Result<Claimed, StoreError>;
 
     /// A heartbeat, due every second. An owner without one for long loses its partitions.
     async fn keep_alive(&mut self) -> Result<(), StoreError>;
@@ -28,8 +28,38 @@ pub trait Store: Send {
     async fn commit(&mut self, batch: &Batch<'_>) -> Result<Committed, StoreError>;
 }
 
+/// The partitions of an owner.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// The checkpoint of each owned partition.
+    pub owned: Vec<Checkpoint>,
+    /// The logs that all partitions were folded from, whoever owns them: at most one in good order.
+    pub folded_logs: Vec<LogIdentity>,
+}
+
+/// How far a partition is folded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The first offset that is not folded yet.
+    pub next: Position,
+    /// The record before it. `None` if no record is folded, or if a version that did not store it folded
+    /// the record.
+    pub last: Option<FoldedRecord>,
+}
+
+/// The last record of a partition that was folded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoldedRecord {
+    /// The log that it stood in.
+    pub log: LogIdentity,
+    /// Its fingerprint.
+    pub fingerprint: Uuid,
+}
+
 /// What one step of the projector commits.
 pub struct Batch<'a> {
+    /// The log that the records come from.
+    pub log: &'a LogIdentity,
     /// The moves of the checkpoints.
     pub advances: &'a [Advance],
     /// The rows after folding.
@@ -49,6 +79,8 @@ pub struct Advance {
     pub from: u64,
     /// The first offset not folded yet.
     pub to: u64,
+    /// The fingerprint of the last record that was folded.
+    pub last: Uuid,
 }
 
 /// A dead letter: a record that could not be decoded, with its content.

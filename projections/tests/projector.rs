@@ -4,6 +4,7 @@
 mod projector {
     mod erasure;
     mod history;
+    mod log_identity;
     mod memory_log;
     mod migration;
     mod operators;

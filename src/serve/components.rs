@@ -7,7 +7,9 @@ use anyhow::Result;
 use api::{Api, ApiDependencies};
 use commands::{CommandDependencies, CommandSettings, Commands, EmailSecret, Sweeper};
 use metrics_exporter_prometheus::PrometheusHandle;
+use ports::append_gate::AppendGate;
 use ports::verdicts::{EventSubmitter, VerdictDesk};
+use projections::log_watch::LogWatch;
 use projections::projector::Projector;
 use projections::queries::Queries;
 use projections::rankings::{BoardsFollower, Rankings};
@@ -30,6 +32,8 @@ pub(crate) struct SharedComponents {
     desk: Arc<VerdictDesk>,
     pub(crate) lookup: Arc<PostgresReadModels>,
     pub(crate) submitter: EventSubmitter,
+    /// Whether this process may append.
+    gate: Arc<AppendGate>,
     ranking_revision: watch::Sender<u64>,
     erasures: ErasureEpoch,
 }
@@ -37,13 +41,28 @@ pub(crate) struct SharedComponents {
 impl SharedComponents {
     pub(crate) fn new(services: &BackingServices) -> Self {
         let desk = VerdictDesk::new(MAX_PENDING_VERDICTS);
+        let gate = Arc::new(AppendGate::default());
+        let log = Arc::clone(&services.log);
         Self {
             lookup: Arc::new(PostgresReadModels::new(services.pool().clone())),
-            submitter: EventSubmitter::new(Arc::clone(&services.log), Arc::clone(&desk)),
+            submitter: EventSubmitter::new(log, Arc::clone(&desk), Arc::clone(&gate)),
+            gate,
             ranking_revision: watch::Sender::new(0),
             erasures: ErasureEpoch::default(),
             desk,
         }
+    }
+
+    /// Compares the log with the read models, so that a process on another log appends nothing.
+    pub(crate) async fn watch_log(&self, services: &BackingServices) -> LogWatch {
+        let (pool, log) = (services.pool().clone(), Arc::clone(&services.log));
+        let mut watch = LogWatch::new(pool, log, Arc::clone(&self.gate));
+        watch.check().await;
+        watch
+    }
+
+    pub(super) fn gate(&self) -> Arc<AppendGate> {
+        Arc::clone(&self.gate)
     }
 
     /// Spawns the verdict desk and the follower of the projection's progress.

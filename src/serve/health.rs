@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use infra::error_chain::error_chain;
 use infra::event_log::EventLog;
 use infra::object_storage::ObjectStorage;
+use ports::append_gate::AppendGate;
 use projections::projector::ProjectorState;
 use projections::rankings::Rankings;
 use sqlx::PgPool;
@@ -24,6 +25,8 @@ pub(super) struct Readiness {
     pub(super) pool: PgPool,
     pub(super) log: Arc<dyn EventLog>,
     pub(super) storage: Arc<dyn ObjectStorage>,
+    /// Whether this process may append.
+    pub(super) gate: Arc<AppendGate>,
     /// The state of the projector, if it runs in this process.
     pub(super) projector: Option<watch::Receiver<ProjectorState>>,
     /// Cancelled when the shutdown begins.
@@ -47,7 +50,7 @@ impl Health for Readiness {
         );
         let mut checks = vec![
             Check::of("database", database),
-            Check::of("log", log),
+            Check::of("log", log.and_then(|()| self.gate.log_problem().map_or(Ok(()), Err))),
             Check::of("storage", storage),
         ];
         let loading = self.rankings.version().is_none();
@@ -72,7 +75,8 @@ async fn within_timeout<T, E: Error>(
 
 fn problem_of(state: &ProjectorState) -> Option<String> {
     match state {
-        ProjectorState::Standby | ProjectorState::Running { .. } => None,
+        ProjectorState::Standby => None,
+        ProjectorState::Running { held, .. } => held.first().map(ToString::to_string),
         ProjectorState::Starting => Some("starting".to_owned()),
         ProjectorState::Retrying(why) => Some(format!("retrying: {why}")),
         ProjectorState::Stopped(why) => Some(format!("stopped: {why}")),
@@ -86,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_running_or_standby_projection_is_ready() {
-        assert_eq!(problem_of(&ProjectorState::Running { lag: 9 }), None);
+        assert_eq!(problem_of(&ProjectorState::Running { lag: 9, held: Vec::new() }), None);
         assert_eq!(problem_of(&ProjectorState::Standby), None);
         let stopped = ProjectorState::Stopped("a defect".to_owned());
         assert_eq!(problem_of(&stopped).as_deref(), Some("stopped: a defect"));

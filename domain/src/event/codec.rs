@@ -48,6 +48,21 @@ pub enum DecodeError {
     BadPayload(String),
 }
 
+impl DecodeError {
+    /// Whether a newer version of this code can read the record: its type is one of ours that this version
+    /// does not know, or its schema version is higher.
+    pub fn is_newer(&self) -> bool {
+        match self {
+            Self::UnknownType(event_type) => event_type.starts_with(TYPE_PREFIX),
+            Self::UnknownVersion { version, .. } => *version > 0,
+            Self::WrongStream { .. } | Self::BadPayload(_) => false,
+        }
+    }
+}
+
+/// The prefix of all event types of this contest, in every version. No other producer uses it.
+const TYPE_PREFIX: &str = "anb.";
+
 /// Encodes an event in the newest version of its type.
 ///
 /// # Errors
@@ -75,6 +90,20 @@ pub fn encode(event: &Event) -> Result<Encoded, serde_json::Error> {
     Ok(Encoded { event_type, version: event_type.newest_version(), data })
 }
 
+/// The type, if this version of the code can read it in this schema version.
+///
+/// # Errors
+/// [`DecodeError::UnknownType`], [`DecodeError::UnknownVersion`]
+pub fn readable_type(event_type: &str, version: u32) -> Result<EventType, DecodeError> {
+    let known = EventType::from_code(event_type)
+        .ok_or_else(|| DecodeError::UnknownType(event_type.to_owned()))?;
+    if version == 0 || version > known.newest_version() {
+        let event_type = event_type.to_owned();
+        return Err(DecodeError::UnknownVersion { event_type, version });
+    }
+    Ok(known)
+}
+
 /// Decodes an event of any version.
 ///
 /// # Errors
@@ -85,14 +114,11 @@ pub fn decode(
     version: u32,
     data: Value,
 ) -> Result<Event, DecodeError> {
-    let known = EventType::from_code(event_type)
-        .ok_or_else(|| DecodeError::UnknownType(event_type.to_owned()))?;
-    let newest = known.newest_version();
-    if version == 0 || version > newest {
-        let event_type = event_type.to_owned();
-        return Err(DecodeError::UnknownVersion { event_type, version });
+    let known = readable_type(event_type, version)?;
+    if has_nul(&data) {
+        return Err(DecodeError::BadPayload("a text holds NUL, which no command lets in".to_owned()));
     }
-    let data = (version..newest).fold(data, |data, from| upcast(known, from, data));
+    let data = (version..known.newest_version()).fold(data, |data, from| upcast(known, from, data));
     let wrong_stream = || DecodeError::WrongStream {
         event_type: event_type.to_owned(),
         stream: stream.to_string(),
@@ -162,6 +188,16 @@ fn upcast(event_type: EventType, from: u32, mut data: Value) -> Value {
         | EventType::VideoDeleted
         | EventType::VideoWithdrawn
         | EventType::VoteCast => data,
+    }
+}
+
+/// Read models cannot store NUL in a text.
+fn has_nul(data: &Value) -> bool {
+    match data {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(members) => members.values().any(has_nul),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

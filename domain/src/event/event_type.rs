@@ -7,7 +7,7 @@ use crate::codes::codes;
 /// A new event starts here. Then every match over the types and over [`Event`](super::Event) fails to
 /// compile until it decides about the new one. The tests in `domain/tests/rules/event_types.rs` check
 /// what the compiler cannot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventType {
     /// [`Registered`](super::Registered).
     AccountRegistered,

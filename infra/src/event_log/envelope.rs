@@ -95,6 +95,16 @@ pub enum EnvelopeError {
     Event(#[from] codec::DecodeError),
 }
 
+impl EnvelopeError {
+    /// Whether a newer version of this code can read the record. Then it must wait for that version.
+    pub fn is_newer(&self) -> bool {
+        match self {
+            Self::Event(error) => error.is_newer(),
+            Self::Malformed(_) | Self::WrongPartition { .. } => false,
+        }
+    }
+}
+
 impl Record {
     /// Parses the envelope, of any version ever written, in a log of `partitions` partitions.
     ///
@@ -102,14 +112,6 @@ impl Record {
     /// [`EnvelopeError`]
     pub fn open(&self, partitions: u32) -> Result<Recorded, EnvelopeError> {
         let malformed = |what: &str| EnvelopeError::Malformed(what.to_owned());
-        let key = self.key.as_deref().ok_or_else(|| malformed("the record has no key"))?;
-        let key = std::str::from_utf8(key).map_err(|_| malformed("the key is no UTF-8"))?;
-        let stream: StreamId =
-            key.parse().map_err(|error| EnvelopeError::Malformed(format!("{error}")))?;
-        let expected = partition_of(key.as_bytes(), partitions);
-        if expected != self.position.partition {
-            return Err(EnvelopeError::WrongPartition { key: key.to_owned(), expected });
-        }
         let headers = self.attributes()?;
         let header = |name: &str| {
             let found = headers.iter().rfind(|(known, _)| *known == name);
@@ -119,13 +121,23 @@ impl Record {
         if header("ce_specversion")? != SPEC_VERSION {
             return Err(malformed("`ce_specversion` is not 1.0"));
         }
+        let version = header("ce_schemaversion")?
+            .parse()
+            .map_err(|_| malformed("`ce_schemaversion` is no number"))?;
+        // First, because a newer version may have other streams and other rules for everything below.
+        codec::readable_type(header("ce_type")?, version)?;
+        let key = self.key.as_deref().ok_or_else(|| malformed("the record has no key"))?;
+        let key = std::str::from_utf8(key).map_err(|_| malformed("the key is no UTF-8"))?;
+        let stream: StreamId =
+            key.parse().map_err(|error| EnvelopeError::Malformed(format!("{error}")))?;
+        let expected = partition_of(key.as_bytes(), partitions);
+        if expected != self.position.partition {
+            return Err(EnvelopeError::WrongPartition { key: key.to_owned(), expected });
+        }
         if header("ce_subject")? != key {
             return Err(malformed("`ce_subject` differs from the key"));
         }
         let event_id = header("ce_id")?.parse().map_err(|_| malformed("`ce_id` is no UUID"))?;
-        let version = header("ce_schemaversion")?
-            .parse()
-            .map_err(|_| malformed("`ce_schemaversion` is no number"))?;
         let value = self.value.as_deref().ok_or_else(|| malformed("the record has no value"))?;
         let data = serde_json::from_slice(value)
             .map_err(|error| EnvelopeError::Malformed(format!("the value is no JSON: {error}")))?;

@@ -8,13 +8,15 @@ mod appender;
 mod client;
 mod reader;
 mod topic;
+mod topic_id;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::Position;
+use rdkafka::consumer::Consumer;
 
-use super::{AppendError, EventLog, LogReader, NewRecord, OpenError, ReadError};
+use super::{AppendError, EventLog, LogIdentity, LogReader, NewRecord, OpenError, ReadError};
 use appender::KafkaAppender;
 use client::{DebugLog, MetadataClient, blocking};
 use reader::{KafkaReader, end_offsets};
@@ -65,5 +67,16 @@ impl EventLog for KafkaLog {
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
         let (settings, metadata) = (Arc::clone(&self.settings), Arc::clone(&self.metadata));
         blocking(move || end_offsets(&settings, &metadata)).await
+    }
+
+    async fn identity(&self) -> Result<LogIdentity, ReadError> {
+        let (settings, metadata) = (Arc::clone(&self.settings), Arc::clone(&self.metadata));
+        blocking(move || {
+            let topic = &settings.topic;
+            let id = topic_id::topic_id(metadata.client().native_ptr(), topic);
+            let id = id.map_err(ReadError::unavailable)?;
+            Ok(LogIdentity::new(format!("kafka topic `{topic}` with id {id}")))
+        })
+        .await
     }
 }

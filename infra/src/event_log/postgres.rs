@@ -12,7 +12,7 @@ use domain::Position;
 use sqlx::PgPool;
 use tokio::sync::oneshot;
 
-use super::{AppendError, EventLog, LogReader, NewRecord, OpenError, ReadError};
+use super::{AppendError, EventLog, LogIdentity, LogReader, NewRecord, OpenError, ReadError};
 use crate::database::to_int;
 use appender::PostgresAppender;
 use reader::{PartitionHeads, PostgresReader};
@@ -93,5 +93,13 @@ impl EventLog for PostgresLog {
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
         let heads = PartitionHeads::read(&self.pool).await.map_err(ReadError::unavailable)?;
         Ok((0..self.partitions).map(|partition| heads.end(partition)).collect())
+    }
+
+    async fn identity(&self) -> Result<LogIdentity, ReadError> {
+        let id = sqlx::query_scalar!("select id from event_log_identity")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(ReadError::unavailable)?;
+        Ok(LogIdentity::new(format!("postgres log with id {id}")))
     }
 }

@@ -8,7 +8,7 @@ use domain::{EventId, Position, Verdict};
 use metrics::Gauge;
 use tokio::sync::{Notify, oneshot};
 
-use super::lookup::{AwaitedEvent, VerdictLookup};
+use super::lookup::{AwaitedEvent, FoldedEvent, VerdictLookup};
 
 /// The limit of events in one lookup.
 const MAX_LOOKUP_BATCH: usize = 10_000;
@@ -44,7 +44,7 @@ struct Waiting {
 
 struct Waiter {
     number: u64,
-    sender: oneshot::Sender<Verdict>,
+    sender: oneshot::Sender<FoldedEvent>,
 }
 
 /// The right to wait for one verdict, taken before the append. Dropping it makes room for another caller.
@@ -53,7 +53,7 @@ pub struct Ticket {
     awaited: AwaitedEvent,
     number: u64,
     position: Option<Position>,
-    receiver: oneshot::Receiver<Verdict>,
+    receiver: oneshot::Receiver<FoldedEvent>,
 }
 
 impl VerdictDesk {
@@ -83,11 +83,15 @@ impl VerdictDesk {
 
     /// Publishes verdicts of events that a projector in this process has committed.
     pub fn publish(&self, verdicts: impl IntoIterator<Item = (EventId, Verdict)>) {
+        self.answer(verdicts.into_iter().map(|(id, verdict)| (id, FoldedEvent::Decided(verdict))));
+    }
+
+    fn answer(&self, folded: impl IntoIterator<Item = (EventId, FoldedEvent)>) {
         let mut waiting = self.lock();
-        for (event_id, verdict) in verdicts {
+        for (event_id, folded) in folded {
             for waiter in waiting.tickets.remove(&event_id).unwrap_or_default() {
                 // Fails if the caller has stopped waiting; then its ticket is being dropped.
-                let _ = waiter.sender.send(verdict);
+                let _ = waiter.sender.send(folded);
             }
         }
     }
@@ -126,8 +130,8 @@ impl VerdictDesk {
             }
             metrics::counter!("anb_command_lookups_total").increment(1);
             match lookup.verdicts(&batch).await {
-                // Events without a verdict wait until the checkpoint advances again.
-                Ok(verdicts) => self.publish(verdicts),
+                // Events that are not folded wait until the checkpoint advances again.
+                Ok(folded) => self.answer(folded),
                 Err(error) => {
                     tracing::warn!(%error, waiting = batch.len(), "verdicts cannot be looked up and are tried again");
                     self.make_due_again(&batch);
@@ -171,8 +175,8 @@ impl VerdictDesk {
 }
 
 impl Ticket {
-    /// Waits for the verdict of the event, which is at `position` in the log; `None` after `timeout`.
-    pub async fn verdict(mut self, position: Position, timeout: Duration) -> Option<Verdict> {
+    /// Waits until the event, which is at `position` in the log, is folded; `None` after `timeout`.
+    pub async fn folded(mut self, position: Position, timeout: Duration) -> Option<FoldedEvent> {
         self.set_position(position);
         tokio::time::timeout(timeout, &mut self.receiver).await.ok()?.ok()
     }
@@ -216,13 +220,18 @@ mod tests {
     use super::*;
     use crate::lookup_error::LookupError;
     use async_trait::async_trait;
-    use domain::Rejection;
+    use crate::verdicts::EffectRow;
+    use domain::{Rejection, VideoId};
     use uuid::Uuid;
 
     const SOON: Duration = Duration::from_secs(5);
+    const REJECTED: Verdict = Verdict::Rejected(Rejection::AlreadyVoted);
 
     fn awaited(n: u128) -> AwaitedEvent {
-        AwaitedEvent { event_id: EventId(Uuid::from_u128(n)), voted_video: None }
+        AwaitedEvent {
+            event_id: EventId(Uuid::from_u128(n)),
+            effect: EffectRow::Video(VideoId(Uuid::from_u128(n))),
+        }
     }
 
     fn at(offset: u64) -> Position {
@@ -243,7 +252,7 @@ mod tests {
         async fn verdicts(
             &self,
             events: &[(Position, AwaitedEvent)],
-        ) -> Result<HashMap<EventId, Verdict>, LookupError> {
+        ) -> Result<HashMap<EventId, FoldedEvent>, LookupError> {
             let mut failures = self.failures.lock().unwrap();
             if *failures > 0 {
                 *failures -= 1;
@@ -251,7 +260,7 @@ mod tests {
             }
             self.asked.lock().unwrap().push(events.len());
             let emptied = std::mem::take(&mut *self.emptied.lock().unwrap());
-            let verdict = Verdict::Rejected(Rejection::AlreadyVoted);
+            let verdict = FoldedEvent::Decided(REJECTED);
             let known = events.iter().filter(|_| !emptied);
             Ok(known.map(|(_, awaited)| (awaited.event_id, verdict)).collect())
         }
@@ -266,7 +275,7 @@ mod tests {
         let desk = VerdictDesk::new(8);
         let ticket = desk.take_ticket(awaited(1)).unwrap();
         desk.publish([(awaited(1).event_id, Verdict::ACCEPTED)]);
-        assert_eq!(ticket.verdict(at(0), SOON).await, Some(Verdict::ACCEPTED));
+        assert_eq!(ticket.folded(at(0), SOON).await, Some(FoldedEvent::Decided(Verdict::ACCEPTED)));
     }
 
     #[tokio::test]
@@ -276,7 +285,7 @@ mod tests {
             [desk.take_ticket(awaited(1)).unwrap(), desk.take_ticket(awaited(1)).unwrap()];
         desk.publish([(awaited(1).event_id, Verdict::ACCEPTED)]);
         for (offset, ticket) in tickets.into_iter().enumerate() {
-            assert_eq!(ticket.verdict(at(offset as u64), SOON).await, Some(Verdict::ACCEPTED));
+            assert_eq!(ticket.folded(at(offset as u64), SOON).await, Some(FoldedEvent::Decided(Verdict::ACCEPTED)));
         }
     }
 
@@ -287,7 +296,7 @@ mod tests {
         let waiting: Vec<_> = tickets
             .into_iter()
             .enumerate()
-            .map(|(n, ticket)| tokio::spawn(ticket.verdict(at(n as u64), SOON)))
+            .map(|(n, ticket)| tokio::spawn(ticket.folded(at(n as u64), SOON)))
             .collect();
         while desk.lock().positions.len() < 50 {
             tokio::task::yield_now().await;
@@ -316,8 +325,8 @@ mod tests {
             let desk = Arc::clone(&desk);
             async move { desk.run_lookups(lookup, Duration::ZERO).await }
         });
-        let verdict = ticket.verdict(at(6), SOON).await;
-        assert_eq!(verdict, Some(Verdict::Rejected(Rejection::AlreadyVoted)));
+        let verdict = ticket.folded(at(6), SOON).await;
+        assert_eq!(verdict, Some(FoldedEvent::Decided(REJECTED)));
         serving.abort();
     }
 
@@ -330,12 +339,12 @@ mod tests {
             let (desk, lookup) = (Arc::clone(&desk), Arc::clone(&lookup));
             async move { desk.run_lookups(lookup, Duration::from_millis(5)).await }
         });
-        let waiting = tokio::spawn(ticket.verdict(at(6), SOON));
+        let waiting = tokio::spawn(ticket.folded(at(6), SOON));
         tokio::task::yield_now().await;
         desk.advance(0, 7);
         tokio::time::sleep(Duration::from_millis(1)).await;
         desk.publish([(awaited(1).event_id, Verdict::ACCEPTED)]);
-        assert_eq!(waiting.await.unwrap(), Some(Verdict::ACCEPTED));
+        assert_eq!(waiting.await.unwrap(), Some(FoldedEvent::Decided(Verdict::ACCEPTED)));
         tokio::time::sleep(SOON).await;
         assert!(lookup.asked.lock().unwrap().is_empty());
         serving.abort();
@@ -351,11 +360,11 @@ mod tests {
             let (desk, lookup) = (Arc::clone(&desk), Arc::clone(&lookup));
             async move { desk.run_lookups(lookup, Duration::ZERO).await }
         });
-        let waiting = tokio::spawn(ticket.verdict(at(6), SOON));
+        let waiting = tokio::spawn(ticket.folded(at(6), SOON));
         tokio::time::sleep(SOON / 2).await;
         assert_eq!(*lookup.asked.lock().unwrap(), [1], "one lookup");
         desk.advance(0, 7);
-        assert_eq!(waiting.await.unwrap(), Some(Verdict::Rejected(Rejection::AlreadyVoted)));
+        assert_eq!(waiting.await.unwrap(), Some(FoldedEvent::Decided(REJECTED)));
         serving.abort();
     }
 
@@ -364,7 +373,7 @@ mod tests {
         let desk = VerdictDesk::new(1);
         let ticket = desk.take_ticket(awaited(1)).unwrap();
         assert_eq!(desk.take_ticket(awaited(2)).err(), Some(DeskFull(1)));
-        assert_eq!(ticket.verdict(at(3), Duration::from_secs(1)).await, None);
+        assert_eq!(ticket.folded(at(3), Duration::from_secs(1)).await, None);
         assert!(desk.take_ticket(awaited(2)).is_ok());
         let waiting = desk.lock();
         assert!(waiting.tickets.is_empty() && waiting.positions.is_empty() && waiting.count == 0);

@@ -3,14 +3,22 @@
 use domain::Position;
 use infra::event_log::ReadError;
 
+use super::state::HeldPartition;
+use crate::log_check::{LogCheckError, LogMismatch};
 use crate::store::StoreError;
 
 /// Why the projector stopped or restarts.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ProjectionError {
-    /// The log cannot be read, or is not the one that was folded.
+    /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] ReadError),
+    /// The log is not the one that was folded.
+    #[error(transparent)]
+    OtherLog(#[from] LogMismatch),
+    /// A rebuild cannot read a record.
+    #[error("the log cannot be folded to its end: {0}")]
+    Newer(HeldPartition),
     /// The log lacks a record, or returns one again.
     #[error("the log has a gap: {next} comes next, and offset {found} was read")]
     Gap {
@@ -40,5 +48,14 @@ impl ProjectionError {
             Self::Log(ReadError::Unavailable(_))
                 | Self::Store(StoreError::Unavailable(_) | StoreError::LostOwnership(_))
         ) || matches!(self, Self::Gap { next, found } if *found < next.offset)
+    }
+}
+
+impl From<LogCheckError> for ProjectionError {
+    fn from(error: LogCheckError) -> Self {
+        match error {
+            LogCheckError::Log(error) => Self::Log(error),
+            LogCheckError::Mismatch(mismatch) => Self::OtherLog(mismatch),
+        }
     }
 }

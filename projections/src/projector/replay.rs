@@ -1,18 +1,19 @@
 //! Folding up to given offsets, and no further.
 
-use infra::event_log::{LogReader, Record};
+use infra::event_log::Record;
 
 use super::checkpoints::Checkpoints;
 use super::error::ProjectionError;
 use super::run_loop::{Projector, TICK};
-use crate::store::Store;
+use crate::log_check::CheckedReader;
+use crate::store::{Checkpoint, Store};
 
 /// A projector that folds up to `ends`.
 pub(crate) struct Replay<'a, S> {
     projector: &'a mut Projector<S>,
     ends: &'a [u64],
     /// Reads the partitions that are behind their end; `None` if none is.
-    reader: Option<Box<dyn LogReader>>,
+    reader: Option<CheckedReader>,
 }
 
 impl<S: Store> Projector<S> {
@@ -21,11 +22,11 @@ impl<S: Store> Projector<S> {
         &'a mut self,
         ends: &'a [u64],
     ) -> Result<Replay<'a, S>, ProjectionError> {
-        let owned = self.store.claim(self.log.partitions()).await?;
-        self.checkpoints = Checkpoints::new(&owned);
+        let owned = self.claim().await?;
         let end = |partition: u32| ends.get(partition as usize).copied().unwrap_or(0);
-        let behind: Vec<_> = owned.into_iter().filter(|at| at.offset < end(at.partition)).collect();
-        let reader = if behind.is_empty() { None } else { Some(self.log.read(&behind).await?) };
+        let is_behind = |owned: &Checkpoint| owned.next.offset < end(owned.next.partition);
+        let behind: Vec<_> = owned.into_iter().filter(is_behind).collect();
+        let reader = if behind.is_empty() { None } else { Some(self.open_reader(&behind).await?) };
         Ok(Replay { projector: self, ends, reader })
     }
 
@@ -47,12 +48,12 @@ impl<S: Store> Projector<S> {
 impl<S: Store> Replay<'_, S> {
     /// How many partitions it owns.
     pub(crate) fn owned(&self) -> usize {
-        self.projector.checkpoints.len()
+        self.projector.checkpoints.as_ref().map_or(0, Checkpoints::len)
     }
 
     /// Records that are still to be folded.
     pub(crate) fn left(&self) -> u64 {
-        self.projector.checkpoints.lag(self.ends)
+        self.projector.checkpoints.as_ref().map_or(0, |owned| owned.lag(self.ends))
     }
 
     /// Folds the next batch and returns its size; `None` at the end.
@@ -70,8 +71,11 @@ impl<S: Store> Replay<'_, S> {
                 records.into_iter().filter(|record| self.is_due(record)).collect();
             if !due.is_empty() {
                 let count = due.len();
-                self.projector.step(due).await?;
-                return Ok(Some(count));
+                let stepped = self.projector.step(due).await?;
+                return match stepped.held.into_iter().next() {
+                    Some(held) => Err(ProjectionError::Newer(held)),
+                    None => Ok(Some(count)),
+                };
             }
         }
         Ok(None)

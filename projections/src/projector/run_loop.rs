@@ -1,5 +1,6 @@
 //! The loop of a projector: claim partitions, fold batches, restart after transient faults.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::checkpoints::Checkpoints;
 use super::error::ProjectionError;
-use super::state::ProjectorState;
-use crate::store::Store;
+use super::state::{HeldPartition, ProjectorState};
+use crate::log_check::{self, CheckedReader, LogMismatch};
+use crate::store::{Checkpoint, Claimed, Store};
 
 /// Records that are folded into one transaction at most.
 const MAX_BATCH: usize = 4096;
@@ -30,7 +32,10 @@ pub struct Projector<S> {
     pub(super) desk: Option<Arc<VerdictDesk>>,
     pub(super) ranking_revision: watch::Sender<u64>,
     state: watch::Sender<ProjectorState>,
-    pub(super) checkpoints: Checkpoints,
+    /// Those of the owned partitions, since they were claimed.
+    pub(super) checkpoints: Option<Checkpoints>,
+    /// Partitions that wait for a newer version. This projector does not claim them again.
+    held: BTreeMap<u32, HeldPartition>,
     pub(super) max_batch: usize,
 }
 
@@ -49,7 +54,8 @@ impl<S: Store> Projector<S> {
             desk,
             ranking_revision,
             state: watch::Sender::new(ProjectorState::Starting),
-            checkpoints: Checkpoints::default(),
+            checkpoints: None,
+            held: BTreeMap::new(),
             max_batch: MAX_BATCH,
         }
     }
@@ -97,22 +103,19 @@ impl<S: Store> Projector<S> {
 
     /// Claims partitions and folds until the first fault.
     async fn session(&mut self, shutdown: &CancellationToken) -> Result<(), ProjectionError> {
-        let partitions = self.log.partitions();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let owned = self.store.claim(partitions).await?;
-            self.checkpoints = Checkpoints::new(&owned);
-            let complete = owned.len() == partitions as usize;
+            let owned = self.claim().await?;
             if owned.is_empty() {
-                self.state.send_replace(ProjectorState::Standby);
+                self.show_idle();
                 tokio::select! {
                     () = shutdown.cancelled() => return Ok(()),
                     _ = tick.tick() => continue,
                 }
             }
             tracing::info!(partitions = owned.len(), "the projector owns partitions");
-            let mut reader = self.log.read(&owned).await?;
+            let mut reader = self.open_reader(&owned).await?;
             let mut throttle = BatchThrottle::default();
             loop {
                 let records = async {
@@ -124,35 +127,98 @@ impl<S: Store> Projector<S> {
                     () = shutdown.cancelled() => return Ok(()),
                     _ = tick.tick() => {
                         self.store.keep_alive().await?;
-                        self.measure_lag().await?;
-                        if !complete {
-                            break; // Claim again: another owner may have ended.
+                        self.check_log().await?;
+                        if self.claims_more(owned.len()).await? {
+                            break;
                         }
                     }
                     records = records => {
                         let records = records?;
                         throttle.begin(records.len());
-                        self.step(records).await?;
+                        let stepped = self.step(records).await?;
+                        if !stepped.held.is_empty() {
+                            self.hold(stepped.held);
+                            break; // Read on without these partitions.
+                        }
                     }
                 }
             }
         }
     }
 
-    /// Skips the measurement if the log is slow: the next heartbeat must not be late.
-    async fn measure_lag(&self) -> Result<(), ProjectionError> {
-        let Ok(ends) = tokio::time::timeout(TICK, self.log.end_offsets()).await else {
+    /// Claims all partitions but those that are held. Returns the checkpoints of the owned ones. A call of
+    /// [`Self::step`] needs a claim before it.
+    ///
+    /// # Errors
+    /// [`ProjectionError::OtherLog`] if the read models were folded from another log; transient ones.
+    pub async fn claim(&mut self) -> Result<Vec<Checkpoint>, ProjectionError> {
+        let identity = self.log.identity().await?;
+        let wanted: Vec<u32> =
+            (0..self.log.partitions()).filter(|p| !self.held.contains_key(p)).collect();
+        let Claimed { owned, folded_logs } = self.store.claim(&wanted).await?;
+        log_check::check_identity(&identity, &folded_logs)?;
+        self.checkpoints = Some(Checkpoints::new(identity, &owned));
+        Ok(owned)
+    }
+
+    /// Opens a reader at the claimed checkpoints.
+    pub(super) async fn open_reader(
+        &self,
+        owned: &[Checkpoint],
+    ) -> Result<CheckedReader, ProjectionError> {
+        Ok(CheckedReader::open(self.log.as_ref(), owned).await?)
+    }
+
+    /// Claims again if another owner may have ended. Returns whether this projector owns more partitions
+    /// now.
+    async fn claims_more(&mut self, owned: usize) -> Result<bool, ProjectionError> {
+        let wanted = self.log.partitions() as usize - self.held.len();
+        Ok(owned < wanted && self.claim().await?.len() != owned)
+    }
+
+    fn hold(&mut self, held: Vec<HeldPartition>) {
+        for held in held {
+            tracing::error!(%held, "a record is newer than this version");
+            self.held.insert(held.at.partition, held);
+        }
+        metrics::gauge!("anb_projection_held_partitions").set(self.held.len() as f64);
+    }
+
+    /// Checks that the log is still the same, and measures the lag. Skips both if the log is slow: the next
+    /// heartbeat must not be late.
+    async fn check_log(&mut self) -> Result<(), ProjectionError> {
+        let log = Arc::clone(&self.log);
+        let state = async { tokio::try_join!(log.identity(), log.end_offsets()) };
+        let Ok(state) = tokio::time::timeout(TICK, state).await else {
             tracing::debug!("the log did not report its end offsets in time");
             return Ok(());
         };
-        let lag = self.checkpoints.lag(&ends?);
+        let (identity, ends) = state?;
+        let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
+        if checkpoints.log != identity {
+            let folded = checkpoints.log.clone();
+            return Err(LogMismatch::OtherLog { folded, found: identity }.into());
+        }
+        let lag = checkpoints.lag(&ends);
         metrics::gauge!("anb_projection_lag_events").set(lag as f64);
+        self.show(ProjectorState::Running { lag, held: self.held.values().cloned().collect() });
+        Ok(())
+    }
+
+    /// Shows that nothing is owned: other processes own the partitions, or all of them are held.
+    fn show_idle(&self) {
+        let held: Vec<_> = self.held.values().cloned().collect();
+        self.show(match held.is_empty() {
+            true => ProjectorState::Standby,
+            false => ProjectorState::Running { lag: 0, held },
+        });
+    }
+
+    fn show(&self, new: ProjectorState) {
         self.state.send_if_modified(|state| {
-            let new = ProjectorState::Running { lag };
             let changed = *state != new;
             *state = new;
             changed
         });
-        Ok(())
     }
 }

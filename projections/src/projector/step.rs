@@ -8,10 +8,12 @@ use domain::fold::{fold, working_set_keys};
 use domain::{Changes, Contest, EventId, FoldOutcome, Recorded, Verdict};
 use infra::event_log::Record;
 
+use super::checkpoints::PassedRecord;
 use super::error::ProjectionError;
 use super::run_loop::Projector;
+use super::state::HeldPartition;
 use crate::notifications;
-use crate::store::{Advance, Batch, DeadLetter, Store};
+use crate::store::{Advance, Batch, DeadLetter, Store, StoreError};
 
 /// What a step committed.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +24,8 @@ pub struct Stepped {
     pub advances: Vec<Advance>,
     /// The new revision of the ranking, if it changed.
     pub ranking_revision: Option<u64>,
+    /// Partitions whose next record is newer than this version. Nothing from there on was folded.
+    pub held: Vec<HeldPartition>,
 }
 
 impl<S: Store> Projector<S> {
@@ -35,22 +39,31 @@ impl<S: Store> Projector<S> {
             return Ok(Stepped::default());
         };
         let started = std::time::Instant::now();
-        let advances = self.checkpoints.advances(&records)?;
-        let size = records.len();
-        let (events, dead_letters) = decode(records, self.log.partitions());
+        let Some(checkpoints) = &mut self.checkpoints else {
+            return Err(StoreError::LostOwnership(first.partition).into());
+        };
+        let Decoded { folded, events, dead_letters, held } =
+            decode(records, self.log.partitions());
+        if folded.is_empty() {
+            return Ok(Stepped { held, ..Stepped::default() });
+        }
+        let advances = checkpoints.advances(&folded)?;
+        let size = folded.len();
         let mut contest = self.store.load(&working_set_keys(&events)).await?;
         let mut changes = Changes::default();
         let verdicts = fold_all(&mut contest, &mut changes, &events)
             .map_err(|panic| ProjectionError::Fold { from: first, panic })?;
         let batch = Batch {
+            log: &checkpoints.log,
             advances: &advances,
             contest: &contest,
             changes: &changes,
             dead_letters: &dead_letters,
         };
         let committed = self.store.commit(&batch).await?;
-        self.checkpoints.pass(&advances);
-        let stepped = Stepped { verdicts, advances, ranking_revision: committed.ranking_revision };
+        checkpoints.pass(&advances);
+        let ranking_revision = committed.ranking_revision;
+        let stepped = Stepped { verdicts, advances, ranking_revision, held };
         self.publish_verdicts(&stepped);
         metrics::histogram!("anb_projection_batch_events").record(size as f64);
         metrics::histogram!("anb_projection_batch_seconds").record(started.elapsed().as_secs_f64());
@@ -69,21 +82,42 @@ impl<S: Store> Projector<S> {
     }
 }
 
-/// Decodes the records. A record that is not an event becomes a dead letter.
-fn decode(records: Vec<Record>, partitions: u32) -> (Vec<Recorded>, Vec<DeadLetter>) {
-    let mut events = Vec::with_capacity(records.len());
-    let mut dead_letters = Vec::new();
+/// A batch of records, decoded.
+#[derive(Default)]
+struct Decoded {
+    /// The records that the batch passes.
+    folded: Vec<PassedRecord>,
+    events: Vec<Recorded>,
+    dead_letters: Vec<DeadLetter>,
+    held: Vec<HeldPartition>,
+}
+
+/// Decodes the records. A record that no version can read becomes a dead letter. One that a newer version
+/// can read holds its partition: neither it nor a later one is part of the batch.
+fn decode(records: Vec<Record>, partitions: u32) -> Decoded {
+    let mut decoded = Decoded::default();
     for record in records {
+        let at = record.position;
+        if decoded.held.iter().any(|held| held.at.partition == at.partition) {
+            continue;
+        }
+        let passed = PassedRecord { at, fingerprint: record.fingerprint() };
         match record.open(partitions) {
-            Ok(event) => events.push(event),
+            Ok(event) => decoded.events.push(event),
+            Err(error) if error.is_newer() => {
+                let held = HeldPartition { at, reason: error.to_string() };
+                decoded.held.push(held);
+                continue;
+            }
             Err(error) => {
-                tracing::error!(position = %record.position, %error, "the record became a dead letter");
+                tracing::error!(position = %at, %error, "the record became a dead letter");
                 metrics::counter!("anb_projection_dead_letters_total").increment(1);
-                dead_letters.push(DeadLetter { record, reason: error.to_string() });
+                decoded.dead_letters.push(DeadLetter { record, reason: error.to_string() });
             }
         }
+        decoded.folded.push(passed);
     }
-    (events, dead_letters)
+    decoded
 }
 
 /// Folds in order. A panic is a defect in the rules. It is caught so that it stops this projection only,

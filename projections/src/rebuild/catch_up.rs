@@ -51,7 +51,7 @@ impl CatchUpProjector {
         &self,
         connection: &mut PgConnection,
     ) -> Result<Vec<u64>, RebuildError> {
-        let live = checkpoint_rows::all(connection).await?;
+        let live = checkpoint_rows::positions(connection).await?;
         let live: BTreeMap<u32, u64> =
             live.into_iter().map(|Position { partition, offset }| (partition, offset)).collect();
         // Read after the checkpoints: the log only grows, so it has all folded records.

@@ -26,8 +26,8 @@ use self::advance::advance;
 use self::ownership::Ownership;
 use self::ranking_writer::AffectedArtists;
 use self::recent_videos::RecentVideos;
-use super::{Advance, Batch, Committed, Store, StoreError};
-use crate::checkpoint_rows::CheckpointRow;
+use super::{Advance, Batch, Claimed, Committed, Store, StoreError};
+use crate::checkpoint_rows::{self, CheckpointRow};
 use crate::commit_notification::{BUILDING_CHANNEL, CHANNEL, CommitNotification};
 use crate::generations::{self, GenerationState};
 use crate::planner_settings;
@@ -113,18 +113,19 @@ impl PostgresStore {
         result
     }
 
-    async fn try_claim(&mut self, partitions: u32) -> Result<Vec<Position>, StoreError> {
+    async fn try_claim(&mut self, partitions: &[u32]) -> Result<Claimed, StoreError> {
         if !self.may_write().await? {
-            return Ok(Vec::new());
+            return Ok(Claimed::default());
         }
-        let missing: Vec<i32> =
-            (0..partitions).filter(|p| !self.owned.contains(p)).map(to_int).collect();
+        self.release_all_but(partitions).await?;
+        let missing = partitions.iter().filter(|p| !self.owned.contains(p));
+        let missing: Vec<i32> = missing.copied().map(to_int).collect();
         let writes = self.ownership.writes;
         let connection = self.connection().await?;
         let won = sqlx::query_scalar!(
             r#"select p as "p!" from unnest($1::int[]) as p where pg_try_advisory_lock($2, p)"#,
             &missing,
-            if writes == GenerationState::Live { LIVE_LOCKS } else { BUILDING_LOCKS },
+            locks(writes),
         )
         .fetch_all(&mut *connection)
         .await?;
@@ -143,13 +144,35 @@ impl PostgresStore {
         let owned: Vec<i32> = self.owned.iter().copied().map(to_int).collect();
         let rows = sqlx::query_as!(
             CheckpointRow,
-            "select partition, next_offset from checkpoints where partition = any($1)
-             order by partition",
+            "select partition, next_offset, log_identity, last_record, identified_offset
+             from checkpoints where partition = any($1) order by partition",
             &owned,
         )
         .fetch_all(self.connection().await?)
         .await?;
-        Ok(rows.into_iter().map(CheckpointRow::position).collect::<Result<_, _>>()?)
+        let owned: Result<_, _> = rows.into_iter().map(CheckpointRow::checkpoint).collect();
+        let folded_logs = checkpoint_rows::folded_logs(self.connection().await?).await?;
+        Ok(Claimed { owned: owned?, folded_logs })
+    }
+
+    /// Gives up owned partitions that are not among `partitions`, for other processes to claim.
+    async fn release_all_but(&mut self, partitions: &[u32]) -> Result<(), StoreError> {
+        let (kept, released): (Vec<u32>, Vec<u32>) =
+            self.owned.iter().partition(|owned| partitions.contains(owned));
+        if released.is_empty() {
+            return Ok(());
+        }
+        let released: Vec<i32> = released.into_iter().map(to_int).collect();
+        let writes = self.ownership.writes;
+        sqlx::query!(
+            "select pg_advisory_unlock($1, p) from unnest($2::int[]) as p",
+            locks(writes),
+            &released,
+        )
+        .fetch_all(self.connection().await?)
+        .await?;
+        self.owned = kept;
+        Ok(())
     }
 
     /// Looks up the generation to write. Returns `false` if a newer version of the fold made it.
@@ -211,7 +234,7 @@ impl PostgresStore {
 
 #[async_trait]
 impl Store for PostgresStore {
-    async fn claim(&mut self, partitions: u32) -> Result<Vec<Position>, StoreError> {
+    async fn claim(&mut self, partitions: &[u32]) -> Result<Claimed, StoreError> {
         let result = with_timeout(self.try_claim(partitions)).await;
         self.disconnect_on_error(result)
     }
@@ -241,6 +264,10 @@ async fn with_timeout<T>(
     let timed_out =
         |_| StoreError::unavailable(format!("no answer within {} s", OPERATION_TIMEOUT.as_secs()));
     tokio::time::timeout(OPERATION_TIMEOUT, operation).await.map_err(timed_out)?
+}
+
+fn locks(writes: GenerationState) -> i32 {
+    if writes == GenerationState::Live { LIVE_LOCKS } else { BUILDING_LOCKS }
 }
 
 fn not_connected() -> StoreError {

@@ -5,19 +5,23 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use domain::Position;
 use infra::event_log::partition::partition_of;
-use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError, Record};
+use infra::event_log::{
+    AppendError, EventLog, LogIdentity, LogReader, NewRecord, ReadError, Record,
+};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 #[derive(Clone)]
 pub(crate) struct MemoryLog {
     partitions: Arc<Mutex<Vec<Vec<Record>>>>,
     appended: watch::Sender<u64>,
+    identity: Arc<Mutex<Uuid>>,
 }
 
 impl MemoryLog {
     pub(crate) fn new(partitions: u32) -> Arc<Self> {
         let partitions = Arc::new(Mutex::new(vec![Vec::new(); partitions as usize]));
-        Arc::new(Self { partitions, appended: watch::Sender::new(0) })
+        Arc::new(Self { partitions, appended: watch::Sender::new(0), identity: Arc::new(Mutex::new(Uuid::new_v4())) })
     }
 
     /// Appends any record to the partition of its key, valid or not.
@@ -38,6 +42,17 @@ impl MemoryLog {
     pub(crate) fn lose(&self, at: Position) {
         let mut partitions = self.partitions.lock().unwrap();
         partitions[at.partition as usize].retain(|record| record.position != at);
+    }
+
+    /// Keeps the first `records` of each partition, as a log that was restored from an older backup.
+    pub(crate) fn cut(&self, records: usize) {
+        self.partitions.lock().unwrap().iter_mut().for_each(|all| all.truncate(records));
+    }
+
+    /// Makes the log again: empty, and with another identity.
+    pub(crate) fn make_again(&self) {
+        self.cut(0);
+        *self.identity.lock().unwrap() = Uuid::new_v4();
     }
 
     pub(crate) fn records(&self) -> Vec<Vec<Record>> {
@@ -71,6 +86,13 @@ impl EventLog for MemoryLog {
     }
 
     async fn read(&self, from: &[Position]) -> Result<Box<dyn LogReader>, ReadError> {
+        let ends = self.end_offsets().await?;
+        for &Position { partition, offset: requested } in from {
+            let end = ends[partition as usize];
+            if requested > end {
+                return Err(ReadError::OffsetGone { partition, requested, first: 0, end });
+            }
+        }
         let reader = MemoryReader {
             log: self.clone(),
             next: from.to_vec(),
@@ -81,6 +103,10 @@ impl EventLog for MemoryLog {
 
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
         Ok(self.partitions.lock().unwrap().iter().map(|records| end(records)).collect())
+    }
+
+    async fn identity(&self) -> Result<LogIdentity, ReadError> {
+        Ok(LogIdentity::new(format!("memory log {}", self.identity.lock().unwrap())))
     }
 }
 

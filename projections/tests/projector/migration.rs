@@ -146,7 +146,8 @@ async fn an_update_of_a_video_writes_every_field() {
 
     let database = test_services::database().await;
     let mut store = PostgresStore::new(database.connect_options());
-    store.claim(1).await.unwrap();
+    store.claim(&[0]).await.unwrap();
+    let log = infra::event_log::LogIdentity::new("a log");
     let at = |seconds: i64| chrono::DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap();
     let event = |n| EventId(Uuid::from_u128(n));
     // Without `..`: a new field must be added here.
@@ -212,9 +213,9 @@ async fn an_update_of_a_video_writes_every_field() {
             ..Changes::default()
         };
         let (from, to) = (offset as u64, offset as u64 + 1);
-        let advances = [Advance { partition: 0, from, to }];
+        let advances = [Advance { partition: 0, from, to, last: Uuid::nil() }];
         let batch =
-            Batch { advances: &advances, contest: &contest, changes: &changes, dead_letters: &[] };
+            Batch { log: &log, advances: &advances, contest: &contest, changes: &changes, dead_letters: &[] };
         store.commit(&batch).await.unwrap();
         // Another store has no cache.
         let mut reader = PostgresStore::new(database.connect_options());

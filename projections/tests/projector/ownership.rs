@@ -3,13 +3,17 @@
 use std::time::{Duration, Instant};
 
 use domain::{Changes, Contest, Position};
+use infra::event_log::LogIdentity;
 use projections::checksum::checksums;
 use projections::store::postgres::PostgresStore;
 use projections::store::{Advance, Batch, Store, StoreError};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 /// Another owner works within this time after the first one stopped or froze.
 const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(5);
+
+const ALL: [u32; 4] = [0, 1, 2, 3];
 
 fn store(pool: &PgPool) -> PostgresStore {
     PostgresStore::new(pool.connect_options())
@@ -17,7 +21,8 @@ fn store(pool: &PgPool) -> PostgresStore {
 
 async fn advance(store: &mut PostgresStore, from: u64, to: u64) -> Result<(), StoreError> {
     let batch = Batch {
-        advances: &[Advance { partition: 0, from, to }],
+        log: &LogIdentity::new("a log"),
+        advances: &[Advance { partition: 0, from, to, last: Uuid::nil() }],
         contest: &Contest::default(),
         changes: &Changes::default(),
         dead_letters: &[],
@@ -29,9 +34,9 @@ async fn advance(store: &mut PostgresStore, from: u64, to: u64) -> Result<(), St
 async fn a_partition_has_one_owner_until_that_disconnects() {
     let pool = test_services::database().await;
     let (mut first, mut second) = (store(&pool), store(&pool));
-    assert_eq!(first.claim(4).await.unwrap().len(), 4);
-    assert_eq!(first.claim(4).await.unwrap().len(), 4, "owned partitions stay owned");
-    assert_eq!(second.claim(4).await.unwrap(), []);
+    assert_eq!(first.claim(&ALL).await.unwrap().owned.len(), 4);
+    assert_eq!(first.claim(&ALL).await.unwrap().owned.len(), 4, "owned partitions stay owned");
+    assert_eq!(second.claim(&ALL).await.unwrap().owned, []);
     advance(&mut first, 0, 3).await.unwrap();
 
     drop(first);
@@ -43,9 +48,9 @@ async fn a_partition_has_one_owner_until_that_disconnects() {
 async fn take_over(store: &mut PostgresStore) -> Vec<Position> {
     let winning = async {
         loop {
-            let owned = store.claim(4).await.unwrap();
+            let owned = store.claim(&ALL).await.unwrap().owned;
             if owned.len() == 4 {
-                return owned;
+                return owned.into_iter().map(|checkpoint| checkpoint.next).collect();
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -57,14 +62,14 @@ async fn take_over(store: &mut PostgresStore) -> Vec<Position> {
 async fn an_owner_without_heartbeats_loses_its_partitions_and_cannot_commit() {
     let pool = test_services::database().await;
     let (mut frozen, mut other) = (store(&pool), store(&pool));
-    frozen.claim(4).await.unwrap();
+    frozen.claim(&ALL).await.unwrap();
     advance(&mut frozen, 0, 3).await.unwrap();
 
     let owned = take_over(&mut other).await;
     assert_eq!(owned[0], Position { partition: 0, offset: 3 });
     let refused = advance(&mut frozen, 3, 4).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    assert_eq!(frozen.claim(4).await.unwrap(), []);
+    assert_eq!(frozen.claim(&ALL).await.unwrap().owned, []);
     advance(&mut other, 3, 5).await.unwrap();
 }
 
@@ -73,7 +78,7 @@ async fn an_owner_without_heartbeats_loses_its_partitions_and_cannot_commit() {
 async fn an_owner_that_hangs_in_a_transaction_is_disconnected_and_may_claim_again() {
     let pool = test_services::database().await;
     let (mut frozen, mut other) = (store(&pool), store(&pool));
-    frozen.claim(4).await.unwrap();
+    frozen.claim(&ALL).await.unwrap();
     let mut obstacle = pool.begin().await.unwrap();
     sqlx::query("select from checkpoints for update").execute(&mut *obstacle).await.unwrap();
     let mut hanging = Box::pin(advance(&mut frozen, 0, 3));
@@ -90,7 +95,7 @@ async fn an_owner_that_hangs_in_a_transaction_is_disconnected_and_may_claim_agai
     let cut = hanging.as_mut().await;
     drop(hanging);
     assert!(matches!(cut, Err(StoreError::Unavailable(_))), "{cut:?}");
-    assert_eq!(frozen.claim(4).await.unwrap(), []);
+    assert_eq!(frozen.claim(&ALL).await.unwrap().owned, []);
 }
 
 async fn a_session_waits(pool: &PgPool) {
@@ -105,12 +110,12 @@ async fn a_session_waits(pool: &PgPool) {
 async fn an_owner_with_heartbeats_keeps_its_partitions() {
     let pool = test_services::database().await;
     let (mut owner, mut other) = (store(&pool), store(&pool));
-    owner.claim(4).await.unwrap();
+    owner.claim(&ALL).await.unwrap();
     let started = Instant::now();
     while started.elapsed() < TAKEOVER_TIMEOUT {
         tokio::time::sleep(Duration::from_secs(1)).await;
         owner.keep_alive().await.unwrap();
-        assert_eq!(other.claim(4).await.unwrap(), []);
+        assert_eq!(other.claim(&ALL).await.unwrap().owned, []);
     }
     advance(&mut owner, 0, 1).await.unwrap();
 }
@@ -124,9 +129,9 @@ async fn a_new_owner_skips_revisions_that_readers_may_have_seen() {
         sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
     };
     let (mut first, mut second) = (store(&pool), store(&pool));
-    first.claim(4).await.unwrap();
+    first.claim(&ALL).await.unwrap();
     let seen = ranking_revision().await;
-    first.claim(4).await.unwrap();
+    first.claim(&ALL).await.unwrap();
     assert_eq!(ranking_revision().await, seen, "an owner that continues skips nothing");
     drop(first);
     take_over(&mut second).await;
@@ -137,13 +142,13 @@ async fn a_new_owner_skips_revisions_that_readers_may_have_seen() {
 async fn an_owner_whose_checkpoint_was_moved_cannot_commit() {
     let pool = test_services::database().await;
     let mut owner = store(&pool);
-    owner.claim(1).await.unwrap();
+    owner.claim(&[0]).await.unwrap();
     advance(&mut owner, 0, 5).await.unwrap();
     let before = checksums(&pool).await.unwrap();
 
     // A frozen owner that resumes still has its old checkpoint.
     let mut frozen = store(&pool);
-    assert_eq!(frozen.claim(1).await.unwrap(), []);
+    assert_eq!(frozen.claim(&[0]).await.unwrap().owned, []);
     let refused = advance(&mut frozen, 0, 9).await;
     assert!(matches!(refused, Err(StoreError::LostOwnership(0))), "{refused:?}");
     assert_eq!(checksums(&pool).await.unwrap(), before);

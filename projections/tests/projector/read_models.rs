@@ -123,6 +123,11 @@ async fn a_record_that_cannot_be_decoded_becomes_a_dead_letter() {
     assert_eq!(sum as usize, 450 + poison, "the projection went on after the dead letters");
 }
 
+fn set_header(record: &mut Record, name: &str, value: &str) {
+    record.headers.retain(|(known, _)| known != name);
+    record.headers.push((name.to_owned(), value.to_owned().into()));
+}
+
 /// Appends one record for each way in which a record can be invalid. Returns their number.
 pub(crate) fn poison(log: &MemoryLog) -> usize {
     let good = history::records(8, 1).remove(0);
@@ -131,7 +136,7 @@ pub(crate) fn poison(log: &MemoryLog) -> usize {
         change(&mut record);
         log.push(record);
     };
-    let changes: [fn(&mut Record); 9] = [
+    let changes: [fn(&mut Record); 11] = [
         |r| r.key = None,
         |r| r.key = Some("nobody-knows".into()),
         |r| r.key = Some(vec![0xff, 0x00].into()),
@@ -142,7 +147,12 @@ pub(crate) fn poison(log: &MemoryLog) -> usize {
         |r| r.headers.iter_mut().for_each(|(_, value)| *value = vec![0xff, 0x00].into()),
         |r| {
             r.headers.retain(|(name, _)| name != "ce_type");
-            r.headers.push(("ce_type".to_owned(), "anb.nothing.known".into()));
+            r.headers.push(("ce_type".to_owned(), "com.example.unknown".into()));
+        },
+        |r| set_header(r, "ce_schemaversion", "0"),
+        |r| {
+            let text = String::from_utf8(r.value.as_ref().unwrap().to_vec()).unwrap();
+            r.value = Some(text.replace("Colombia", "Colombia\\u0000").into());
         },
     ];
     changes.map(with).len()

@@ -11,7 +11,7 @@ use commands::{
 };
 use domain::{AccountId, Position};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError};
+use infra::event_log::{AppendError, EventLog, LogIdentity, LogReader, NewRecord, ReadError};
 use infra::object_storage::local::LocalStorage;
 use infra::object_storage::{ByteStream, ObjectKey, ObjectStorage};
 use ports::verdicts::{EventSubmitter, VerdictDesk};
@@ -49,6 +49,10 @@ impl EventLog for GatedLog {
 
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
         self.inner.end_offsets().await
+    }
+
+    async fn identity(&self) -> Result<LogIdentity, ReadError> {
+        self.inner.identity().await
     }
 }
 
@@ -136,7 +140,7 @@ fn commands(
 ) -> Commands {
     let lookup = Arc::new(PostgresReadModels::new(env.pool.clone()));
     let dependencies = CommandDependencies {
-        submitter: EventSubmitter::new(Arc::clone(&log), VerdictDesk::new(8)),
+        submitter: EventSubmitter::new(Arc::clone(&log), VerdictDesk::new(8), Arc::default()),
         log,
         read_models: Arc::clone(&lookup) as _,
         verdicts: lookup,

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use domain::{Rejection, Video};
+use ports::verdicts::{AwaitedEvent, EffectRow};
 
 use crate::cluster::SimCluster;
 use crate::history::{Entry, Operation, Reply};
+use crate::lookup::took_effect;
 use crate::recount::{CountedVerdict, Recount, RecountedVideo};
 use crate::storage::SimStorage;
 
@@ -30,6 +32,35 @@ pub(crate) fn check(
     for (key, video) in &recount.videos {
         if video.status != "deleted" && !objects.contains(&video.original) {
             violations.push(format!("{key} has lost its original {}", video.original));
+        }
+    }
+    violations
+}
+
+/// The rule that holds whatever happens to the log: what a client was told to be accepted is in the read
+/// models.
+pub(crate) fn check_acceptances(cluster: &SimCluster, history: &[Entry]) -> Vec<String> {
+    let mut violations = cluster.violations();
+    let database = cluster.database();
+    for entry in history.iter().filter(|entry| matches!(entry.reply, Reply::Accepted(_))) {
+        let Entry { number, operation, event: event_id, .. } = entry;
+        let effect = match operation {
+            Operation::Register { account, .. } | Operation::Erase { account, .. } => {
+                Some(EffectRow::Account(*account))
+            }
+            Operation::Upload { .. } => {
+                let mut videos = database.rows.videos.iter();
+                let uploaded = videos.find(|(_, video)| video.uploaded_by == *event_id);
+                uploaded.map(|(id, _)| EffectRow::Video(*id))
+            }
+            Operation::Delete { video, .. } => Some(EffectRow::Video(*video)),
+            Operation::Vote { by, video } => Some(EffectRow::Vote(*video, *by)),
+        };
+        let awaited = effect.map(|effect| AwaitedEvent { event_id: *event_id, effect });
+        if !awaited.is_some_and(|awaited| took_effect(&database.rows, &awaited)) {
+            violations.push(format!(
+                "operation {number}, {operation:?} {event_id}, was accepted and is in no row"
+            ));
         }
     }
     violations
@@ -110,6 +141,7 @@ fn check_reply(
     let verdict = recount.verdicts.get(&entry.event.to_string());
     let because = match (&entry.reply, verdict) {
         (Reply::Defect(what), _) => Some(what.clone()),
+        (Reply::Pending(_), None) if cluster.params.newer_record => None,
         (Reply::Accepted(_) | Reply::Pending(_), None) => Some("it is not in the log".to_owned()),
         (Reply::Accepted(total), Some(verdict)) => {
             accepted_wrongly(recount, entry, *total, verdict)

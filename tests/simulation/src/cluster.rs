@@ -1,5 +1,6 @@
 //! The simulated cluster: the log and the database that all processes share, and the faults in them.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,11 +11,24 @@ use domain::Timestamp;
 use infra::event_log::Record;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::actor;
 use crate::database::SimDatabase;
-use crate::parameters::RunParameters;
+use crate::parameters::{LogLoss, RunParameters};
 use crate::planted_bug::PlantedBug;
+use crate::recount::is_newer;
+
+/// A log that has lost records.
+#[derive(Clone, Debug)]
+pub(crate) struct LogLossState {
+    /// Whether it is another log now.
+    pub(crate) created_again: bool,
+    /// The fingerprints of the records before.
+    pub(crate) old: BTreeSet<Uuid>,
+    /// Partitions that were folded beyond what is left. Folding on would skip records.
+    pub(crate) closed: BTreeSet<u32>,
+}
 
 /// The state that outlives every process.
 pub(crate) struct SimCluster {
@@ -28,6 +42,8 @@ pub(crate) struct SimCluster {
     /// Records that are sent and not yet appended.
     pub(crate) in_flight: AtomicU64,
     partitions: Mutex<Vec<Vec<Record>>>,
+    /// What the log has lost, if it has lost anything.
+    loss: Mutex<Option<LogLossState>>,
     database: Mutex<SimDatabase>,
     violations: Mutex<Vec<String>>,
     healed: AtomicBool,
@@ -49,6 +65,7 @@ impl SimCluster {
             progressed: watch::Sender::new(0),
             in_flight: AtomicU64::new(0),
             partitions: Mutex::new(partitions),
+            loss: Mutex::default(),
             database: Mutex::default(),
             violations: Mutex::default(),
             healed: AtomicBool::new(false),
@@ -66,6 +83,47 @@ impl SimCluster {
 
     pub(crate) fn partitions(&self) -> MutexGuard<'_, Vec<Vec<Record>>> {
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Loses records of the log. Readers that are open get an error.
+    pub(crate) fn lose_records(&self, loss: LogLoss) {
+        let mut partitions = self.partitions();
+        let old = partitions.iter().flatten().map(Record::fingerprint).collect();
+        let folded = self.database().checkpoints.clone();
+        let folded = |partition: usize| folded.get(&(partition as u32)).copied().unwrap_or(0);
+        let mut closed = BTreeSet::new();
+        match loss {
+            LogLoss::CreatedAgain => {
+                if (0..partitions.len()).any(|partition| folded(partition) > 0) {
+                    closed.extend(0..self.params.partitions);
+                }
+                partitions.iter_mut().for_each(Vec::clear);
+            }
+            LogLoss::Cut => {
+                let cut = actor::below(partitions.len() as u64) as usize;
+                let left = actor::below(partitions[cut].len() as u64 + 1);
+                partitions[cut].truncate(left as usize);
+                if folded(cut) > left {
+                    closed.insert(cut as u32);
+                }
+            }
+        }
+        drop(partitions);
+        self.trace(|| format!("log: {loss:?}, no partition of {closed:?} may be folded further"));
+        let state = LogLossState { created_again: loss == LogLoss::CreatedAgain, old, closed };
+        *self.loss.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+        self.appended.send_modify(|count| *count += 1);
+    }
+
+    /// What the log has lost.
+    pub(crate) fn loss(&self) -> Option<LogLossState> {
+        self.loss.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The first record of a partition that only a newer version can read.
+    pub(crate) fn newer_record(&self, partition: u32) -> Option<u64> {
+        let partitions = self.partitions();
+        partitions[partition as usize].iter().find(|record| is_newer(record)).map(|record| record.position.offset)
     }
 
     pub(crate) fn database(&self) -> MutexGuard<'_, SimDatabase> {

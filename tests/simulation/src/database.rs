@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ranking::{Standing, standing};
 use domain::{AccountId, Changes, Contest, EventId, Position, Rejection, Timestamp};
-use projections::store::{Batch, StoreError};
+use projections::store::{Batch, FoldedRecord, StoreError};
 use tokio::time::Instant;
 
 use crate::in_memory_rows;
@@ -16,6 +16,8 @@ pub(crate) struct SimDatabase {
     pub(crate) ranking: BTreeMap<AccountId, Standing>,
     pub(crate) dead_letters: BTreeMap<Position, String>,
     pub(crate) checkpoints: BTreeMap<u32, u64>,
+    /// The last record of each partition that was folded.
+    pub(crate) last_folded: BTreeMap<u32, FoldedRecord>,
     pub(crate) ranking_revision: u64,
     /// The checkpoints that each commit has published, in commit order.
     pub(crate) notifications: Vec<Vec<Position>>,
@@ -76,13 +78,53 @@ impl SimDatabase {
         self.dead_letters.clear();
         self.stale_rejections.clear();
         self.checkpoints.values_mut().for_each(|offset| *offset = 0);
+        self.last_folded.clear();
         self.ranking_revision += 1;
+    }
+
+    /// A copy of all rows, for [`Self::go_back_to`].
+    pub(crate) fn saved(&self) -> Self {
+        Self {
+            rows: self.rows.clone(),
+            ranking: self.ranking.clone(),
+            dead_letters: self.dead_letters.clone(),
+            checkpoints: self.checkpoints.clone(),
+            last_folded: self.last_folded.clone(),
+            ranking_revision: self.ranking_revision,
+            stale_rejections: self.stale_rejections.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Loses the commits since `saved`, as after a crash of a server that commits asynchronously.
+    pub(crate) fn go_back_to(&mut self, saved: Self) {
+        let connections: Vec<u64> = self.connections.keys().copied().collect();
+        connections.into_iter().for_each(|connection| self.kill(connection));
+        let Self { rows, ranking, dead_letters, checkpoints, last_folded, .. } = saved;
+        self.rows = rows;
+        self.ranking = ranking;
+        self.dead_letters = dead_letters;
+        self.checkpoints = checkpoints;
+        self.last_folded = last_folded;
+        self.ranking_revision = saved.ranking_revision;
+        self.stale_rejections = saved.stale_rejections;
     }
 
     /// Connections that own a partition.
     pub(crate) fn owners_of_partitions(&self) -> Vec<u64> {
         let owners: BTreeSet<u64> = self.owners.values().copied().collect();
         owners.into_iter().collect()
+    }
+
+    /// Releases the locks of a connection on all partitions but these.
+    pub(crate) fn release_all_but(&mut self, connection: u64, partitions: &[u32]) {
+        let kept = |partition: &u32| partitions.contains(partition);
+        self.owners.retain(|partition, owner| *owner != connection || kept(partition));
+        for (partition, assumed) in &mut self.assumed_owners {
+            if !kept(partition) {
+                assumed.remove(&connection);
+            }
+        }
     }
 
     /// Tries to lock a partition. If granted: whether another connection believes that it owns it.
@@ -122,7 +164,11 @@ impl SimDatabase {
     }
 
     pub(crate) fn advance(&mut self, batch: &Batch<'_>) {
-        self.checkpoints.extend(batch.advances.iter().map(|a| (a.partition, a.to)));
+        for advance in batch.advances {
+            let (log, fingerprint) = (batch.log.clone(), advance.last);
+            self.last_folded.insert(advance.partition, FoldedRecord { log, fingerprint });
+            self.checkpoints.insert(advance.partition, advance.to);
+        }
     }
 
     pub(crate) fn notify(&mut self, batch: &Batch<'_>) {

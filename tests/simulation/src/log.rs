@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use domain::Position;
 use infra::event_log::partition::partition_of;
-use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError, Record};
+use infra::event_log::{
+    AppendError, EventLog, LogIdentity, LogReader, NewRecord, ReadError, Record,
+};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -156,8 +158,23 @@ impl EventLog for SimLog {
                 at.offset = (at.offset + 1).min(ends[at.partition as usize]);
             }
         }
+        let ends = ends(&self.cluster);
+        for at in &next {
+            let end = ends[at.partition as usize];
+            if at.offset > end {
+                let Position { partition, offset: requested } = *at;
+                return Err(ReadError::OffsetGone { partition, requested, first: 0, end });
+            }
+        }
         let (cluster, appended) = (Arc::clone(&self.cluster), self.cluster.appended.subscribe());
-        Ok(Box::new(SimReader { cluster, next, appended }))
+        let opened_after_loss = cluster.loss().is_some();
+        Ok(Box::new(SimReader { cluster, next, appended, opened_after_loss }))
+    }
+
+    async fn identity(&self) -> Result<LogIdentity, ReadError> {
+        self.cluster.delay().await;
+        let created_again = self.cluster.loss().is_some_and(|loss| loss.created_again);
+        Ok(LogIdentity::new(if created_again { "second log" } else { "first log" }))
     }
 
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
@@ -174,6 +191,7 @@ struct SimReader {
     cluster: Arc<SimCluster>,
     next: Vec<Position>,
     appended: watch::Receiver<u64>,
+    opened_after_loss: bool,
 }
 
 #[async_trait]
@@ -185,6 +203,9 @@ impl LogReader for SimReader {
             actor::pause(self.cluster.params.delay.min(300)).await;
             if self.cluster.fault(0.2) {
                 return Err(ReadError::unavailable("connection lost"));
+            }
+            if self.cluster.loss().is_some() && !self.opened_after_loss {
+                return Err(ReadError::unavailable("the broker has closed the connection"));
             }
             let batch = self.take(max);
             if !batch.is_empty() {

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Account, AccountId, EmailKey, EventId, Position, Verdict, Video, VideoId};
+use domain::{
+    Account, AccountId, Contest, EmailKey, EventId, Position, Verdict, Video, VideoId, VideoState,
+};
 use ports::LookupError;
 use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, UploadFacts, VideoFacts};
-use ports::verdicts::{AwaitedEvent, VerdictLookup};
+use ports::verdicts::{AwaitedEvent, EffectRow, FoldedEvent, VerdictLookup};
 
 use crate::cluster::SimCluster;
 use crate::log::ends;
@@ -32,12 +34,39 @@ impl SimLookup {
     }
 }
 
+/// Whether the row of the event carries its id.
+pub(crate) fn took_effect(rows: &Contest, awaited: &AwaitedEvent) -> bool {
+    let event = awaited.event_id;
+    match awaited.effect {
+        EffectRow::Account(id) => {
+            let registered = rows.all_accounts().filter(|account| account.id == id);
+            let erased = rows.erased.values().filter(|erased| erased.account.id == id);
+            registered.map(|account| account.registered_by).any(|by| by == event)
+                || erased.map(|erased| erased.by).any(|by| by == event)
+        }
+        EffectRow::Video(id) => rows.videos.get(&id).is_some_and(|video| {
+            video.uploaded_by == event
+                || video.state.ended_by() == Some(event)
+                || matches!(&video.state, VideoState::Deleted { end: Some(end), .. }
+                    if end.by() == event)
+        }),
+        EffectRow::Vote(video, voter) => {
+            rows.votes.get(&(video, voter)).is_some_and(|vote| vote.event_id == event)
+        }
+    }
+}
+
+fn total_votes(rows: &Contest, effect: EffectRow) -> Option<u64> {
+    let EffectRow::Vote(video, _) = effect else { return None };
+    rows.videos.get(&video).map(|video| video.votes)
+}
+
 #[async_trait]
 impl VerdictLookup for SimLookup {
     async fn verdicts(
         &self,
         events: &[(Position, AwaitedEvent)],
-    ) -> Result<HashMap<EventId, Verdict>, LookupError> {
+    ) -> Result<HashMap<EventId, FoldedEvent>, LookupError> {
         self.round_trip().await?;
         let stale = self.cluster.has(PlantedBug::StaleLookup);
         let ends = ends(&self.cluster);
@@ -56,11 +85,17 @@ impl VerdictLookup for SimLookup {
                 true => database.stale_rejections.get(event).copied(),
                 false => database.rows.rejections.get(event).copied(),
             };
+            let absent_is_accepted = self.cluster.has(PlantedBug::AcceptedFromAbsence);
             let verdict = |awaited: &AwaitedEvent| {
-                let video = awaited.voted_video.and_then(|video| database.rows.videos.get(&video));
-                let accepted = Verdict::Accepted { total_votes: video.map(|video| video.votes) };
-                let rejected = rejection(&awaited.event_id).map(|(why, _)| Verdict::Rejected(why));
-                (awaited.event_id, rejected.unwrap_or(accepted))
+                let folded = match rejection(&awaited.event_id) {
+                    Some((why, _)) => FoldedEvent::Decided(Verdict::Rejected(why)),
+                    None if took_effect(&database.rows, awaited) || absent_is_accepted => {
+                        let total_votes = total_votes(&database.rows, awaited.effect);
+                        FoldedEvent::Decided(Verdict::Accepted { total_votes })
+                    }
+                    None => FoldedEvent::Missing,
+                };
+                (awaited.event_id, folded)
             };
             events.iter().filter(|(at, _)| folded(at)).map(|(_, of)| verdict(of)).collect()
         };

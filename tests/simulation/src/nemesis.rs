@@ -18,7 +18,8 @@ pub(crate) async fn crash_processes(cluster: Arc<SimCluster>, processes: Vec<Arc
         if cluster.is_healed() {
             return;
         }
-        if cluster.params.rebuilds && actor::chance(0.15) {
+        let loses_log = cluster.params.log_loss.is_some();
+        if cluster.params.rebuilds && !loses_log && actor::chance(0.15) {
             rebuild(&cluster, &processes).await;
         } else if actor::chance(0.5) {
             let Some(process) = actor::pick(&processes) else { return };
@@ -42,6 +43,40 @@ async fn rebuild(cluster: &SimCluster, processes: &[Arc<Process>]) {
     projectors().for_each(|process| process.start());
 }
 
+/// Makes the database lose its last commits, some times.
+pub(crate) async fn forget_commits(cluster: Arc<SimCluster>) {
+    if !cluster.params.forgets {
+        return;
+    }
+    loop {
+        actor::pause(4_000).await;
+        let saved = cluster.database().saved();
+        actor::pause(1_500).await;
+        if cluster.is_healed() {
+            return;
+        }
+        cluster.trace(|| "the database loses its last commits".to_owned());
+        cluster.database().go_back_to(saved);
+    }
+}
+
+/// Makes the log lose records, once.
+pub(crate) async fn lose_log(cluster: Arc<SimCluster>) {
+    let Some(loss) = cluster.params.log_loss else { return };
+    actor::pause(8_000).await;
+    cluster.lose_records(loss);
+}
+
+/// Appends a record that only a newer version can read.
+pub(crate) async fn append_newer_record(cluster: Arc<SimCluster>) {
+    if !cluster.params.newer_record {
+        return;
+    }
+    actor::pause(8_000).await;
+    let key = format!("video-{}", Uuid::from_u128(u128::from(actor::below(1_000))));
+    append(&cluster, key, "9", b"{\"voter\": \"a pseudonym\"}").await;
+}
+
 /// Takes the partitions of a random owner away, at any point of its work.
 fn revoke_ownership(cluster: &SimCluster) {
     let (kills, owners) = (actor::chance(0.5), cluster.database().owners_of_partitions());
@@ -62,19 +97,24 @@ pub(crate) async fn append_unreadable_records(cluster: Arc<SimCluster>) {
     if cluster.params.is_calm() {
         return;
     }
-    let log = SimLog::new(&cluster);
     for _ in 0..actor::below(3) {
         actor::pause(5_000).await;
         let key = format!("video-{}", Uuid::from_u128(u128::from(actor::below(1_000))));
-        let headers = [
-            ("ce_specversion", "1.0"),
-            ("ce_id", "6f1a7ad8-3c22-4d1c-9d5b-9d3a39a8b001"),
-            ("ce_subject", key.as_str()),
-            ("ce_type", "anb.vote.cast"),
-            ("ce_schemaversion", "1"),
-        ];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let value = if actor::chance(0.5) { &b"{"[..] } else { &b"{\"voter\": 7}"[..] };
-        log.append(vec![NewRecord { key, headers, value: value.into() }]).await;
+        append(&cluster, key, "1", value).await;
     }
+}
+
+/// Appends a record that is no vote, with the headers of one.
+async fn append(cluster: &Arc<SimCluster>, key: String, version: &str, value: &'static [u8]) {
+    let headers = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", "6f1a7ad8-3c22-4d1c-9d5b-9d3a39a8b001"),
+        ("ce_subject", key.as_str()),
+        ("ce_type", "anb.vote.cast"),
+        ("ce_schemaversion", version),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let record = NewRecord { key, headers, value: value.into() };
+    SimLog::new(cluster).append(vec![record]).await;
 }

@@ -24,13 +24,28 @@ pub(crate) struct RunParameters {
     pub(crate) shares: bool,
     /// Whether the read models are rebuilt during the run.
     pub(crate) rebuilds: bool,
+    /// Whether the database loses its last commits during the run.
+    pub(crate) forgets: bool,
+    /// Whether the log gets a record that only a newer version can read.
+    pub(crate) newer_record: bool,
+    /// Whether the log loses records, and how.
+    pub(crate) log_loss: Option<LogLoss>,
+}
+
+/// How a log loses records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogLoss {
+    /// It is deleted and created again.
+    CreatedAgain,
+    /// One partition loses its last records, as after an unclean election.
+    Cut,
 }
 
 impl RunParameters {
     pub(crate) fn of(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let calm = rng.random_bool(0.08);
-        Self {
+        let mut params = Self {
             seed,
             partitions: rng.random_range(1..=4),
             clients: rng.random_range(2..=4),
@@ -42,7 +57,20 @@ impl RunParameters {
             nemesis: (!calm && rng.random_bool(0.8)).then(|| rng.random_range(500..4_000)),
             shares: !calm && rng.random_bool(0.5),
             rebuilds: rng.random_bool(0.25),
+            forgets: false,
+            newer_record: false,
+            log_loss: None,
+        };
+        if !calm {
+            match rng.random_range(0..12) {
+                0 => params.newer_record = true,
+                1 => params.log_loss = Some(LogLoss::CreatedAgain),
+                2 => params.log_loss = Some(LogLoss::Cut),
+                3 | 4 => params.forgets = true,
+                _ => {}
+            }
         }
+        params
     }
 
     pub(crate) fn is_calm(&self) -> bool {

@@ -25,6 +25,8 @@ pub enum PlantedBug {
     StaleLookup,
     /// The lookup reads verdicts without comparing the checkpoint.
     VerdictApartFromCheckpoint,
+    /// The lookup takes an event below the checkpoint that no row names for accepted.
+    AcceptedFromAbsence,
     /// The lookup reports the end of the log as the checkpoint.
     EndTakenForCheckpoint,
     /// The log acknowledges a record and then loses it.
@@ -47,6 +49,7 @@ impl PlantedBug {
         Self::RankingBeforeLock,
         Self::StaleLookup,
         Self::VerdictApartFromCheckpoint,
+        Self::AcceptedFromAbsence,
         Self::EndTakenForCheckpoint,
         Self::AcknowledgedBeforeAppended,
         Self::UnknownTakenForUnavailable,

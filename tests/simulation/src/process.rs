@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use commands::{CommandDependencies, CommandSettings, Commands};
 use ports::verdicts::{EventSubmitter, VerdictDesk, VerdictLookup};
-use projections::Projector;
+use projections::{ProjectionError, Projector};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::sync::{oneshot, watch};
@@ -81,7 +81,7 @@ impl Process {
         let (desk, lookup) =
             (VerdictDesk::new(VERDICT_DESK_CAPACITY), SimLookup::new(&self.cluster));
         let (log, storage) = (SimLog::new(&self.cluster), self.storage.connect());
-        let submitter = EventSubmitter::new(log.clone(), Arc::clone(&desk));
+        let submitter = EventSubmitter::new(log.clone(), Arc::clone(&desk), Arc::default());
         let service = self.roles.api.then(|| {
             let parts = CommandDependencies {
                 log: log.clone(),
@@ -113,7 +113,11 @@ impl Process {
                 let store = SimStore::new(&cluster);
                 let projector = Projector::new(log, store, Some(desk), watch::Sender::new(0))
                     .with_max_batch(cluster.params.max_batch);
-                if let Err(error) = projector.run(CancellationToken::new()).await {
+                let Err(error) = projector.run(CancellationToken::new()).await else { return };
+                let is_refusal = matches!(error, ProjectionError::OtherLog(_));
+                if cluster.loss().is_some() && is_refusal {
+                    cluster.trace(|| format!("a projector refuses: {error}"));
+                } else {
                     cluster.violation(format!("a projector has stopped: {error}"));
                 }
             };

@@ -55,11 +55,28 @@ pub struct Recount {
     pub unreadable: u64,
 }
 
+/// Whether only a newer version can read the record.
+pub(crate) fn is_newer(record: &Record) -> bool {
+    let header = |name: &str| {
+        let found = record.headers.iter().find(|(key, _)| key == name)?;
+        std::str::from_utf8(&found.1).ok()
+    };
+    let (Some(code), Some(version)) = (header("ce_type"), header("ce_schemaversion")) else {
+        return false;
+    };
+    let newest = EventType::from_code(code).map(EventType::newest_version);
+    newest.is_some_and(|newest| version.parse::<u32>().is_ok_and(|version| version > newest))
+}
+
 impl Recount {
     /// Counts a whole log, the records of each partition in their order.
-    pub fn of(partitions: &[Vec<Record>]) -> Self {
+    pub fn of<'a>(partitions: &'a [Vec<Record>]) -> Self {
         let mut recount = Self::default();
-        for record in partitions.iter().flatten() {
+        let readable = |records: &'a Vec<Record>| {
+            // A record that waits for a newer version holds up its partition.
+            records.iter().take_while(|record| !is_newer(record))
+        };
+        for record in partitions.iter().flat_map(readable) {
             if recount.count(record).is_none() {
                 recount.unreadable += 1;
             }

@@ -4,26 +4,25 @@ use std::sync::Arc;
 
 use infra::event_log::Record;
 use projections::Projector;
-use projections::store::Store;
 use tokio::sync::watch;
 
 use crate::actor;
 use crate::checker;
 use crate::cluster::SimCluster;
 use crate::log::SimLog;
-use crate::recount::Recount;
+use crate::recount::{Recount, is_newer};
 use crate::store::SimStore;
 
 /// Folds the log of `cluster` once more and returns every difference.
 pub(crate) async fn replay(cluster: &SimCluster, recount: &Recount) -> Vec<String> {
     let again = cluster.replay();
     let mut differences = Vec::new();
-    let mut store = SimStore::new(&again);
-    if let Err(error) = store.claim(again.params.partitions).await {
+    let log = SimLog::new(&again);
+    let store = SimStore::new(&again);
+    let mut projector = Projector::new(log, store, None, watch::Sender::new(0));
+    if let Err(error) = projector.claim().await {
         return vec![format!("replay: {error}")];
     }
-    let log = SimLog::new(&again);
-    let mut projector = Projector::new(log, store, None, watch::Sender::new(0));
     for batch in batches(&again) {
         match projector.step(batch).await {
             Ok(stepped) => {
@@ -53,6 +52,10 @@ pub(crate) async fn replay(cluster: &SimCluster, recount: &Recount) -> Vec<Strin
 /// The whole log in random batches, partitions interleaved at random.
 fn batches(cluster: &Arc<SimCluster>) -> Vec<Vec<Record>> {
     let mut waiting: Vec<Vec<Record>> = cluster.partitions().clone();
+    for records in &mut waiting {
+        let readable = records.iter().take_while(|record| !is_newer(record)).count();
+        records.truncate(readable);
+    }
     waiting.iter_mut().for_each(|records| records.reverse());
     let mut batches = Vec::new();
     let mut batch = Vec::new();

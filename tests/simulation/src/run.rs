@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use crate::actor::{self, Actor};
-use crate::checker::check;
+use crate::checker::{check, check_acceptances};
 use crate::client::{self, Client};
 use crate::cluster::SimCluster;
 use crate::history::{Entry, History, Reply};
@@ -108,7 +108,7 @@ impl Simulation {
             Process::new(name, &cluster, &storage, roles, actors)
         };
         let processes = (0..).zip(kinds).map(process).collect();
-        let actors = (9..22).map(actor).collect();
+        let actors = (9..25).map(actor).collect();
         Self { cluster, storage, processes, actors, history: History::default() }
     }
 
@@ -117,15 +117,22 @@ impl Simulation {
         self.run_clients().await;
         let main = Arc::clone(&self.actors[0]);
         let mut violations = main.run(self.settle()).await;
+        if self.cluster.params.log_loss.is_some() {
+            violations.extend(check_acceptances(&self.cluster, &self.history.entries()));
+            return (self.summary(), violations);
+        }
         let recount = Recount::of(&self.cluster.partitions());
         violations.extend(check(&self.cluster, &recount, &self.storage, &self.history.entries()));
         violations.extend(main.run(replay(&self.cluster, &recount)).await);
-        let summary = Summary {
+        (self.summary(), violations)
+    }
+
+    fn summary(&self) -> Summary {
+        Summary {
             records: ends(&self.cluster).iter().sum(),
             replies: self.history.entries().len() as u64,
             milliseconds: self.cluster.began.elapsed().as_millis() as u64,
-        };
-        (summary, violations)
+        }
     }
 
     fn apis(&self) -> Vec<Arc<Process>> {
@@ -134,12 +141,18 @@ impl Simulation {
 
     /// Runs all clients to their end, with faults meanwhile.
     async fn run_clients(&self) {
-        let [_, nemesis, writer, worker, rest @ ..] = self.actors.as_slice() else { return };
+        let [_, nemesis, writer, worker, losses, forgetter, newer, rest @ ..] = self.actors.as_slice()
+        else {
+            return;
+        };
         let cluster = || Arc::clone(&self.cluster);
         let others = [
             tokio::spawn(nemesis.run(nemesis::crash_processes(cluster(), self.processes.clone()))),
             tokio::spawn(writer.run(nemesis::append_unreadable_records(cluster()))),
             tokio::spawn(worker.run(transcode(cluster(), self.apis()))),
+            tokio::spawn(losses.run(nemesis::lose_log(cluster()))),
+            tokio::spawn(forgetter.run(nemesis::forget_commits(cluster()))),
+            tokio::spawn(newer.run(nemesis::append_newer_record(cluster()))),
         ];
         let client = |(number, actors): (u64, &[Arc<Actor>])| {
             let client = Client {
@@ -170,10 +183,14 @@ impl Simulation {
     /// Waits until every record is folded and every token has its verdict.
     async fn settle(&self) -> Vec<String> {
         let (mut idle, mut commits) = (0, 0);
+        let loses_log = self.cluster.params.log_loss.is_some();
         while !self.is_settled() {
             let now = *self.cluster.progressed.borrow();
             idle = if now == commits { idle + 1 } else { 0 };
             commits = now;
+            if idle > MAX_IDLE_STEPS && loses_log {
+                break; // The projectors refuse the log.
+            }
             if idle > MAX_IDLE_STEPS {
                 return vec!["the projection stands still".to_owned()];
             }
@@ -183,6 +200,8 @@ impl Simulation {
         for entry in self.history.entries() {
             if let Reply::Pending(token) = &entry.reply
                 && !self.resolve(&entry, token).await
+                && !loses_log
+                && !self.cluster.params.newer_record
             {
                 unresolved.push(format!("a token has no verdict: {entry:?}"));
             }
@@ -194,7 +213,10 @@ impl Simulation {
         let folded = self.cluster.database().checkpoints.clone();
         let ends = ends(&self.cluster);
         self.cluster.in_flight.load(Ordering::Relaxed) == 0
-            && (0..).zip(&ends).all(|(p, end)| folded.get(&p).copied().unwrap_or(0) >= *end)
+            && (0..).zip(ends).all(|(partition, end)| {
+                let end = self.cluster.newer_record(partition).unwrap_or(end);
+                folded.get(&partition).copied().unwrap_or(0) >= end
+            })
     }
 
     async fn resolve(&self, entry: &Entry, token: &str) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::contest::WorkingSetKeys;
 use domain::{Contest, Position};
-use projections::store::{Batch, Committed, Store, StoreError};
+use projections::store::{Batch, Checkpoint, Claimed, Committed, Store, StoreError};
 use tokio::time::Instant;
 
 use crate::actor;
@@ -92,6 +92,17 @@ impl SimStore {
         }
     }
 
+    /// A log that has lost folded records must not be folded further.
+    fn check_log(&self, batch: &Batch<'_>) {
+        let Some(loss) = self.cluster.loss() else { return };
+        for advance in batch.advances {
+            if loss.closed.contains(&advance.partition) && !loss.old.contains(&advance.last) {
+                let partition = advance.partition;
+                self.cluster.violation(format!("partition {partition} of another log is folded"));
+            }
+        }
+    }
+
     /// The last statements of a transaction: rows, standings, commit.
     fn finish(
         &mut self,
@@ -100,6 +111,7 @@ impl SimStore {
         snapshot: Option<Contest>,
     ) -> Result<Committed, StoreError> {
         self.check_open(connection)?;
+        self.check_log(batch);
         let mut database = self.cluster.database();
         database.write(batch)?;
         let standings = match snapshot {
@@ -140,13 +152,15 @@ impl Drop for SimStore {
 
 #[async_trait]
 impl Store for SimStore {
-    async fn claim(&mut self, partitions: u32) -> Result<Vec<Position>, StoreError> {
+    async fn claim(&mut self, partitions: &[u32]) -> Result<Claimed, StoreError> {
         self.round_trip().await?;
         let connection = self.connection();
         self.check_open(connection)?;
         let blindly = self.cluster.has(PlantedBug::LockUnchecked);
-        let mut positions = Vec::new();
-        for partition in 0..partitions {
+        self.cluster.database().release_all_but(connection, partitions);
+        self.owned.retain(|owned| partitions.contains(owned));
+        let mut claimed = Claimed::default();
+        for partition in partitions.iter().copied() {
             // Leaves some partitions to a projector that starts at the same time.
             if self.cluster.params.shares && actor::chance(0.4) && !self.owned.contains(&partition)
             {
@@ -165,10 +179,13 @@ impl Store for SimStore {
                 self.cluster.trace(|| format!("store {connection}: owns partition {partition}"));
             }
             let offset = database.checkpoints.get(&partition).copied().unwrap_or(0);
-            positions.push(Position { partition, offset });
+            let last = database.last_folded.get(&partition).cloned();
+            claimed.owned.push(Checkpoint { next: Position { partition, offset }, last });
         }
+        let folded = self.cluster.database().last_folded.clone();
+        claimed.folded_logs = folded.into_values().map(|last| last.log).collect();
         self.cluster.delay().await;
-        Ok(positions)
+        Ok(claimed)
     }
 
     async fn keep_alive(&mut self) -> Result<(), StoreError> {

@@ -18,8 +18,8 @@ use crate::queue::Job;
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(10);
 
-/// Reports that an attempt begins. The report must precede the attempt's end in the log. No one waits
-/// for its verdict.
+/// Reports that an attempt begins. The report must precede the attempt's end in the log. It gets no
+/// verdict.
 pub(super) async fn report_started(context: &WorkerContext, job: &Job) -> Result<(), AppendError> {
     let event = VideoEvent::ProcessingStarted(ProcessingStarted { attempt: job.attempt });
     let step = format!("processing_started {}", job.attempt);

@@ -70,7 +70,7 @@ impl WorkerFixture {
         let dependencies = TranscoderDependencies {
             pool: database.pool.clone(),
             storage: Arc::clone(&storage) as _,
-            submitter: EventSubmitter::new(Arc::clone(&log) as _, desk),
+            submitter: EventSubmitter::new(Arc::clone(&log) as _, desk, Arc::default()),
             read_models: Arc::clone(&log) as _,
             child: shell(GOOD_CHILD),
             scratch: folder.path().join("scratch"),

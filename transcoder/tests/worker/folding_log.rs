@@ -9,7 +9,9 @@ use domain::{
     AccountId, Changes, Contest, EmailKey, Event, FoldOutcome, Position, Recorded, Verdict,
     VideoEvent, VideoId, VideoState,
 };
-use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError, Record};
+use infra::event_log::{
+    AppendError, EventLog, LogIdentity, LogReader, NewRecord, ReadError, Record,
+};
 use ports::LookupError;
 use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, UploadFacts, VideoFacts};
 use ports::verdicts::VerdictDesk;
@@ -156,6 +158,10 @@ impl EventLog for FoldingLog {
 
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
         Ok(vec![self.records.lock().unwrap().len() as u64])
+    }
+
+    async fn identity(&self) -> Result<LogIdentity, ReadError> {
+        Ok(LogIdentity::new("folding log"))
     }
 }
 

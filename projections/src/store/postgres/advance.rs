@@ -27,8 +27,10 @@ pub(super) async fn advance(
     let votes: Vec<_> = votes.filter_map(|key| batch.contest.votes.get_key_value(key)).collect();
     let row = sqlx::query!(
         r#"with moved as (
-            update checkpoints c set next_offset = a.next
-            from unnest($1::int[], $2::bigint[], $3::bigint[]) as a (partition, previous, next)
+            update checkpoints c set next_offset = a.next, identified_offset = a.next,
+                log_identity = $14, last_record = a.last
+            from unnest($1::int[], $2::bigint[], $3::bigint[], $15::uuid[])
+                as a (partition, previous, next, last)
             where c.partition = a.partition and c.next_offset = a.previous
               and exists (select from generations where number = $12 and state = $13)
             returning c.partition
@@ -60,6 +62,8 @@ pub(super) async fn advance(
         !batch.changes.artists.is_empty(),
         ownership.generation,
         ownership.writes.code(),
+        batch.log.as_str(),
+        &advances.iter().map(|a| a.last).collect::<Vec<_>>(),
     )
     .fetch_one(connection)
     .await?;

@@ -22,6 +22,10 @@ pub(crate) struct RebuildArgs {
     #[arg(long)]
     accept_differences: bool,
 
+    /// Fold this log to its end and switch to it, although the live generation was folded from another one
+    #[arg(long, conflicts_with_all = ["switch_back", "discard"])]
+    adopt_log: bool,
+
     /// Switch back to the previous generation once it has caught up
     #[arg(long, conflicts_with_all = ["accept_differences", "discard"])]
     switch_back: bool,
@@ -44,8 +48,9 @@ async fn rebuild_or_discard(services: &BackingServices, args: &RebuildArgs) -> R
     let started = Instant::now();
     let progress = watch::Sender::default();
     let shown = tokio::spawn(show(progress.subscribe()));
-    let accept_differences = args.accept_differences;
-    let options = RebuildOptions { accept_differences, progress, ..RebuildOptions::default() };
+    let RebuildArgs { accept_differences, adopt_log, .. } = *args;
+    let options =
+        RebuildOptions { accept_differences, adopt_log, progress, ..RebuildOptions::default() };
     let rebuilt = if args.switch_back {
         rebuild::switch_back(pool, log, options).await
     } else {

@@ -17,6 +17,7 @@ mod e2e {
     mod erasure;
     mod html_pages;
     mod idempotency_keys;
+    mod log_identity;
     mod operator_role;
     mod pending_commands;
     mod playback;

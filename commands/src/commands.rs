@@ -107,7 +107,8 @@ impl Commands {
             }
             Ok(SubmitOutcome::Pending { position }) => {
                 // Every command's event has a row; the transcoder's interim reports are no commands.
-                let effect = effect.ok_or_else(|| AppendError::unknown("no row shows the event"))?;
+                let effect =
+                    effect.ok_or_else(|| AppendError::unknown("no row shows the event"))?;
                 let awaited = AwaitedEvent { event_id, effect };
                 ("pending", Ok(Answer::Pending(tokens.issue(TokenPayload { awaited, position }))))
             }

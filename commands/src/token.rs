@@ -115,11 +115,9 @@ mod tests {
     fn a_token_reads_back() {
         let key = TokenKey::derive(b"secret");
         let (account, video) = (AccountId(Uuid::from_u128(3)), VideoId(Uuid::from_u128(4)));
-        for effect in [
-            EffectRow::Account(account),
-            EffectRow::Video(video),
-            EffectRow::Vote(video, account),
-        ] {
+        for effect in
+            [EffectRow::Account(account), EffectRow::Video(video), EffectRow::Vote(video, account)]
+        {
             let payload = payload(effect);
             assert_eq!(key.read(&key.issue(payload).to_string()), Some(payload));
         }

@@ -26,10 +26,8 @@ impl CheckpointRow {
         // An older version moves the offset and leaves the other columns behind.
         let is_current = self.identified_offset == Some(self.next_offset);
         let last = self.log_identity.zip(self.last_record).filter(|_| is_current);
-        let last = last.map(|(log, fingerprint)| FoldedRecord {
-            log: LogIdentity::new(log),
-            fingerprint,
-        });
+        let last =
+            last.map(|(log, fingerprint)| FoldedRecord { log: LogIdentity::new(log), fingerprint });
         Ok(Checkpoint { next, last })
     }
 }
@@ -47,9 +45,7 @@ pub(crate) async fn all(executor: impl PgExecutor<'_>) -> Result<Vec<Checkpoint>
 }
 
 /// All checkpoints, by partition, as positions.
-pub(crate) async fn positions(
-    executor: impl PgExecutor<'_>,
-) -> Result<Vec<Position>, sqlx::Error> {
+pub(crate) async fn positions(executor: impl PgExecutor<'_>) -> Result<Vec<Position>, sqlx::Error> {
     Ok(all(executor).await?.into_iter().map(|checkpoint| checkpoint.next).collect())
 }
 

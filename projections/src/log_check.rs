@@ -75,24 +75,20 @@ pub(crate) fn check_identity<'a>(
     folded: impl IntoIterator<Item = &'a LogIdentity>,
 ) -> Result<(), LogMismatch> {
     match folded.into_iter().find(|log| *log != found) {
-        Some(folded) => {
-            Err(LogMismatch::OtherLog { folded: folded.clone(), found: found.clone() })
-        }
+        Some(folded) => Err(LogMismatch::OtherLog { folded: folded.clone(), found: found.clone() }),
         None => Ok(()),
     }
 }
 
 /// Checks that no partition ends before its checkpoint. `ends` must be newer than the checkpoints.
-pub(crate) fn check_ends(
-    log: &LogIdentity,
-    checkpoints: &[Checkpoint],
-    ends: &[u64],
-) -> Result<(), LogMismatch> {
-    for Checkpoint { next, .. } in checkpoints {
+pub(crate) fn check_ends(checkpoints: &[Checkpoint], ends: &[u64]) -> Result<(), LogMismatch> {
+    for Checkpoint { next, last } in checkpoints {
         let end = ends.get(next.partition as usize).copied().unwrap_or(0);
-        if end < next.offset {
+        if let Some(last) = last
+            && end < next.offset
+        {
             let at = Position { partition: next.partition, offset: next.offset - 1 };
-            return Err(LogMismatch::Cut { log: log.clone(), at, first: 0, end });
+            return Err(LogMismatch::Cut { log: last.log.clone(), at, first: 0, end });
         }
     }
     Ok(())

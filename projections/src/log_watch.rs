@@ -83,7 +83,7 @@ impl LogWatch {
         log_check::check_identity(&log, folded.map(|last| &last.log))?;
         // Read after the checkpoints: the log only grows, so it has all folded records.
         let ends = self.log.end_offsets().await?;
-        log_check::check_ends(&log, &checkpoints, &ends)?;
+        log_check::check_ends(&checkpoints, &ends)?;
         if !self.compared {
             let folded = checkpoints.into_iter().filter(|it| it.last.is_some());
             let folded: Vec<Checkpoint> = folded.collect();

@@ -83,9 +83,7 @@ impl VerdictLookup for PostgresReadModels {
                     Some(reason) => {
                         FoldedEvent::Decided(Verdict::Rejected(rejection(&reason, rejected_votes)?))
                     }
-                    None if took_effect => {
-                        FoldedEvent::Decided(Verdict::Accepted { total_votes })
-                    }
+                    None if took_effect => FoldedEvent::Decided(Verdict::Accepted { total_votes }),
                     None => FoldedEvent::Missing,
                 };
                 Ok((EventId(row.event_id), folded))

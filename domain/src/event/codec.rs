@@ -116,7 +116,9 @@ pub fn decode(
 ) -> Result<Event, DecodeError> {
     let known = readable_type(event_type, version)?;
     if has_nul(&data) {
-        return Err(DecodeError::BadPayload("a text holds NUL, which no command lets in".to_owned()));
+        return Err(DecodeError::BadPayload(
+            "a text holds NUL, which no command lets in".to_owned(),
+        ));
     }
     let data = (version..known.newest_version()).fold(data, |data, from| upcast(known, from, data));
     let wrong_stream = || DecodeError::WrongStream {

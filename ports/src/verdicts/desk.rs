@@ -219,8 +219,8 @@ impl Drop for Ticket {
 mod tests {
     use super::*;
     use crate::lookup_error::LookupError;
-    use async_trait::async_trait;
     use crate::verdicts::EffectRow;
+    use async_trait::async_trait;
     use domain::{Rejection, VideoId};
     use uuid::Uuid;
 
@@ -285,7 +285,10 @@ mod tests {
             [desk.take_ticket(awaited(1)).unwrap(), desk.take_ticket(awaited(1)).unwrap()];
         desk.publish([(awaited(1).event_id, Verdict::ACCEPTED)]);
         for (offset, ticket) in tickets.into_iter().enumerate() {
-            assert_eq!(ticket.folded(at(offset as u64), SOON).await, Some(FoldedEvent::Decided(Verdict::ACCEPTED)));
+            assert_eq!(
+                ticket.folded(at(offset as u64), SOON).await,
+                Some(FoldedEvent::Decided(Verdict::ACCEPTED))
+            );
         }
     }
 

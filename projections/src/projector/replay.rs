@@ -5,7 +5,7 @@ use infra::event_log::Record;
 use super::checkpoints::Checkpoints;
 use super::error::ProjectionError;
 use super::run_loop::{Projector, TICK};
-use crate::log_check::CheckedReader;
+use crate::log_check::{self, CheckedReader};
 use crate::store::{Checkpoint, Store};
 
 /// A projector that folds up to `ends`.
@@ -23,6 +23,8 @@ impl<S: Store> Projector<S> {
         ends: &'a [u64],
     ) -> Result<Replay<'a, S>, ProjectionError> {
         let owned = self.claim().await?;
+        // Read after the claim: the log only grows, so it has all folded records.
+        log_check::check_ends(&owned, &self.log.end_offsets().await?)?;
         let end = |partition: u32| ends.get(partition as usize).copied().unwrap_or(0);
         let is_behind = |owned: &Checkpoint| owned.next.offset < end(owned.next.partition);
         let behind: Vec<_> = owned.into_iter().filter(is_behind).collect();

@@ -17,7 +17,11 @@ pub struct HeldPartition {
 impl fmt::Display for HeldPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { at, reason } = self;
-        write!(f, "partition {} is held at offset {}: {reason}; upgrade anb", at.partition, at.offset)
+        write!(
+            f,
+            "partition {} is held at offset {}: {reason}; upgrade anb",
+            at.partition, at.offset
+        )
     }
 }
 

@@ -42,8 +42,7 @@ impl<S: Store> Projector<S> {
         let Some(checkpoints) = &mut self.checkpoints else {
             return Err(StoreError::LostOwnership(first.partition).into());
         };
-        let Decoded { folded, events, dead_letters, held } =
-            decode(records, self.log.partitions());
+        let Decoded { folded, events, dead_letters, held } = decode(records, self.log.partitions());
         if folded.is_empty() {
             return Ok(Stepped { held, ..Stepped::default() });
         }

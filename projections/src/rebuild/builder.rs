@@ -51,8 +51,8 @@ impl Builder {
     /// Folds until the next generation is close to the live one.
     pub(super) async fn catch_up(&mut self) -> Result<(), RebuildError> {
         loop {
-            let live = self.catch_up_projector.live_position(self.control.connection()).await?;
-            if self.catch_up_projector.fold_to(&live, Some(&mut self.control)).await?
+            let target = self.catch_up_projector.target(self.control.connection()).await?;
+            if self.catch_up_projector.fold_to(&target, Some(&mut self.control)).await?
                 <= MAX_PAUSED_RECORDS
             {
                 return Ok(());
@@ -65,8 +65,8 @@ impl Builder {
     async fn synchronize(&mut self) -> Result<Transaction<'_, Postgres>, RebuildError> {
         self.catch_up().await?;
         let mut paused = self.control.pause(&self.home, &self.next).await?;
-        let live = self.catch_up_projector.live_position(&mut paused).await?;
-        self.catch_up_projector.fold_to(&live, None).await?;
+        let target = self.catch_up_projector.target(&mut paused).await?;
+        self.catch_up_projector.fold_to(&target, None).await?;
         Ok(paused)
     }
 

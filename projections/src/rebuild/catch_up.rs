@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::Position;
 use infra::event_log::EventLog;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::sync::watch;
@@ -14,6 +13,7 @@ use super::error::RebuildError;
 use super::options::{RebuildOptions, RebuildProgress};
 use crate::checkpoint_rows;
 use crate::generations::Generation;
+use crate::log_check;
 use crate::projector::Projector;
 use crate::store::postgres::PostgresStore;
 
@@ -24,6 +24,7 @@ pub(super) struct CatchUpProjector {
     log: Arc<dyn EventLog>,
     projector: Projector<PostgresStore>,
     generation: i64,
+    adopts_log: bool,
     progress: watch::Sender<RebuildProgress>,
     progress_stored: Instant,
     /// Records folded so far.
@@ -36,26 +37,32 @@ impl CatchUpProjector {
         log: Arc<dyn EventLog>,
         home: &str,
         next: &Generation,
-        RebuildOptions { max_batch, progress, .. }: RebuildOptions,
+        RebuildOptions { adopt_log: adopts_log, max_batch, progress, .. }: RebuildOptions,
     ) -> Self {
         let store = PostgresStore::building(options, &format!("{},{home}", next.schema()));
         let projector = Projector::new(Arc::clone(&log), store, None, watch::Sender::new(0));
         let projector = projector.with_max_batch(max_batch);
         let (generation, progress_stored) = (next.number, Instant::now());
-        Self { log, projector, generation, progress, progress_stored, folded: 0 }
+        Self { log, projector, generation, adopts_log, progress, progress_stored, folded: 0 }
     }
 
-    /// For each partition, the first offset that the live generation has not folded. If the log ends
-    /// before that, it was cut or replaced, and its end counts.
-    pub(super) async fn live_position(
+    /// For each partition, the first offset that the next generation must not fold: the checkpoint of the
+    /// live one, or the end of a log that is adopted.
+    pub(super) async fn target(
         &self,
         connection: &mut PgConnection,
     ) -> Result<Vec<u64>, RebuildError> {
-        let live = checkpoint_rows::positions(connection).await?;
-        let live: BTreeMap<u32, u64> =
-            live.into_iter().map(|Position { partition, offset }| (partition, offset)).collect();
+        let live = checkpoint_rows::all(connection).await?;
         // Read after the checkpoints: the log only grows, so it has all folded records.
         let ends = self.log.end_offsets().await?;
+        if self.adopts_log {
+            return Ok(ends);
+        }
+        log_check::check_ends(&live, &ends)?;
+        let folded_logs = live.iter().filter_map(|it| it.last.as_ref()).map(|last| &last.log);
+        log_check::check_identity(&self.log.identity().await?, folded_logs)?;
+        let live = live.into_iter().map(|checkpoint| checkpoint.next);
+        let live: BTreeMap<u32, u64> = live.map(|at| (at.partition, at.offset)).collect();
         let folded = |partition| live.get(&partition).copied().unwrap_or(0);
         Ok((0..).zip(ends).map(|(partition, end)| folded(partition).min(end)).collect())
     }

@@ -5,6 +5,7 @@ use infra::cause::{Cause, cause};
 use infra::event_log::ReadError;
 
 use crate::checksum::Difference;
+use crate::log_check::LogMismatch;
 use crate::projector::ProjectionError;
 use crate::store::StoreError;
 
@@ -64,6 +65,12 @@ impl From<sqlx::Error> for RebuildError {
             Some("55P03" | "57014" | "40P01") => Self::Busy(cause(error)),
             _ => Self::Projection(StoreError::from(error).into()),
         }
+    }
+}
+
+impl From<LogMismatch> for RebuildError {
+    fn from(mismatch: LogMismatch) -> Self {
+        Self::Projection(mismatch.into())
     }
 }
 

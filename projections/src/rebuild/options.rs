@@ -10,6 +10,9 @@ const MAX_BATCH: usize = 16_384;
 pub struct RebuildOptions {
     /// Whether the next generation becomes live even if it differs from the live one.
     pub accept_differences: bool,
+    /// Whether the log is folded to its end and becomes the log of the read models, although it is not the
+    /// one that the live generation was folded from.
+    pub adopt_log: bool,
     /// Records that are folded into one transaction at most.
     pub max_batch: usize,
     /// Receives the progress.
@@ -18,7 +21,12 @@ pub struct RebuildOptions {
 
 impl Default for RebuildOptions {
     fn default() -> Self {
-        Self { accept_differences: false, max_batch: MAX_BATCH, progress: watch::Sender::default() }
+        Self {
+            accept_differences: false,
+            adopt_log: false,
+            max_batch: MAX_BATCH,
+            progress: watch::Sender::default(),
+        }
     }
 }
 

@@ -44,13 +44,18 @@ pub async fn rebuild(
     if live.fold_version > fold::VERSION {
         return Err(RebuildError::NewerFold { live: live.fold_version });
     }
-    let begun = control.usable(GenerationState::Building).await?;
+    // An unfinished generation was folded from the log before.
+    let begun = match options.adopt_log {
+        true => None,
+        false => control.usable(GenerationState::Building).await?,
+    };
     let next = match begun {
         Some(begun) => begun,
         None => begin(&mut control).await?,
     };
     // A new version of the fold is meant to produce other rows.
-    let accepts = options.accept_differences || live.fold_version < fold::VERSION;
+    let accepts =
+        options.accept_differences || options.adopt_log || live.fold_version < fold::VERSION;
     let mut builder = Builder::new(pool, log, control, next, options).await?;
     builder.catch_up().await?;
     let (checksums, differences) = builder.compare().await?;

@@ -8,6 +8,7 @@ use ports::append_gate::{AppendGate, GateClosed};
 use projections::checksum::checksums;
 use projections::log_watch::LogWatch;
 use projections::projector::ProjectorState;
+use projections::rebuild::{RebuildError, RebuildOptions, rebuild};
 use projections::{LogMismatch, ProjectionError};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -76,6 +77,28 @@ async fn a_log_that_was_cut_below_the_checkpoint_is_refused_also_when_it_has_gro
     assert!(matches!(refusal(&pool, &log).await, LogMismatch::Cut { .. }));
     append(&log, 23, 2_000);
     assert!(matches!(refusal(&pool, &log).await, LogMismatch::OtherRecord { .. }));
+}
+
+#[tokio::test]
+async fn another_log_is_folded_once_an_operator_adopts_it() {
+    let (pool, log) = folded(36).await;
+    log.make_again();
+    append(&log, 37, 700);
+    let refused = rebuild(&pool, log.clone(), RebuildOptions::default()).await;
+    let Err(RebuildError::Projection(refused)) = refused else { panic!("{refused:?}") };
+    assert!(matches!(mismatch(refused), LogMismatch::OtherLog { .. }));
+
+    let options = RebuildOptions { adopt_log: true, ..RebuildOptions::default() };
+    let rebuilt = rebuild(&pool, log.clone(), options).await.unwrap();
+    assert_eq!(rebuilt.records, 700);
+    append(&log, 38, 50);
+    assert_eq!(projector(&pool, &log).catch_up().await.unwrap(), 50);
+    let fresh = test_services::database().await;
+    projector(&fresh, &log).catch_up().await.unwrap();
+    assert_eq!(checksums(&pool).await.unwrap(), checksums(&fresh).await.unwrap());
+    let gate = Arc::new(AppendGate::default());
+    LogWatch::new(pool, log, Arc::clone(&gate)).check().await;
+    assert_eq!(gate.log_problem(), None);
 }
 
 #[tokio::test]
@@ -157,9 +180,9 @@ async fn a_newer_event_holds_its_partition_and_the_others_go_on() {
     let projector = projector(&pool, &log);
     let mut state = projector.state();
     tokio::spawn(projector.run(CancellationToken::new()));
-    let holds = state.wait_for(|state| {
-        matches!(state, ProjectorState::Running { lag: 0, held } if !held.is_empty())
-    });
+    let holds = state.wait_for(
+        |state| matches!(state, ProjectorState::Running { lag: 0, held } if !held.is_empty()),
+    );
     let state = tokio::time::timeout(SOON, holds).await.unwrap().unwrap().clone();
     let ProjectorState::Running { held: partitions, .. } = state else { panic!() };
     assert_eq!(partitions[0].at, held);

@@ -21,7 +21,11 @@ pub(crate) struct MemoryLog {
 impl MemoryLog {
     pub(crate) fn new(partitions: u32) -> Arc<Self> {
         let partitions = Arc::new(Mutex::new(vec![Vec::new(); partitions as usize]));
-        Arc::new(Self { partitions, appended: watch::Sender::new(0), identity: Arc::new(Mutex::new(Uuid::new_v4())) })
+        Arc::new(Self {
+            partitions,
+            appended: watch::Sender::new(0),
+            identity: Arc::new(Mutex::new(Uuid::new_v4())),
+        })
     }
 
     /// Appends any record to the partition of its key, valid or not.

@@ -214,8 +214,13 @@ async fn an_update_of_a_video_writes_every_field() {
         };
         let (from, to) = (offset as u64, offset as u64 + 1);
         let advances = [Advance { partition: 0, from, to, last: Uuid::nil() }];
-        let batch =
-            Batch { log: &log, advances: &advances, contest: &contest, changes: &changes, dead_letters: &[] };
+        let batch = Batch {
+            log: &log,
+            advances: &advances,
+            contest: &contest,
+            changes: &changes,
+            dead_letters: &[],
+        };
         store.commit(&batch).await.unwrap();
         // Another store has no cache.
         let mut reader = PostgresStore::new(database.connect_options());

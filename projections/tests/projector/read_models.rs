@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use domain::contest::WorkingSetKeys;
 use domain::fold::{fold, working_set_keys};
-use domain::{AccountId, Changes, Contest, EventType, Recorded, Timestamp, ranking};
+use domain::{
+    AccountId, Changes, Contest, Event, EventId, EventType, Recorded, Timestamp, ranking,
+};
+use infra::event_log::envelope::Envelope;
 use infra::event_log::{EventLog, Record};
 use projections::checksum::checksums;
 use projections::projector::ProjectorState;
@@ -18,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::projector::history;
-use crate::projector::memory_log::MemoryLog;
+use crate::projector::memory_log::{MemoryLog, record};
 
 pub(crate) const PARTITIONS: u32 = 3;
 
@@ -150,9 +153,13 @@ pub(crate) fn poison(log: &MemoryLog) -> usize {
             r.headers.push(("ce_type".to_owned(), "com.example.unknown".into()));
         },
         |r| set_header(r, "ce_schemaversion", "0"),
+        // Postgres cannot store NUL.
         |r| {
+            let event = Event::Video(history::video(1), history::uploaded(1));
+            let envelope = Envelope::new(EventId(Uuid::from_u128(99)), event);
+            *r = record(envelope.into_record().unwrap(), r.at);
             let text = String::from_utf8(r.value.as_ref().unwrap().to_vec()).unwrap();
-            r.value = Some(text.replace("Colombia", "Colombia\\u0000").into());
+            r.value = Some(text.replace("Video 1", "Video\\u0000").into());
         },
     ];
     changes.map(with).len()

@@ -9,8 +9,8 @@ use domain::fold::fold;
 use domain::{
     AccountEvent, Changes, Contest, Event, EventId, Position, Rejection, Verdict, VideoEvent,
 };
-use infra::event_log::{AppendError, EventLog};
 use infra::event_log::envelope::Envelope;
+use infra::event_log::{AppendError, EventLog};
 use ports::verdicts::{
     AwaitedEvent, EffectRow, EventSubmitter, FoldedEvent, SubmitOutcome, VerdictDesk, VerdictLookup,
 };

@@ -1,7 +1,7 @@
 //! Apache Kafka: one broker in KRaft mode.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -116,6 +116,26 @@ impl OwnKafka {
         self.wait_for_metadata()
     }
 
+    /// Kills the broker and keeps a copy of its data. It stays down.
+    ///
+    /// # Errors
+    /// If the data cannot be copied.
+    pub fn back_up(&mut self) -> anyhow::Result<()> {
+        self.kill();
+        copy_folder(&self.service.path("data"), &self.service.path("backup"))
+    }
+
+    /// Kills the broker and puts the copy of [`Self::back_up`] in the place of its data. It stays down.
+    ///
+    /// # Errors
+    /// If there is no copy.
+    pub fn restore(&mut self) -> anyhow::Result<()> {
+        self.kill();
+        let data = self.service.path("data");
+        fs::remove_dir_all(&data)?;
+        copy_folder(&self.service.path("backup"), &data)
+    }
+
     fn settings(&self) -> PathBuf {
         self.service.path("server.properties")
     }
@@ -160,4 +180,10 @@ impl OwnKafka {
             }
         }
     }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let copied = Command::new("cp").arg("--archive").arg(from).arg(to).status()?;
+    anyhow::ensure!(copied.success(), "{} cannot be copied", from.display());
+    Ok(())
 }

@@ -123,7 +123,10 @@ impl SimCluster {
     /// The first record of a partition that only a newer version can read.
     pub(crate) fn newer_record(&self, partition: u32) -> Option<u64> {
         let partitions = self.partitions();
-        partitions[partition as usize].iter().find(|record| is_newer(record)).map(|record| record.position.offset)
+        partitions[partition as usize]
+            .iter()
+            .find(|record| is_newer(record))
+            .map(|record| record.position.offset)
     }
 
     pub(crate) fn database(&self) -> MutexGuard<'_, SimDatabase> {

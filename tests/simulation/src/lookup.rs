@@ -85,7 +85,14 @@ impl VerdictLookup for SimLookup {
                 true => database.stale_rejections.get(event).copied(),
                 false => database.rows.rejections.get(event).copied(),
             };
-            let absent_is_accepted = self.cluster.has(PlantedBug::AcceptedFromAbsence);
+            let absent_is_accepted = matches!(
+                self.cluster.planted,
+                Some(
+                    PlantedBug::AcceptedFromAbsence
+                        | PlantedBug::EndTakenForCheckpoint
+                        | PlantedBug::VerdictApartFromCheckpoint
+                )
+            );
             let verdict = |awaited: &AwaitedEvent| {
                 let folded = match rejection(&awaited.event_id) {
                     Some((why, _)) => FoldedEvent::Decided(Verdict::Rejected(why)),

@@ -67,10 +67,19 @@ impl RunParameters {
                 1 => params.log_loss = Some(LogLoss::CreatedAgain),
                 2 => params.log_loss = Some(LogLoss::Cut),
                 3 | 4 => params.forgets = true,
+                // Two projectors that change one artist at the same time are rare otherwise.
+                5 | 6 => params.contend(),
                 _ => {}
             }
         }
         params
+    }
+
+    /// Makes two projectors work at the same time, in many slow steps.
+    fn contend(&mut self) {
+        self.partitions = self.partitions.max(3);
+        (self.shares, self.nemesis, self.faults) = (true, None, 0.01);
+        (self.max_batch, self.delay, self.pause, self.operations) = (1, 400, 50, 10);
     }
 
     pub(crate) fn is_calm(&self) -> bool {

@@ -23,11 +23,11 @@ pub enum PlantedBug {
     RankingBeforeLock,
     /// The lookup reads the state before the last commit, as a lagging replica does.
     StaleLookup,
-    /// The lookup reads verdicts without comparing the checkpoint.
+    /// The lookup accepts from absence, and does not compare the checkpoint.
     VerdictApartFromCheckpoint,
     /// The lookup takes an event below the checkpoint that no row names for accepted.
     AcceptedFromAbsence,
-    /// The lookup reports the end of the log as the checkpoint.
+    /// The lookup accepts from absence, and reports the end of the log as the checkpoint.
     EndTakenForCheckpoint,
     /// The log acknowledges a record and then loses it.
     AcknowledgedBeforeAppended,

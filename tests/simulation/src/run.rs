@@ -141,7 +141,8 @@ impl Simulation {
 
     /// Runs all clients to their end, with faults meanwhile.
     async fn run_clients(&self) {
-        let [_, nemesis, writer, worker, losses, forgetter, newer, rest @ ..] = self.actors.as_slice()
+        let [_, nemesis, writer, worker, losses, forgetter, newer, rest @ ..] =
+            self.actors.as_slice()
         else {
             return;
         };

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::contest::WorkingSetKeys;
 use domain::{Contest, Position};
-use projections::store::{Batch, Checkpoint, Claimed, Committed, Store, StoreError};
+use infra::event_log::Record;
+use projections::store::{Advance, Batch, Checkpoint, Claimed, Committed, Store, StoreError};
 use tokio::time::Instant;
 
 use crate::actor;
@@ -92,12 +93,23 @@ impl SimStore {
         }
     }
 
+    /// Whether the record before a batch is the last one that was folded. It may have been sent again.
+    fn follows(&self, advance: &Advance) -> bool {
+        let Some(previous) = advance.from.checked_sub(1) else { return true };
+        let partitions = self.cluster.partitions();
+        let previous = partitions[advance.partition as usize].get(previous as usize);
+        let previous = previous.map(Record::fingerprint);
+        let folded = self.cluster.database().last_folded.get(&advance.partition).cloned();
+        previous == folded.map(|last| last.fingerprint)
+    }
+
     /// A log that has lost folded records must not be folded further.
     fn check_log(&self, batch: &Batch<'_>) {
         let Some(loss) = self.cluster.loss() else { return };
         for advance in batch.advances {
-            if loss.closed.contains(&advance.partition) && !loss.old.contains(&advance.last) {
-                let partition = advance.partition;
+            let partition = advance.partition;
+            let is_new = loss.closed.contains(&partition) && !loss.old.contains(&advance.last);
+            if is_new && (loss.created_again || !self.follows(advance)) {
                 self.cluster.violation(format!("partition {partition} of another log is folded"));
             }
         }

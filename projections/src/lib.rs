@@ -11,6 +11,7 @@ pub mod checksum;
 mod commit_notification;
 mod erasure_epoch;
 pub mod generations;
+mod leftovers;
 pub mod notifications;
 mod planner_settings;
 pub mod projector;

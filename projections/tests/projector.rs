@@ -4,6 +4,7 @@
 mod projector {
     mod erasure;
     mod history;
+    mod leftovers;
     mod memory_log;
     mod migration;
     mod operators;
@@ -11,5 +12,6 @@ mod projector {
     mod rankings;
     mod read_models;
     mod rebuild;
+    mod search;
     mod verdicts;
 }

@@ -34,7 +34,7 @@ pub(crate) struct UnregisteredPerson {
 }
 
 /// Inserts a row. Returns whether it is new. The row of an earlier try keeps its content, but its grace
-/// begins again: the sweep must not remove it before the event of this try is folded.
+/// restarts: the sweep must not remove it before the event of this try is folded.
 pub(crate) async fn insert(pool: &PgPool, person: &NewPerson<'_>) -> Result<bool, sqlx::Error> {
     let is_new = sqlx::query_scalar!(
         "insert into personal_data

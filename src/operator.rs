@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
-use commands::{CommandError, Operators, RoleChange, RoleChangeOutcome};
+use commands::{CommandError, EmailSecret, Operators, RoleChange, RoleChangeOutcome};
 use domain::Rejection;
 use projections::queries::operators;
 use tokio::task::JoinSet;
@@ -71,7 +71,8 @@ async fn change(services: &BackingServices, email: &str, change: RoleChange) -> 
     shared.spawn_into(&mut background, services, Duration::ZERO);
     shared.watch_log(services).await;
     let lookup = Arc::clone(&shared.lookup) as _;
-    let known = Operators::new(services.pool(), shared.submitter, lookup, VERDICT_TIMEOUT).await?;
+    let secret = EmailSecret::load(services.pool(), services.log.as_ref()).await?;
+    let known = Operators::new(secret, shared.submitter, lookup, VERDICT_TIMEOUT);
     let (now, before, soon) = match change {
         RoleChange::Grant => ("is an operator now", "is an operator already", "will be one"),
         RoleChange::Revoke => ("is no operator any more", "was no operator", "will be none"),

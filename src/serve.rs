@@ -116,12 +116,13 @@ impl Server {
             let objects = Arc::clone(&storage.objects);
             let worker = transcoder::worker(settings, services, &shared, objects).await?;
             server.transcoder = Some(worker);
-            let sweeper = shared.sweeper(services, &storage);
-            server.background.spawn(async move {
-                sweeper.run(CancellationToken::new()).await;
-                "the sweeper"
-            });
         }
+        // Without a transcoder the API sweeps. A lease lets one process of the installation do it.
+        let sweeper = shared.sweeper(services, &storage);
+        server.background.spawn(async move {
+            sweeper.run().await;
+            "the sweeper"
+        });
         if serves {
             let pool = services.pool().clone();
             server.background.spawn(async move {

@@ -34,7 +34,7 @@ pub use answer::Answer;
 pub use body_meter::Checksum;
 pub use commands::{CommandDependencies, CommandSettings, Commands};
 pub use context::CommandContext;
-pub use email_secret::EmailSecret;
+pub use email_secret::{EmailSecret, EmailSecretError};
 pub use error::{CommandError, StoreOriginalError};
 pub use operators::{Operators, RoleChange, RoleChangeOutcome};
 pub use original::StoredOriginal;

@@ -9,7 +9,6 @@ use domain::{AccountEvent, AccountId, Event, EventId, Rejection, Verdict};
 use infra::event_log::envelope::Envelope;
 use ports::read_models::ReadModels;
 use ports::verdicts::{EventSubmitter, SubmitOutcome};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::email_secret::EmailSecret;
@@ -44,18 +43,14 @@ pub struct Operators {
 }
 
 impl Operators {
-    /// Reads the secret of email pseudonyms.
-    ///
-    /// # Errors
-    /// [`CommandError`] if the database cannot be used.
-    pub async fn new(
-        pool: &PgPool,
+    /// Finds accounts by their addresses with `email_secret`.
+    pub fn new(
+        email_secret: EmailSecret,
         submitter: EventSubmitter,
         read_models: Arc<dyn ReadModels>,
         verdict_deadline: Duration,
-    ) -> Result<Self, CommandError> {
-        let email_secret = EmailSecret::load(pool).await?;
-        Ok(Self { submitter, read_models, email_secret, verdict_deadline })
+    ) -> Self {
+        Self { submitter, read_models, email_secret, verdict_deadline }
     }
 
     /// Changes the role of the account that holds the address.

@@ -1,8 +1,11 @@
 //! The table `personal_data`: the only place that holds names, addresses and password hashes. Rows are
 //! written before the event of their account.
 
+use std::time::Duration;
+
 use domain::{AccountId, EventId};
 use sqlx::PgPool;
+use uuid::Uuid;
 
 /// A row to insert.
 pub(crate) struct NewPerson<'a> {
@@ -22,12 +25,25 @@ pub(crate) struct Person {
     pub(crate) password_hash: String,
 }
 
-/// Inserts a row. Returns whether it is new; the row of an earlier try stays unchanged.
+/// A row whose account the sweep has not seen yet.
+pub(crate) struct UnregisteredPerson {
+    pub(crate) account: AccountId,
+    pub(crate) event_id: EventId,
+    /// Whether the grace of the sweep is over.
+    pub(crate) old: bool,
+}
+
+/// Inserts a row. Returns whether it is new. The row of an earlier try keeps its content, but its grace
+/// restarts: the sweep must not remove it before the event of this try is folded.
 pub(crate) async fn insert(pool: &PgPool, person: &NewPerson<'_>) -> Result<bool, sqlx::Error> {
-    let inserted = sqlx::query!(
+    let is_new = sqlx::query_scalar!(
         "insert into personal_data
              (account_id, event_id, first_name, last_name, email, password_hash)
-         values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+         values ($1, $2, $3, $4, $5, $6)
+         on conflict (account_id) do update set created_at = now()
+             where not personal_data.registered
+         -- A row that was updated has the number of the transaction that replaced it.
+         returning xmax = 0 as \"is_new!\"",
         person.account.0,
         person.event_id.0,
         person.first_name,
@@ -35,9 +51,9 @@ pub(crate) async fn insert(pool: &PgPool, person: &NewPerson<'_>) -> Result<bool
         person.email,
         person.password_hash,
     )
-    .execute(pool)
+    .fetch_optional(pool)
     .await?;
-    Ok(inserted.rows_affected() == 1)
+    Ok(is_new == Some(true))
 }
 
 /// The personal data of an account, unless the account is erased.
@@ -65,7 +81,7 @@ pub(crate) async fn delete(pool: &PgPool, account: AccountId) -> Result<(), sqlx
 pub(crate) async fn sweep_rejected(pool: &PgPool) -> Result<u64, sqlx::Error> {
     let result = sqlx::query!(
         "delete from personal_data p using rejections r
-         where r.event_id = p.event_id and not exists (
+         where not p.registered and r.event_id = p.event_id and not exists (
              select from accounts a where a.account_id = p.account_id
          )",
     )
@@ -83,4 +99,64 @@ pub(crate) async fn sweep_erased(pool: &PgPool) -> Result<u64, sqlx::Error> {
     .execute(pool)
     .await?;
     Ok(result.rows_affected())
+}
+
+/// The next rows whose account the sweep has not seen yet, at most `most`, by account.
+pub(crate) async fn unregistered(
+    pool: &PgPool,
+    after: Option<AccountId>,
+    most: usize,
+    grace: Duration,
+) -> Result<Vec<UnregisteredPerson>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select account_id, event_id,
+                  created_at <= now() - make_interval(secs => $3) as "old!"
+         from personal_data
+         where not registered and ($1::uuid is null or account_id > $1)
+         order by account_id limit $2"#,
+        after.map(|account| account.0),
+        most as i64,
+        grace.as_secs_f64(),
+    )
+    .fetch_all(pool)
+    .await?;
+    let person = rows.into_iter().map(|row| UnregisteredPerson {
+        account: AccountId(row.account_id),
+        event_id: EventId(row.event_id),
+        old: row.old,
+    });
+    Ok(person.collect())
+}
+
+/// Marks the persons whose account the read models have.
+pub(crate) async fn mark_registered(
+    pool: &PgPool,
+    persons: &[UnregisteredPerson],
+) -> Result<(), sqlx::Error> {
+    let accounts: Vec<Uuid> = persons.iter().map(|person| person.account.0).collect();
+    sqlx::query!(
+        "update personal_data p set registered = true from accounts a
+         where p.account_id = any($1) and a.account_id = p.account_id",
+        &accounts,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Deletes the rows of accounts that the log does not register. A row that a retry has touched meanwhile
+/// stays.
+pub(crate) async fn delete_unregistered(
+    pool: &PgPool,
+    accounts: &[AccountId],
+    grace: Duration,
+) -> Result<u64, sqlx::Error> {
+    let accounts: Vec<Uuid> = accounts.iter().map(|account| account.0).collect();
+    let deleted = sqlx::query!(
+        "delete from personal_data where account_id = any($1) and not registered
+         and created_at <= now() - make_interval(secs => $2)",
+        &accounts,
+        grace.as_secs_f64(),
+    );
+    Ok(deleted.execute(pool).await?.rows_affected())
 }

@@ -94,7 +94,8 @@ pub trait ReadModels: Send + Sync + 'static {
 
     /// The object keys among `keys` that no video needs: those of deleted videos, and the originals of
     /// erased owners. An object that is named after a video (`…/<id>.…`, `…/<id>/…`) is needed until its
-    /// processing has ended: an attempt may just have written it.
+    /// processing has ended: an attempt may just have written it. A key that is neither an original's nor
+    /// names a video is not returned: no version of this program has written the object.
     ///
     /// Returns no key until the projection has folded every partition up to `ends`, the end offsets of the
     /// log. Before, a read model may lack the video that needs the object.
@@ -103,4 +104,15 @@ pub trait ReadModels: Send + Sync + 'static {
         keys: &[String],
         ends: &[u64],
     ) -> Result<Vec<String>, LookupError>;
+
+    /// The accounts among `registrations` that the log does not register. A registration that is a dead
+    /// letter is not among them: a later version may fold it.
+    ///
+    /// Returns no account until the projection has folded every partition up to `ends`, as
+    /// [`Self::orphaned_keys`] does.
+    async fn unregistered(
+        &self,
+        registrations: &[(AccountId, EventId)],
+        ends: &[u64],
+    ) -> Result<Vec<AccountId>, LookupError>;
 }

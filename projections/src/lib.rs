@@ -12,6 +12,7 @@ pub mod checksum;
 mod commit_notification;
 mod erasure_epoch;
 pub mod generations;
+mod leftovers;
 mod log_check;
 pub mod log_watch;
 pub mod notifications;

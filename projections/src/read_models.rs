@@ -15,6 +15,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::checkpoint_rows;
+use crate::leftovers;
 use crate::query_batcher::{NO_ANSWER, QueryBatcher};
 
 /// The read models in Postgres, for readers.
@@ -280,36 +281,15 @@ impl ReadModels for PostgresReadModels {
         keys: &[String],
         ends: &[u64],
     ) -> Result<Vec<String>, LookupError> {
-        let ends: Vec<i64> = ends.iter().copied().map(to_bigint).collect();
-        // One statement, one snapshot: a rebuild cannot start between the check that the projection is
-        // complete and the answer.
-        sqlx::query_scalar!(
-            r#"select key as "key!" from unnest($1::text[]) as key
-             where not exists (
-                 select from videos v where v.status <> 'deleted'
-                 and (key in (v.original_key, v.processed_key, v.poster_key)
-                      or v.hls_key is not null and starts_with(key, 'hls/' || v.video_id || '/'))
-                 and not (key = v.original_key and exists (
-                     select from accounts a
-                     where a.account_id = v.owner and a.erased_by is not null
-                 ))
-             ) and not exists (
-                 -- A worker stores results, named after their video, before it appends their event.
-                 select from videos v where v.status in ('pending', 'processing')
-                 and v.video_id = substring(
-                     key from '/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})[./]'
-                 )::uuid
-             ) and not exists (
-                 select from unnest($2::bigint[]) with ordinality as log (next, number)
-                 left join checkpoints c on c.partition = log.number - 1
-                 where coalesce(c.next_offset, 0) < log.next
-             )"#,
-            keys,
-            &ends,
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(LookupError::new)
+        leftovers::orphaned_keys(&self.pool, keys, ends).await
+    }
+
+    async fn unregistered(
+        &self,
+        registrations: &[(AccountId, EventId)],
+        ends: &[u64],
+    ) -> Result<Vec<AccountId>, LookupError> {
+        leftovers::unregistered(&self.pool, registrations, ends).await
     }
 }
 

@@ -4,6 +4,7 @@
 mod projector {
     mod erasure;
     mod history;
+    mod leftovers;
     mod log_identity;
     mod memory_log;
     mod migration;
@@ -12,5 +13,6 @@ mod projector {
     mod rankings;
     mod read_models;
     mod rebuild;
+    mod search;
     mod verdicts;
 }

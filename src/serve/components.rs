@@ -113,8 +113,10 @@ impl SharedComponents {
 
     pub(super) fn sweeper(&self, services: &BackingServices, storage: &Storage) -> Sweeper {
         Sweeper {
+            gate: self.gate(),
             log: Arc::clone(&services.log),
             read_models: Arc::clone(&self.lookup) as _,
+            verdicts: Arc::clone(&self.lookup) as _,
             storage: Arc::clone(&storage.objects),
             pool: services.pool().clone(),
             grace: Sweeper::GRACE,
@@ -146,8 +148,9 @@ impl SharedComponents {
             secret_key: settings.secret_key.expose().to_vec(),
             hash_parallelism: std::thread::available_parallelism().map_or(1, Into::into),
         };
+        let email_secret = EmailSecret::load(&pool, services.log.as_ref()).await?;
         let dependencies = ApiDependencies {
-            commands: Commands::new(dependencies, behaviour, EmailSecret::load(&pool).await?)?,
+            commands: Commands::new(dependencies, behaviour, email_secret)?,
             queries: Queries::new(pool, rankings, self.erasures.clone()),
             storage: storage.objects,
             media: storage.media,

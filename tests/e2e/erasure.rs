@@ -342,13 +342,15 @@ async fn the_sweep_finishes_an_erasure_after_a_crash(env: TestEnvironment) {
     assert!(server.interrupt().await.success());
     assert_eq!(count_personal_data(&env).await, 1);
 
-    let server = Server::start(&env, Roles::All).await;
+    // An hour has passed since the last sweep. A deployment without a transcoder sweeps, too.
+    sqlx::query("update sweep_lease set next_sweep_at = now()").execute(&env.pool).await.unwrap();
+    let server = Server::start(&env, Roles::NoTranscoder).await;
     eventually("the sweep has deleted the personal data", async || {
         (count_personal_data(&env).await == 0).then_some(())
     })
     .await;
-    eventually("the waiting video is withdrawn or processed", async || {
-        (status_of(&env, waiting).await != "pending").then_some(())
+    eventually("the waiting video is withdrawn", async || {
+        (status_of(&env, waiting).await == "deleted").then_some(())
     })
     .await;
     assert_eq!(status_of(&env, published).await, "processed");

@@ -175,14 +175,19 @@ impl StateReader {
 
     /// Sweeps without the grace period, because no request is under way.
     async fn sweep(&self) -> u64 {
+        let lookup = Arc::new(PostgresReadModels::new(self.pool.clone()));
         let sweeper = Sweeper {
+            gate: Arc::default(),
             log: Arc::clone(&self.log) as _,
-            read_models: Arc::new(PostgresReadModels::new(self.pool.clone())),
+            read_models: Arc::clone(&lookup) as _,
+            verdicts: lookup,
             storage: Arc::clone(&self.store) as _,
             pool: self.pool.clone(),
             grace: std::time::Duration::ZERO,
         };
-        sweeper.sweep().await.unwrap().objects
+        let swept = sweeper.sweep().await;
+        assert_eq!(swept.failed, 0, "{swept:?}");
+        swept.objects
     }
 
     async fn objects(&self) -> BTreeMap<String, u64> {

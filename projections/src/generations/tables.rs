@@ -24,9 +24,10 @@ const TABLES: [&str; 11] = [
 /// A view belongs to the generation whose tables it reads. The version before reads `people`.
 const VIEWS: [&str; 2] = ["visible_persons", "people"];
 
-/// How long a switch waits for its locks, in milliseconds. Readers queue behind a waiting switch. After a
+/// The `statement_timeout` of the statement that takes the locks of a switch, in milliseconds. Readers
+/// queue behind a waiting switch. `lock_timeout` would bound each of the locks, but not their sum: after a
 /// second Postgres looks for deadlocks, and may end a reader.
-const LOCK_TIMEOUT_MS: u32 = 400;
+const LOCK_STATEMENT_TIMEOUT_MS: u32 = 400;
 
 /// The schema of the live generation.
 pub(crate) async fn home(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
@@ -118,7 +119,7 @@ pub(crate) async fn exchange(
 ) -> Result<(), sqlx::Error> {
     let (aside, schema) = (live.schema(), next.schema());
     let all = || VIEWS.into_iter().chain(TABLES);
-    run(connection, format!("set local statement_timeout = {LOCK_TIMEOUT_MS}")).await?;
+    run(connection, format!("set local statement_timeout = {LOCK_STATEMENT_TIMEOUT_MS}")).await?;
     let locked = names_in(home, all());
     run(connection, format!("lock table {locked} in access exclusive mode")).await?;
     run(connection, "set local statement_timeout = 0".to_owned()).await?;

@@ -144,7 +144,7 @@ impl Queries {
     }
 
     /// Adds the names of all artists, with one lookup.
-    async fn name(&self, artists: Vec<Ranked>) -> Result<Vec<RankedArtist>, QueryError> {
+    pub(super) async fn name(&self, artists: Vec<Ranked>) -> Result<Vec<RankedArtist>, QueryError> {
         let names = self.names.of(artists.iter().map(|ranked| ranked.standing.artist)).await?;
         let named = |ranked: Ranked| {
             let name = names.get(&ranked.standing.artist);

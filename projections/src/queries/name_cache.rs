@@ -103,8 +103,7 @@ async fn query(
 }
 
 /// A row of `visible_persons`.
-#[derive(sqlx::FromRow)]
-pub(super) struct PersonRow {
+struct PersonRow {
     account_id: Uuid,
     first_name: Option<String>,
     last_name: Option<String>,
@@ -112,7 +111,7 @@ pub(super) struct PersonRow {
 
 impl PersonRow {
     /// The account and the name as pages show it.
-    pub(super) fn into_named(self) -> (AccountId, String) {
+    fn into_named(self) -> (AccountId, String) {
         (AccountId(self.account_id), display_name(self.first_name, self.last_name))
     }
 }

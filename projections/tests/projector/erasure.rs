@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Event, EventId};
+use domain::{Event, EventId, object_keys};
 use infra::event_log::EventLog;
 use infra::event_log::envelope::Envelope;
 use ports::read_models::{AbandonedVideo, ReadModels};
@@ -52,8 +52,8 @@ async fn an_erasure_orphans_originals_and_abandons_unpublished_videos() {
         of_video(9, uploaded(9)),
     ];
     fold(&pool, &log, 1, events).await;
-    let keys = ["originals/1.mp4", "processed/1.mp4", "posters/1.jpg", "originals/2.mp4"];
-    let mut keys: Vec<String> = keys.map(str::to_owned).into();
+    let mut keys: Vec<String> = ["originals/1.mp4", "originals/2.mp4"].map(str::to_owned).into();
+    keys.extend([object_keys::processed(video(1)), object_keys::poster(video(1))]);
     // Only the second of them has an adaptive stream.
     let streams = [1, 2].map(|n| format!("hls/{}/480p.mp4", video(n)));
     keys.extend(streams.clone());

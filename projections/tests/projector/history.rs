@@ -5,7 +5,7 @@ use domain::event::{
     Deleted, Erased, FailureReason, OperatorGranted, OperatorRevoked, Processed, ProcessingFailed,
     ProcessingStarted, Registered, Uploaded, VoteCast, Withdrawn,
 };
-use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, VideoEvent, VideoId};
+use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, VideoEvent, VideoId, object_keys};
 use infra::event_log::Record;
 use infra::event_log::envelope::Envelope;
 use rand::rngs::StdRng;
@@ -124,9 +124,9 @@ pub(crate) fn uploaded(n: u128) -> VideoEvent {
 
 pub(crate) fn processed(n: u128) -> VideoEvent {
     VideoEvent::Processed(Processed {
-        processed_key: format!("processed/{n}.mp4"),
-        poster_key: format!("posters/{n}.jpg"),
-        hls_key: n.is_multiple_of(2).then(|| format!("hls/{n}/master.m3u8")),
+        processed_key: object_keys::processed(video(n)),
+        poster_key: object_keys::poster(video(n)),
+        hls_key: n.is_multiple_of(2).then(|| object_keys::hls_folder(video(n)) + "master.m3u8"),
         duration_ms: 30_000,
         width: 1280,
         height: 720,

@@ -98,6 +98,7 @@ impl Process {
         read_models.account_by_email(&email(n)).await.unwrap().unwrap();
         read_models.abandoned_videos(10).await.unwrap();
         read_models.orphaned_keys(&[], &[0]).await.unwrap();
+        read_models.unregistered(&[], &[0]).await.unwrap();
         read_models.checkpoints().await.unwrap();
     }
 }

@@ -271,6 +271,7 @@ fn bytes() -> Result<f64> {
 /// Seconds from an open pool to readable boards.
 async fn load(pool: &PgPool) -> Result<f64> {
     database::migrate(pool).await?;
+    // Not a checked macro: `.sqlx/` describes no statement that only invents rows for a benchmark.
     sqlx::query(
         "insert into ranking (artist_id, votes, reached_at, city, country, city_key, country_key,
                               generation)

@@ -10,6 +10,9 @@ const FIRST_NAMES: [&str; 9] =
 const LAST_NAMES: [&str; 7] =
     ["García Peña", "Muñoz", "Rojas Díaz", "Quiñones", "Torres Ríos", "Zúñiga", "López Mejía"];
 
+/// The secret of the invented addresses. If the server has made one already, it stays: no account signs in.
+const EMAIL_SECRET: [u8; 32] = [0; 32];
+
 /// An account to register.
 pub(crate) struct Registration {
     pub(crate) number: usize,
@@ -27,13 +30,13 @@ impl Registration {
             city: self.city.to_owned(),
             country: self.country.to_owned(),
         };
-        // No account logs in, so the key need not be the one that the server derives.
-        let email = EmailKey::derive(&[0; 32], &self.email);
+        let email = EmailKey::derive(&EMAIL_SECRET, &self.email);
         Event::Account(email, AccountEvent::Registered(registered))
     }
 }
 
-/// Inserts the rows that a sign-up writes before its event. Rows that exist stay as they are.
+/// Inserts the rows that a sign-up writes before its event, and the secret of the addresses: a server does
+/// not start with accounts and without it. Rows that exist stay as they are.
 pub(crate) async fn insert_personal_data(pool: &PgPool, people: &[Registration]) -> Result<()> {
     let name = |names: &[&str], of: &Registration| names[of.number % names.len()].to_owned();
     let accounts: Vec<_> = people.iter().map(|person| person.account.0).collect();
@@ -41,6 +44,12 @@ pub(crate) async fn insert_personal_data(pool: &PgPool, people: &[Registration])
     let first_names: Vec<_> = people.iter().map(|person| name(&FIRST_NAMES, person)).collect();
     let last_names: Vec<_> = people.iter().map(|person| name(&LAST_NAMES, person)).collect();
     let emails: Vec<_> = people.iter().map(|person| person.email.clone()).collect();
+    sqlx::query!(
+        "insert into secrets (name, value) values ('email_hmac', $1) on conflict do nothing",
+        &EMAIL_SECRET[..],
+    )
+    .execute(pool)
+    .await?;
     sqlx::query!(
         "insert into personal_data
              (account_id, event_id, first_name, last_name, email, password_hash)

@@ -81,7 +81,7 @@ impl GatedCommands {
         });
         let root = env.folder().join("store");
         let store = Arc::new(LocalStorage::open(root, "http://127.0.0.1", b"secret").unwrap());
-        let email_secret = EmailSecret::load(&env.pool).await.unwrap();
+        let email_secret = EmailSecret::load(&env.pool, env.log.as_ref()).await.unwrap();
         let commands = commands(&env, Arc::clone(&gate) as _, &store, email_secret);
         Self { env, gate, store, email_secret, commands, ana }
     }
@@ -104,14 +104,29 @@ impl GatedCommands {
     }
 
     pub(crate) async fn sweep(&self, grace: Duration) -> Swept {
+        self.sweep_store(self.storage(), grace).await
+    }
+
+    pub(crate) async fn sweep_store(
+        &self,
+        storage: Arc<dyn ObjectStorage>,
+        grace: Duration,
+    ) -> Swept {
+        let lookup = Arc::new(PostgresReadModels::new(self.env.pool.clone()));
         let sweeper = Sweeper {
+            gate: Arc::default(),
             log: Arc::clone(&self.env.log),
-            read_models: Arc::new(PostgresReadModels::new(self.env.pool.clone())),
-            storage: Arc::clone(&self.store) as _,
+            read_models: Arc::clone(&lookup) as _,
+            verdicts: lookup,
+            storage,
             pool: self.env.pool.clone(),
             grace,
         };
-        sweeper.sweep().await.unwrap()
+        sweeper.sweep().await
+    }
+
+    pub(crate) fn storage(&self) -> Arc<dyn ObjectStorage> {
+        Arc::clone(&self.store) as _
     }
 
     pub(crate) async fn objects(&self) -> Vec<String> {

@@ -178,6 +178,15 @@ impl ReadModels for SimLookup {
         // The simulation runs no sweeper.
         Err(LookupError::new("not simulated".to_owned()))
     }
+
+    async fn unregistered(
+        &self,
+        _registrations: &[(AccountId, EventId)],
+        _ends: &[u64],
+    ) -> Result<Vec<AccountId>, LookupError> {
+        // The simulation runs no sweeper.
+        Err(LookupError::new("not simulated".to_owned()))
+    }
 }
 
 fn account_facts(account: &Account, erased_by: Option<EventId>) -> AccountFacts {

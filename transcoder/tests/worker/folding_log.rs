@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use domain::{
-    AccountId, Changes, Contest, EmailKey, Event, FoldOutcome, Position, Recorded, Verdict,
-    VideoEvent, VideoId, VideoState,
+    AccountId, Changes, Contest, EmailKey, Event, EventId, FoldOutcome, Position, Recorded,
+    Verdict, VideoEvent, VideoId, VideoState,
 };
 use infra::event_log::{
     AppendError, EventLog, LogIdentity, LogReader, NewRecord, ReadError, Record,
@@ -202,6 +202,14 @@ impl ReadModels for FoldingLog {
             processed_key: None,
             poster_key: None,
         }))
+    }
+
+    async fn unregistered(
+        &self,
+        _: &[(AccountId, EventId)],
+        _: &[u64],
+    ) -> Result<Vec<AccountId>, LookupError> {
+        Ok(Vec::new())
     }
 
     async fn orphaned_keys(&self, _: &[String], _: &[u64]) -> Result<Vec<String>, LookupError> {

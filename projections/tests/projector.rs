@@ -4,6 +4,7 @@
 mod projector {
     mod erasure;
     mod history;
+    mod many_partitions;
     mod memory_log;
     mod migration;
     mod operators;

@@ -6,20 +6,28 @@
 
 mod appender;
 mod client;
+mod durability;
+mod offsets;
 mod reader;
 mod topic;
+mod topology;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::Position;
 
-use super::{AppendError, EventLog, LogReader, NewRecord, OpenError, ReadError};
+use super::{AppendError, EventLog, LogReader, NewRecord, NoLeader, OpenError, ReadError};
 use appender::KafkaAppender;
-use client::{DebugLog, MetadataClient, blocking};
-use reader::{KafkaReader, end_offsets};
+use client::{ConnectionErrors, MetadataClient, blocking, misconfigured};
+use reader::KafkaReader;
 
-pub use client::KafkaSettings;
+pub use crate::config::KafkaSettings;
+
+/// The limit of each query for end offsets. It is below that of the readiness check, which can so name
+/// the partitions of a broker that does not answer.
+const END_OFFSETS_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// The log in Kafka.
 pub struct KafkaLog {
@@ -35,14 +43,14 @@ impl KafkaLog {
     /// [`OpenError`], also if the settings of the topic would lose events.
     pub async fn open(settings: KafkaSettings) -> Result<Self, OpenError> {
         let settings = Arc::new(settings);
-        topic::ensure(&settings).await?;
-        let appender = KafkaAppender::new(&settings)
-            .map_err(|error| OpenError::Misconfigured(error.to_string()))?;
         let metadata: MetadataClient = settings
             .consumer()
-            .create_with_context(DebugLog)
-            .map_err(|error| OpenError::Misconfigured(error.to_string()))?;
-        Ok(Self { settings, appender, metadata: Arc::new(metadata) })
+            .create_with_context(ConnectionErrors::default())
+            .map_err(misconfigured)?;
+        let metadata = Arc::new(metadata);
+        topic::ensure(&settings, &metadata).await?;
+        let appender = KafkaAppender::new(&settings).map_err(misconfigured)?;
+        Ok(Self { settings, appender, metadata })
     }
 }
 
@@ -63,7 +71,19 @@ impl EventLog for KafkaLog {
     }
 
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
+        let known = self.known_end_offsets().await?;
+        match NoLeader::among(&known) {
+            Some(error) => Err(ReadError::unavailable(error)),
+            None => Ok(known.into_iter().flatten().collect()),
+        }
+    }
+
+    async fn known_end_offsets(&self) -> Result<Vec<Option<u64>>, ReadError> {
         let (settings, metadata) = (Arc::clone(&self.settings), Arc::clone(&self.metadata));
-        blocking(move || end_offsets(&settings, &metadata)).await
+        blocking(move || {
+            let (topic, partitions) = (&settings.topic, settings.partitions);
+            offsets::end_offsets(&metadata, topic, partitions, END_OFFSETS_TIMEOUT)
+        })
+        .await
     }
 }

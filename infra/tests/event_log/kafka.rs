@@ -28,6 +28,7 @@ async fn another_number_of_partitions_is_rejected() {
     let error = KafkaLog::open(five).await.err().unwrap();
 
     assert!(matches!(error, OpenError::PartitionCount { wanted: 5, found: 4 }), "{error:?}");
+    assert!(error.to_string().contains("set LOG_PARTITIONS=4, or copy the log"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -141,11 +141,13 @@ impl<S: Store> Projector<S> {
 
     /// Skips the measurement if the log is slow: the next heartbeat must not be late.
     async fn measure_lag(&self) -> Result<(), ProjectionError> {
-        let Ok(ends) = tokio::time::timeout(TICK, self.log.end_offsets()).await else {
+        let Ok(ends) = tokio::time::timeout(TICK, self.log.known_end_offsets()).await else {
             tracing::debug!("the log did not report its end offsets in time");
             return Ok(());
         };
-        let lag = self.checkpoints.lag(&ends?);
+        // The lag of a partition without a leader is unknown; it counts as none.
+        let ends: Vec<u64> = ends?.into_iter().map(Option::unwrap_or_default).collect();
+        let lag = self.checkpoints.lag(&ends);
         metrics::gauge!("anb_projection_lag_events").set(lag as f64);
         self.state.send_if_modified(|state| {
             let new = ProjectorState::Running { lag };

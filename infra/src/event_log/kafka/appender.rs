@@ -11,7 +11,9 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
 
-use super::client::{DebugLog, KafkaSettings};
+use super::client::DebugLog;
+use super::offsets::number;
+use crate::config::KafkaSettings;
 use crate::event_log::partition::partition_of;
 use crate::event_log::{AppendError, MAX_RECORD_BYTES, NewRecord};
 
@@ -71,7 +73,7 @@ impl KafkaAppender {
             headers = headers.insert(Header { key, value: Some(value) });
         }
         let message = FutureRecord::to(&self.topic)
-            .partition(i32::try_from(partition).unwrap_or(i32::MAX))
+            .partition(number(partition))
             .key(&record.key)
             .headers(headers)
             .payload(record.value.as_ref());

@@ -5,6 +5,7 @@
 //! same transaction as the rows that it belongs to.
 
 mod appender;
+mod circuit_breaker;
 mod client;
 mod durability;
 mod offsets;
@@ -17,6 +18,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::Position;
+
+use crate::config::{KafkaSasl, PasswordMechanism};
 
 use super::{AppendError, EventLog, LogReader, NewRecord, NoLeader, OpenError, ReadError};
 use appender::KafkaAppender;
@@ -49,6 +52,7 @@ impl KafkaLog {
             .map_err(misconfigured)?;
         let metadata = Arc::new(metadata);
         topic::ensure(&settings, &metadata).await?;
+        warn_of_open_password(&settings);
         let appender = KafkaAppender::new(&settings).map_err(misconfigured)?;
         Ok(Self { settings, appender, metadata })
     }
@@ -85,5 +89,14 @@ impl EventLog for KafkaLog {
             offsets::end_offsets(&metadata, topic, partitions, END_OFFSETS_TIMEOUT)
         })
         .await
+    }
+}
+
+fn warn_of_open_password(settings: &KafkaSettings) {
+    let security = &settings.security;
+    if let (None, Some(KafkaSasl::Password { mechanism: PasswordMechanism::Plain, .. })) =
+        (&security.tls, &security.sasl)
+    {
+        tracing::warn!("the password of Kafka travels unencrypted: use sasl_ssl, or SCRAM");
     }
 }

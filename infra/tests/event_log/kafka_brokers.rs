@@ -8,7 +8,7 @@ use domain::Position;
 use infra::config::KafkaSettings;
 use infra::event_log::kafka::KafkaLog;
 use infra::event_log::partition::partition_of;
-use infra::event_log::{EventLog, OpenError};
+use infra::event_log::{AppendError, EventLog, OpenError};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -113,6 +113,10 @@ async fn a_partition_without_a_leader_stops_no_other() {
     let (late, others) = tokio::join!(late, tokio::time::timeout(TIMEOUT, others));
     assert!(late[0].is_err(), "nobody has acknowledged it");
     assert_eq!(others.unwrap().len(), 2);
+    let next = log.append(vec![record(&key_of(1), 1)]);
+    let next = tokio::time::timeout(Duration::from_secs(1), next).await;
+    let next = next.expect("callers no longer wait for a leader").remove(0);
+    assert!(matches!(next, Err(AppendError::Unavailable(_))), "{next:?}");
     append(&durable, vec![record(&key_of(1), 0)]).await;
 
     let started_late = KafkaLog::open(single).await.unwrap();

@@ -1,5 +1,7 @@
 //! The message that tells all processes what a projector has committed.
 
+use std::collections::BTreeMap;
+
 use domain::Position;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnection;
@@ -30,11 +32,10 @@ impl CommitNotification {
     /// Adds what a later notification says.
     pub(crate) fn merge(&mut self, later: Self) {
         self.ranking_revision = later.ranking_revision.or(self.ranking_revision);
-        for new in later.checkpoints {
-            self.checkpoints.retain(|old| old.partition != new.partition);
-            self.checkpoints.push(new);
-        }
-        self.checkpoints.sort_unstable();
+        let all = self.checkpoints.drain(..).chain(later.checkpoints);
+        let all: BTreeMap<u32, u64> = all.map(|at| (at.partition, at.offset)).collect();
+        let position = |(partition, offset)| Position { partition, offset };
+        self.checkpoints = all.into_iter().map(position).collect();
     }
 
     /// Splits it into notifications that each fit into one payload, and are sent in this order.

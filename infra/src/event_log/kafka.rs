@@ -14,7 +14,7 @@ mod topic;
 mod topology;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::Position;
@@ -23,7 +23,7 @@ use crate::config::{KafkaSasl, PasswordMechanism};
 
 use super::{AppendError, EventLog, LogReader, NewRecord, NoLeader, OpenError, ReadError};
 use appender::KafkaAppender;
-use client::{ConnectionErrors, MetadataClient, blocking, misconfigured};
+use client::{ConnectionErrors, MetadataClient, blocking, check_files, misconfigured};
 use reader::KafkaReader;
 
 pub use crate::config::KafkaSettings;
@@ -31,6 +31,10 @@ pub use crate::config::KafkaSettings;
 /// The limit of each query for end offsets. It is below that of the readiness check, which can so name
 /// the partitions of a broker that does not answer.
 const END_OFFSETS_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// How long a caller that needs every end offset waits for the leaders.
+const ALL_LEADERS_TIMEOUT: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The log in Kafka.
 pub struct KafkaLog {
@@ -45,6 +49,7 @@ impl KafkaLog {
     /// # Errors
     /// [`OpenError`], also if the settings of the topic would lose events.
     pub async fn open(settings: KafkaSettings) -> Result<Self, OpenError> {
+        check_files(&settings)?;
         let settings = Arc::new(settings);
         let metadata: MetadataClient = settings
             .consumer()
@@ -55,6 +60,15 @@ impl KafkaLog {
         warn_of_open_password(&settings);
         let appender = KafkaAppender::new(&settings).map_err(misconfigured)?;
         Ok(Self { settings, appender, metadata })
+    }
+
+    async fn ask_end_offsets(&self) -> Result<Vec<Option<u64>>, ReadError> {
+        let (settings, metadata) = (Arc::clone(&self.settings), Arc::clone(&self.metadata));
+        blocking(move || {
+            let (topic, partitions) = (&settings.topic, settings.partitions);
+            offsets::end_offsets(&metadata, topic, partitions, END_OFFSETS_TIMEOUT)
+        })
+        .await
     }
 }
 
@@ -74,21 +88,29 @@ impl EventLog for KafkaLog {
         Ok(Box::new(reader))
     }
 
+    /// Asks again for a while: a leader may be changing, or be busy.
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
-        let known = self.known_end_offsets().await?;
-        match NoLeader::among(&known) {
-            Some(error) => Err(ReadError::unavailable(error)),
-            None => Ok(known.into_iter().flatten().collect()),
+        let started = Instant::now();
+        loop {
+            let ends = self.ask_end_offsets().await?;
+            match NoLeader::among(&ends) {
+                None => return Ok(ends.into_iter().flatten().collect()),
+                Some(error) if started.elapsed() > ALL_LEADERS_TIMEOUT => {
+                    return Err(ReadError::unavailable(error));
+                }
+                Some(_) => tokio::time::sleep(POLL_INTERVAL).await,
+            }
         }
     }
 
     async fn known_end_offsets(&self) -> Result<Vec<Option<u64>>, ReadError> {
-        let (settings, metadata) = (Arc::clone(&self.settings), Arc::clone(&self.metadata));
-        blocking(move || {
-            let (topic, partitions) = (&settings.topic, settings.partitions);
-            offsets::end_offsets(&metadata, topic, partitions, END_OFFSETS_TIMEOUT)
-        })
-        .await
+        let ends = self.ask_end_offsets().await?;
+        match NoLeader::among(&ends) {
+            Some(error) if error.partitions.len() == ends.len() => {
+                Err(ReadError::unavailable(error))
+            }
+            _ => Ok(ends),
+        }
     }
 }
 

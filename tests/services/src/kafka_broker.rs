@@ -73,17 +73,28 @@ impl OwnKafka {
         Self::start_with(JavaService::new("kafka", port)?, free_port()?, &advertised, &[])
     }
 
-    /// Starts a broker whose `overrides` come after the lines of `kafka.properties`. Each of `users` is
-    /// the argument of one `--add-scram`.
+    /// Starts a broker: see [`Self::formatted`].
     pub(crate) fn start_with(
         service: JavaService,
         controller_port: u16,
         overrides: &str,
         users: &[String],
     ) -> anyhow::Result<Self> {
-        let mut broker = Self { service };
-        broker.format(controller_port, overrides, users)?;
+        let mut broker = Self::formatted(service, controller_port, overrides, users)?;
         broker.restart()?;
+        Ok(broker)
+    }
+
+    /// A broker that does not run yet. Its `overrides` come after the lines of `kafka.properties`. Each
+    /// of `users` is the argument of one `--add-scram`.
+    pub(crate) fn formatted(
+        service: JavaService,
+        controller_port: u16,
+        overrides: &str,
+        users: &[String],
+    ) -> anyhow::Result<Self> {
+        let broker = Self { service };
+        broker.format(controller_port, overrides, users)?;
         Ok(broker)
     }
 

@@ -16,22 +16,25 @@ pub struct KafkaCluster {
 }
 
 impl KafkaCluster {
-    /// Starts `size` brokers, at the same time.
+    /// Starts `size` brokers. They end with the calling thread.
     ///
     /// # Errors
     /// If one of them does not answer.
     pub fn start(size: usize) -> anyhow::Result<Self> {
         let controller = free_port()?;
-        let starting: Vec<_> =
-            (1..=size).map(|node| thread::spawn(move || start_node(node, controller))).collect();
-        let joined = starting.into_iter().map(|thread| {
-            thread.join().map_err(|_| anyhow!("a broker's starting thread panicked"))?
-        });
-        let cluster = Self { brokers: joined.collect::<Result<_, _>>()? };
-        for broker in &cluster.brokers {
+        let formatting: Vec<_> =
+            (1..=size).map(|node| thread::spawn(move || formatted(node, controller))).collect();
+        let formatted = formatting
+            .into_iter()
+            .map(|thread| thread.join().map_err(|_| anyhow!("a formatting thread panicked"))?);
+        let mut brokers: Vec<OwnKafka> = formatted.collect::<Result<_, _>>()?;
+        for broker in &mut brokers {
+            broker.restart()?;
+        }
+        for broker in &brokers {
             broker.wait_for_brokers(size)?;
         }
-        Ok(cluster)
+        Ok(Self { brokers })
     }
 
     /// `host:port` of each broker, joined by commas.
@@ -50,7 +53,7 @@ impl KafkaCluster {
     }
 }
 
-fn start_node(node: usize, controller: u16) -> anyhow::Result<OwnKafka> {
+fn formatted(node: usize, controller: u16) -> anyhow::Result<OwnKafka> {
     let service = JavaService::new("kafka", free_port()?)?;
     let port = service.port();
     let role = match node {
@@ -58,5 +61,5 @@ fn start_node(node: usize, controller: u16) -> anyhow::Result<OwnKafka> {
         _ => format!("process.roles=broker\nlisteners=PLAINTEXT://127.0.0.1:{port}\n"),
     };
     let overrides = format!("{role}node.id={node}\n{SESSION_TIMEOUT}");
-    OwnKafka::start_with(service, controller, &overrides, &[])
+    OwnKafka::formatted(service, controller, &overrides, &[])
 }

@@ -1,5 +1,6 @@
 //! Settings of the library's clients.
 
+use std::fs::File;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -78,6 +79,24 @@ impl KafkaSettings {
             .set("auto.offset.reset", "error");
         config
     }
+}
+
+/// Checks that the PEM files can be read. The library's own text names neither setting nor file.
+pub(super) fn check_files(settings: &KafkaSettings) -> Result<(), OpenError> {
+    let Some(tls) = &settings.security.tls else { return Ok(()) };
+    let identity = tls.identity.as_ref();
+    let files = [
+        ("KAFKA_SSL_CA_LOCATION", tls.ca.as_ref()),
+        ("KAFKA_SSL_CERTIFICATE_LOCATION", identity.map(|identity| &identity.certificate)),
+        ("KAFKA_SSL_KEY_LOCATION", identity.map(|identity| &identity.key)),
+    ];
+    for (setting, path) in files {
+        let Some(path) = path else { continue };
+        File::open(path).map_err(|error| {
+            OpenError::Misconfigured(format!("{setting}: `{path}` cannot be read: {error}"))
+        })?;
+    }
+    Ok(())
 }
 
 /// Why the library creates no client. Its own text would show the value of the property, which may be a

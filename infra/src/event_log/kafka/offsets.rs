@@ -16,7 +16,7 @@ use crate::event_log::ReadError;
 /// The offsets of one kind, by partition. Unknown ones are missing.
 pub(super) type Offsets = BTreeMap<u32, u64>;
 
-/// Asks for the offset that the next record of each partition will get.
+/// Asks for the offset that the next record of each partition will get. It is `None` where no leader answers.
 pub(super) fn end_offsets(
     client: &MetadataClient,
     topic: &str,
@@ -28,9 +28,6 @@ pub(super) fn end_offsets(
     let ends = list(client, topic, &topology, &wanted, Offset::End, timeout);
     let unknown = wanted.iter().filter(|partition| !ends.contains_key(partition)).count();
     metrics::gauge!("anb_log_partitions_without_leader").set(unknown as f64);
-    if ends.is_empty() {
-        return Err(ReadError::unavailable(NoLeaders { topic: topic.to_owned() }));
-    }
     Ok(wanted.iter().map(|partition| ends.get(partition).copied()).collect())
 }
 
@@ -118,13 +115,6 @@ fn ask(
 
 pub(super) fn number(partition: u32) -> i32 {
     i32::try_from(partition).unwrap_or(i32::MAX)
-}
-
-/// No broker leads any partition of the topic.
-#[derive(Debug, thiserror::Error)]
-#[error("no partition of topic `{topic}` has a leader that answers")]
-struct NoLeaders {
-    topic: String,
 }
 
 /// The brokers do not show the topic.

@@ -9,8 +9,9 @@ use rdkafka::admin::{
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::client::{DebugLog, MetadataClient, misconfigured};
+use super::client::{DebugLog, MetadataClient, blocking, misconfigured};
 use super::durability::Durability;
+use super::offsets::end_offsets;
 use super::topology::{Answer, Topology, topology};
 use crate::config::KafkaSettings;
 use crate::event_log::{NoLeader, OpenError};
@@ -20,8 +21,8 @@ type Admin = AdminClient<DebugLog>;
 const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
 /// One query for the topic. Between two of them a refused connection ends the wait.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(1);
-/// The time limit until each partition of a new topic has a leader.
-const LEADER_TIMEOUT: Duration = Duration::from_secs(20);
+/// The time limit until each partition of a new topic has a leader that answers.
+const LEADER_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Settings that the log relies on: events never expire, and their time is that of the broker.
@@ -70,7 +71,7 @@ pub(super) async fn ensure(
     durability.check(&settings.topic, settings.require_durable)
 }
 
-/// Creates the topic, and waits until every partition has a leader.
+/// Creates the topic, and waits until it can be used.
 async fn create(
     admin: &Admin,
     client: &Arc<MetadataClient>,
@@ -103,14 +104,29 @@ async fn create(
             }
         }
     }
+    wait_for_leaders(client, settings).await
+}
+
+/// Waits until the leader of every partition answers. A broker needs seconds to make a thousand of them.
+async fn wait_for_leaders(
+    client: &Arc<MetadataClient>,
+    settings: &Arc<KafkaSettings>,
+) -> Result<Topology, OpenError> {
     let started = Instant::now();
     loop {
-        let found = ask(client, settings).await?.topology;
-        if let Some(topology) = found.filter(|topology| topology.leaderless().is_empty()) {
-            return Ok(topology);
+        let answer = ask(client, settings).await?;
+        if let Some(topology) = answer.topology.filter(|found| found.leaderless().is_empty()) {
+            let count = topology.partitions();
+            let (client, settings) = (Arc::clone(client), Arc::clone(settings));
+            let ends =
+                blocking(move || end_offsets(&client, &settings.topic, count, QUERY_TIMEOUT)).await;
+            if ends.is_ok_and(|ends| ends.iter().all(Option::is_some)) {
+                return Ok(topology);
+            }
         }
         if started.elapsed() > LEADER_TIMEOUT {
-            let why = format!("the new topic `{}` has no leader", settings.topic);
+            let why =
+                format!("not every partition of the new topic `{}` has a leader", settings.topic);
             return Err(OpenError::unavailable(why));
         }
         tokio::time::sleep(POLL_INTERVAL).await;
@@ -145,14 +161,29 @@ async fn ask(
     asked.await.unwrap_or_else(|error| Err(OpenError::unavailable(error)))
 }
 
+/// The settings of the topic. A broker of a cluster may not have heard of a new topic yet.
 async fn describe(admin: &Admin, topic: &str) -> Result<ConfigResource, OpenError> {
-    let resources = [ResourceSpecifier::Topic(topic)];
-    let described = admin.describe_configs(&resources, &options()).await;
-    let described = described.map_err(OpenError::unavailable)?.pop();
-    let nothing = || OpenError::unavailable("the broker did not describe the topic");
-    described.ok_or_else(nothing)?.map_err(|code| {
-        OpenError::unavailable(format!("the settings of topic `{topic}` cannot be read: {code}"))
-    })
+    let started = Instant::now();
+    loop {
+        let resources = [ResourceSpecifier::Topic(topic)];
+        let described = admin.describe_configs(&resources, &options()).await;
+        let described = described.map_err(OpenError::unavailable)?.pop();
+        let why = match described {
+            Some(Ok(described)) if !described.entries.is_empty() => return Ok(described),
+            Some(Err(code)) if code != RDKafkaErrorCode::UnknownTopicOrPartition => {
+                return Err(cannot_read(topic, &code.to_string()));
+            }
+            _ => "the broker does not know it",
+        };
+        if started.elapsed() > BROKER_TIMEOUT {
+            return Err(cannot_read(topic, why));
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+fn cannot_read(topic: &str, why: &str) -> OpenError {
+    OpenError::unavailable(format!("the settings of topic `{topic}` cannot be read: {why}"))
 }
 
 fn check_required(topic: &str, described: &ConfigResource) -> Result<(), OpenError> {
@@ -176,7 +207,7 @@ fn options() -> AdminOptions {
 
 /// No broker answered.
 #[derive(Debug, thiserror::Error)]
-#[error("nobody answers at {brokers}: {source}{reason}")]
+#[error("nobody answers at {brokers}: {source} ({reason})")]
 struct Unreachable {
     brokers: String,
     source: KafkaError,
@@ -185,6 +216,7 @@ struct Unreachable {
 
 fn unreachable(settings: &KafkaSettings, client: &MetadataClient, source: KafkaError) -> OpenError {
     let last = client.context().take();
-    let reason = last.map(|error| format!(" ({})", error.reason)).unwrap_or_default();
+    // A broker that closes the connection at once gives no reason.
+    let reason = last.map_or("is KAFKA_SECURITY_PROTOCOL right?".to_owned(), |error| error.reason);
     OpenError::unavailable(Unreachable { brokers: settings.brokers.clone(), source, reason })
 }

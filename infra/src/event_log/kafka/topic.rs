@@ -22,7 +22,7 @@ const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
 /// One query for the topic. Between two of them a refused connection ends the wait.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(1);
 /// The time limit until each partition of a new topic has a leader that answers.
-const LEADER_TIMEOUT: Duration = Duration::from_secs(30);
+const LEADER_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Settings that the log relies on: events never expire, and their time is that of the broker.

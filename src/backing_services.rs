@@ -193,7 +193,7 @@ async fn open_log(pool: &PgPool, settings: &EventLogSettings) -> Result<Arc<dyn 
         EventLogSettings::Postgres { partitions } => {
             Arc::new(PostgresLog::open(pool.clone(), *partitions).await?)
         }
-        EventLogSettings::Kafka(kafka) => Arc::new(KafkaLog::open(kafka.clone()).await?),
+        EventLogSettings::Kafka(kafka) => Arc::new(KafkaLog::open(*kafka.clone()).await?),
     })
 }
 

@@ -47,7 +47,8 @@ fn print_summary(
         EventLogSettings::Postgres { partitions } => {
             format!("in the database, {partitions} partitions")
         }
-        EventLogSettings::Kafka(KafkaSettings { brokers, topic, partitions, .. }) => {
+        EventLogSettings::Kafka(kafka) => {
+            let KafkaSettings { brokers, topic, partitions, .. } = kafka.as_ref();
             format!("Kafka at {brokers}, topic {topic}, {partitions} partitions")
         }
     };

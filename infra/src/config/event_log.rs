@@ -39,7 +39,7 @@ pub enum EventLogSettings {
         partitions: u32,
     },
     /// In Kafka.
-    Kafka(KafkaSettings),
+    Kafka(Box<KafkaSettings>),
 }
 
 impl EventLogSettings {
@@ -64,7 +64,9 @@ impl EventLogArgs {
             (EventLogKind::Postgres, Some(setting)) => Err(SettingError::new(format!(
                 "{setting} is set, but EVENT_LOG is postgres: set EVENT_LOG=kafka, or unset {setting}"
             ))),
-            (EventLogKind::Kafka, _) => Ok(EventLogSettings::Kafka(self.kafka.parse(partitions)?)),
+            (EventLogKind::Kafka, _) => {
+                Ok(EventLogSettings::Kafka(Box::new(self.kafka.parse(partitions)?)))
+            }
         }
     }
 }
@@ -96,6 +98,6 @@ mod tests {
         assert_eq!(postgres, Ok(EventLogSettings::Postgres { partitions: 8 }));
         let kafka = args(EventLogKind::Kafka, brokers()).parse();
         let wanted = KafkaSettings::plaintext("localhost:9092", "anb.events.v1", 8);
-        assert_eq!(kafka, Ok(EventLogSettings::Kafka(wanted)));
+        assert_eq!(kafka, Ok(EventLogSettings::Kafka(Box::new(wanted))));
     }
 }

@@ -29,8 +29,8 @@ pub(super) enum Weakness {
 impl Durability {
     pub(super) fn weaknesses(&self) -> Vec<Weakness> {
         let copies = (self.replication < 2).then_some(Weakness::SingleCopy);
-        let acknowledged = !self.min_insync.is_some_and(|copies| copies >= 2);
-        let min_insync = acknowledged.then_some(Weakness::MinInsync(self.min_insync));
+        let is_weak = self.min_insync.is_none_or(|copies| copies < 2);
+        let min_insync = is_weak.then_some(Weakness::MinInsync(self.min_insync));
         let unclean = self.unclean_election.unwrap_or(true).then_some(Weakness::UncleanElection);
         copies.into_iter().chain(min_insync).chain(unclean).collect()
     }

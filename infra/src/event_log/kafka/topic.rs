@@ -205,9 +205,9 @@ fn options() -> AdminOptions {
         .operation_timeout(Some(BROKER_TIMEOUT))
 }
 
-/// No broker answered.
+/// No broker answered, or none accepted the connection.
 #[derive(Debug, thiserror::Error)]
-#[error("nobody answers at {brokers}: {source} ({reason})")]
+#[error("no broker of {brokers} can be used ({reason}): {source}")]
 struct Unreachable {
     brokers: String,
     source: KafkaError,

@@ -22,8 +22,8 @@ tools=(cc pkg-config cmake clang curl)
 case $purpose in
   run | lint) ;;
   test)
-    packages+=(ffmpeg openjdk-17-jdk-headless maven chromium chromium-driver)
-    tools+=(ffmpeg java mvn chromium chromedriver)
+    packages+=(ffmpeg openjdk-17-jdk-headless maven chromium chromium-driver openssl)
+    tools+=(ffmpeg java mvn chromium chromedriver openssl)
     ;;
   bench)
     # nginx and Redis are baselines; wrk is a load generator.

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use infra::config::{DatabaseArgs, DatabaseSettings, EventLogArgs, EventLogSettings};
 use infra::database;
 use infra::event_log::EventLog;
-use infra::event_log::kafka::{KafkaLog, KafkaSettings};
+use infra::event_log::kafka::KafkaLog;
 use infra::event_log::postgres::PostgresLog;
 use infra::private_postgres::{PrivatePostgres, Purpose};
 use sqlx::PgPool;
@@ -193,11 +193,7 @@ async fn open_log(pool: &PgPool, settings: &EventLogSettings) -> Result<Arc<dyn 
         EventLogSettings::Postgres { partitions } => {
             Arc::new(PostgresLog::open(pool.clone(), *partitions).await?)
         }
-        EventLogSettings::Kafka { brokers, topic, partitions } => {
-            let (brokers, topic) = (brokers.clone(), topic.clone());
-            let settings = KafkaSettings { brokers, topic, partitions: *partitions };
-            Arc::new(KafkaLog::open(settings).await?)
-        }
+        EventLogSettings::Kafka(kafka) => Arc::new(KafkaLog::open(*kafka.clone()).await?),
     })
 }
 

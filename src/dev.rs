@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use infra::config::{EventLogSettings, StorageSettings};
+use infra::config::{EventLogSettings, KafkaSettings, StorageSettings};
 
 use crate::backing_services::BackingServices;
 use crate::data_dir::{DataDirLock, secret_key};
@@ -47,7 +47,8 @@ fn print_summary(
         EventLogSettings::Postgres { partitions } => {
             format!("in the database, {partitions} partitions")
         }
-        EventLogSettings::Kafka { brokers, topic, partitions } => {
+        EventLogSettings::Kafka(kafka) => {
+            let KafkaSettings { brokers, topic, partitions, .. } = kafka.as_ref();
             format!("Kafka at {brokers}, topic {topic}, {partitions} partitions")
         }
     };

@@ -9,12 +9,19 @@ pub struct Check {
     pub name: &'static str,
     /// What is wrong with it, without secrets; `None` if it works.
     pub problem: Option<String>,
+    /// What of it does not work while it serves the other requests, without secrets.
+    pub impairment: Option<String>,
 }
 
 impl Check {
     /// Makes it from the result of a check.
     pub fn of<E: std::fmt::Display>(name: &'static str, result: Result<(), E>) -> Self {
-        Self { name, problem: result.err().map(|error| error.to_string()) }
+        Self::with(name, result.err().map(|error| error.to_string()))
+    }
+
+    /// A part that works, or has this problem.
+    pub fn with(name: &'static str, problem: Option<String>) -> Self {
+        Self { name, problem, impairment: None }
     }
 }
 

@@ -124,12 +124,12 @@ impl Commands {
         self.inner.outcomes.all()
     }
 
-    /// The end offset of each partition of the log.
+    /// The end offset of each partition of the log, `None` while the partition has no leader.
     ///
     /// # Errors
     /// [`CommandError::Unavailable`] if the log does not answer.
-    pub async fn log_end_offsets(&self) -> Result<Vec<u64>, CommandError> {
-        self.inner.dependencies.log.end_offsets().await.map_err(CommandError::unavailable)
+    pub async fn log_end_offsets(&self) -> Result<Vec<Option<u64>>, CommandError> {
+        self.inner.dependencies.log.known_end_offsets().await.map_err(CommandError::unavailable)
     }
 }
 

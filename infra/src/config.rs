@@ -8,6 +8,8 @@
 
 mod database;
 mod event_log;
+mod kafka;
+mod kafka_properties;
 mod secret;
 mod setting_error;
 mod storage;
@@ -15,6 +17,10 @@ mod telemetry;
 
 pub use database::{DatabaseArgs, DatabaseSettings};
 pub use event_log::{EventLogArgs, EventLogSettings};
+pub use kafka::{
+    KafkaArgs, KafkaIdentity, KafkaSasl, KafkaSecurity, KafkaSettings, KafkaTls, PasswordMechanism,
+};
+pub use kafka_properties::KafkaProperties;
 pub use secret::{Secret, SecretKey};
 pub use setting_error::{SettingError, non_empty};
 pub use storage::{StorageArgs, StorageSettings, is_http_url};

@@ -109,11 +109,51 @@ pub trait EventLog: Send + Sync + 'static {
     async fn read(&self, from: &[Position]) -> Result<Box<dyn LogReader>, ReadError>;
 
     /// Returns for each partition the offset that the next record will get.
+    ///
+    /// # Errors
+    /// Also if a single partition cannot be asked; the error names it.
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError>;
+
+    /// As [`Self::end_offsets`], with `None` for a partition that cannot be asked now.
+    ///
+    /// # Errors
+    /// If no partition can be asked.
+    async fn known_end_offsets(&self) -> Result<Vec<Option<u64>>, ReadError> {
+        Ok(self.end_offsets().await?.into_iter().map(Some).collect())
+    }
 
     /// Asks the server which log this is now. The answer changes if the log is made again while the
     /// process runs.
     async fn identity(&self) -> Result<LogIdentity, ReadError>;
+}
+
+/// Some partitions have no leader that answers. The others can be read and appended to.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("no leader answers for {}", named(.partitions))]
+pub struct NoLeader {
+    /// Which partitions.
+    pub partitions: Vec<u32>,
+}
+
+impl NoLeader {
+    /// The partitions whose end offset is unknown, if there are any.
+    pub fn among(ends: &[Option<u64>]) -> Option<Self> {
+        let unknown = (0..).zip(ends).filter(|(_, end)| end.is_none());
+        let partitions: Vec<u32> = unknown.map(|(partition, _)| partition).collect();
+        (!partitions.is_empty()).then_some(Self { partitions })
+    }
+}
+
+/// Partitions for a sentence; of many only the first.
+fn named(partitions: &[u32]) -> String {
+    const SHOWN: usize = 10;
+    let shown: Vec<String> = partitions.iter().take(SHOWN).map(u32::to_string).collect();
+    let noun = if partitions.len() == 1 { "partition" } else { "partitions" };
+    let more = match partitions.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{noun} {}{more}", shown.join(", "))
 }
 
 /// A reader: the records of some partitions, each partition in order.
@@ -191,7 +231,10 @@ impl ReadError {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OpenError {
     /// The log has another number of partitions. Streams would go to other partitions than before.
-    #[error("the log has {found} partitions, LOG_PARTITIONS says {wanted}")]
+    #[error(
+        "the log has {found} partitions, LOG_PARTITIONS says {wanted}: set LOG_PARTITIONS={found}, \
+         or copy the log into a new one with {wanted} (`anb log copy`)"
+    )]
     PartitionCount {
         /// As configured.
         wanted: u32,
@@ -210,5 +253,21 @@ impl OpenError {
     /// The log cannot be reached, for this reason.
     fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Unavailable(cause(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_without_a_leader_are_named() {
+        let missing = |ends: &[Option<u64>]| NoLeader::among(ends).map(|error| error.to_string());
+        assert_eq!(missing(&[Some(0), Some(7)]), None);
+        let one = missing(&[Some(0), None]);
+        assert_eq!(one.as_deref(), Some("no leader answers for partition 1"));
+        let many = missing(&[None; 12]);
+        let wanted = "no leader answers for partitions 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more";
+        assert_eq!(many.as_deref(), Some(wanted));
     }
 }

@@ -80,11 +80,15 @@ pub(crate) fn check_identity<'a>(
     }
 }
 
-/// Checks that no partition ends before its checkpoint. `ends` must be newer than the checkpoints.
-pub(crate) fn check_ends(checkpoints: &[Checkpoint], ends: &[u64]) -> Result<(), LogMismatch> {
+/// Checks that no partition ends before its checkpoint. `ends` must be newer than the checkpoints; an
+/// unknown end is not compared.
+pub(crate) fn check_ends(
+    checkpoints: &[Checkpoint],
+    ends: &[Option<u64>],
+) -> Result<(), LogMismatch> {
     for Checkpoint { next, last } in checkpoints {
-        let end = ends.get(next.partition as usize).copied().unwrap_or(0);
-        if let Some(last) = last
+        let end = ends.get(next.partition as usize).copied().unwrap_or(Some(0));
+        if let Some((last, end)) = last.as_ref().zip(end)
             && end < next.offset
         {
             let at = Position { partition: next.partition, offset: next.offset - 1 };

@@ -6,6 +6,7 @@ mod projector {
     mod history;
     mod leftovers;
     mod log_identity;
+    mod many_partitions;
     mod memory_log;
     mod migration;
     mod operators;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use api::{Check, Health};
 use async_trait::async_trait;
 use infra::error_chain::error_chain;
-use infra::event_log::EventLog;
+use infra::event_log::{EventLog, NoLeader};
 use infra::object_storage::ObjectStorage;
 use ports::append_gate::AppendGate;
 use projections::projector::ProjectorState;
@@ -40,34 +40,41 @@ impl Health for Readiness {
     async fn checks(&self) -> Vec<Check> {
         if self.stop.is_cancelled() {
             let problem = Some("the process is shutting down".to_owned());
-            return vec![Check { name: "process", problem }];
+            return vec![Check::with("process", problem)];
         }
         let database = sqlx::query!("select 1 as one").fetch_one(&self.pool);
         let (database, log, storage) = tokio::join!(
             within_timeout(database),
-            within_timeout(self.log.end_offsets()),
+            within_timeout(self.log.known_end_offsets()),
             within_timeout(self.storage.check()),
         );
         let mut checks = vec![
-            Check::of("database", database),
-            Check::of("log", log.and_then(|()| self.gate.log_problem().map_or(Ok(()), Err))),
-            Check::of("storage", storage),
+            Check::of("database", database.map(drop)),
+            log_check(log.and_then(|ends| self.gate.log_problem().map_or(Ok(ends), Err))),
+            Check::of("storage", storage.map(drop)),
         ];
         let loading = self.rankings.version().is_none();
-        let problem = loading.then(|| "the boards are loading".to_owned());
-        checks.push(Check { name: "rankings", problem });
+        checks.push(Check::with("rankings", loading.then(|| "the boards are loading".to_owned())));
         if let Some(state) = &self.projector {
-            checks.push(Check { name: "projection", problem: problem_of(&state.borrow()) });
+            checks.push(Check::with("projection", problem_of(&state.borrow())));
         }
         checks
     }
 }
 
+/// A partition without a leader impairs the log. Streams in other partitions go on, so this process must
+/// still get requests.
+fn log_check(ends: Result<Vec<Option<u64>>, String>) -> Check {
+    let impairment = ends.as_ref().ok().and_then(|ends| NoLeader::among(ends));
+    let check = Check::of("log", ends.map(drop));
+    Check { impairment: impairment.map(|error| error.to_string()), ..check }
+}
+
 async fn within_timeout<T, E: Error>(
     check: impl Future<Output = Result<T, E>>,
-) -> Result<(), String> {
+) -> Result<T, String> {
     match tokio::time::timeout(CHECK_TIMEOUT, check).await {
-        Ok(Ok(_)) => Ok(()),
+        Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(error_chain(&error)),
         Err(_) => Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())),
     }
@@ -87,6 +94,16 @@ fn problem_of(state: &ProjectorState) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_partition_without_a_leader_impairs_the_log() {
+        let check = log_check(Ok(vec![Some(3), None]));
+        assert_eq!(check.problem, None);
+        assert_eq!(check.impairment.as_deref(), Some("no leader answers for partition 1"));
+        assert_eq!(log_check(Ok(vec![Some(3)])), Check::with("log", None));
+        let gone = log_check(Err("no answer".to_owned()));
+        assert_eq!(gone, Check::with("log", Some("no answer".to_owned())));
+    }
 
     #[test]
     fn a_running_or_standby_projection_is_ready() {

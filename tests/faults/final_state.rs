@@ -73,11 +73,11 @@ pub(crate) struct StateReader {
 impl StateReader {
     pub(crate) async fn open(system: &SystemUnderTest) -> Self {
         let services = &system.services;
-        let log = KafkaLog::open(KafkaSettings {
-            brokers: services.kafka.brokers.clone(),
-            topic: services.kafka.topic.clone(),
-            partitions: PARTITIONS,
-        });
+        let log = KafkaLog::open(KafkaSettings::plaintext(
+            &services.kafka.brokers,
+            &services.kafka.topic,
+            PARTITIONS,
+        ));
         let store = S3Storage::open(S3Settings {
             bucket: services.s3.bucket.clone(),
             region: Some(services.s3.region.clone()),

@@ -111,9 +111,11 @@ fn health_checks(ctx: &PageContext, checks: &[Check]) -> Markup {
             ul.checks {
                 @for check in checks {
                     li {
-                        @match &check.problem {
-                            None => span.done { "✓ " (check.name) },
-                            Some(problem) => span.error { "✗ " (check.name) ": " (problem) },
+                        @match (&check.problem, &check.impairment) {
+                            (None, None) => span.done { "✓ " (check.name) },
+                            (Some(problem), _) | (None, Some(problem)) => {
+                                span.error { "✗ " (check.name) ": " (problem) }
+                            }
                         }
                     }
                 }
@@ -125,6 +127,8 @@ fn health_checks(ctx: &PageContext, checks: &[Check]) -> Markup {
 fn partitions(ctx: &PageContext, lag: Option<&Lag>) -> Markup {
     let messages = ctx.messages();
     let number = |n: u64| ctx.language.number(n);
+    // A partition without a leader tells neither its end nor its lag.
+    let known = |n: Option<u64>| n.map_or_else(|| "–".to_owned(), number);
     html! {
         section.card {
             h2 { (messages.partitions) }
@@ -142,9 +146,9 @@ fn partitions(ctx: &PageContext, lag: Option<&Lag>) -> Markup {
                         @for row in lag.rows() {
                             tr {
                                 th scope="row" { (row.partition) }
-                                td { (number(row.end)) }
+                                td { (known(row.end)) }
                                 td { (number(row.folded)) }
-                                td.bad[row.behind() > 0] { (number(row.behind())) }
+                                td.bad[row.behind() != Some(0)] { (known(row.behind())) }
                             }
                         }
                     }

@@ -25,7 +25,7 @@ pub(crate) async fn kafka() -> Arc<dyn EventLog> {
 }
 
 pub(crate) fn settings(brokers: String, topic: String) -> KafkaSettings {
-    KafkaSettings { brokers, topic, partitions: PARTITIONS }
+    KafkaSettings::plaintext(brokers, topic, PARTITIONS)
 }
 
 pub(crate) fn record(key: &str, number: usize) -> NewRecord {

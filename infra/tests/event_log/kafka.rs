@@ -28,6 +28,7 @@ async fn another_number_of_partitions_is_rejected() {
     let error = KafkaLog::open(five).await.err().unwrap();
 
     assert!(matches!(error, OpenError::PartitionCount { wanted: 5, found: 4 }), "{error:?}");
+    assert!(error.to_string().contains("set LOG_PARTITIONS=4, or copy the log"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,7 +51,7 @@ async fn brokers_that_do_not_answer_are_named_within_seconds() {
     let started = Instant::now();
     let nobody = settings("127.0.0.1:1".to_owned(), "anb.test".to_owned());
     let error = KafkaLog::open(nobody).await.err().unwrap().to_string();
-    assert!(error.contains("nobody answers at 127.0.0.1:1"), "{error}");
+    assert!(error.contains("no broker of 127.0.0.1:1 can be used ("), "{error}");
     assert!(started.elapsed() < Duration::from_secs(15));
 }
 

@@ -9,7 +9,10 @@ mod cutting_proxy;
 mod faults;
 mod fixture;
 mod kafka;
+mod kafka_brokers;
+mod kafka_security;
 mod postgres;
+mod slow_proxy;
 
 /// Generates one test per adapter for each function of [`contract`].
 macro_rules! on_every_adapter {

@@ -24,7 +24,7 @@ impl<S: Store> Projector<S> {
     ) -> Result<Replay<'a, S>, ProjectionError> {
         let owned = self.claim().await?;
         // Read after the claim: the log only grows, so it has all folded records.
-        log_check::check_ends(&owned, &self.log.end_offsets().await?)?;
+        log_check::check_ends(&owned, &self.log.known_end_offsets().await?)?;
         let end = |partition: u32| ends.get(partition as usize).copied().unwrap_or(0);
         let is_behind = |owned: &Checkpoint| owned.next.offset < end(owned.next.partition);
         let behind: Vec<_> = owned.into_iter().filter(is_behind).collect();

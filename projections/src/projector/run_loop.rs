@@ -188,7 +188,7 @@ impl<S: Store> Projector<S> {
     /// heartbeat must not be late.
     async fn check_log(&mut self) -> Result<(), ProjectionError> {
         let log = Arc::clone(&self.log);
-        let state = async { tokio::try_join!(log.identity(), log.end_offsets()) };
+        let state = async { tokio::try_join!(log.identity(), log.known_end_offsets()) };
         let Ok(state) = tokio::time::timeout(TICK, state).await else {
             tracing::debug!("the log did not report its end offsets in time");
             return Ok(());
@@ -199,6 +199,8 @@ impl<S: Store> Projector<S> {
             let folded = checkpoints.log.clone();
             return Err(LogMismatch::OtherLog { folded, found: identity }.into());
         }
+        // The lag of a partition without a leader is unknown; it counts as none.
+        let ends: Vec<u64> = ends.into_iter().map(Option::unwrap_or_default).collect();
         let lag = checkpoints.lag(&ends);
         metrics::gauge!("anb_projection_lag_events").set(lag as f64);
         self.show(ProjectorState::Running { lag, held: self.held.values().cloned().collect() });

@@ -58,7 +58,7 @@ impl CatchUpProjector {
         if self.adopts_log {
             return Ok(ends);
         }
-        log_check::check_ends(&live, &ends)?;
+        log_check::check_ends(&live, &ends.iter().copied().map(Some).collect::<Vec<_>>())?;
         let folded_logs = live.iter().filter_map(|it| it.last.as_ref()).map(|last| &last.log);
         log_check::check_identity(&self.log.identity().await?, folded_logs)?;
         let live = live.into_iter().map(|checkpoint| checkpoint.next);

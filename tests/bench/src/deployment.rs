@@ -58,7 +58,7 @@ impl LogArgs {
     pub(crate) async fn open(self, pool: &PgPool) -> Result<Arc<dyn EventLog>> {
         Ok(match (self.kafka_brokers, self.kafka_topic) {
             (Some(brokers), Some(topic)) => Arc::new(
-                KafkaLog::open(KafkaSettings { brokers, topic, partitions: PARTITIONS }).await?,
+                KafkaLog::open(KafkaSettings::plaintext(brokers, topic, PARTITIONS)).await?,
             ),
             _ => Arc::new(PostgresLog::open(pool.clone(), PARTITIONS).await?),
         })
@@ -182,5 +182,5 @@ impl Deployment {
 /// A topic on the shared broker. It does not exist yet.
 pub(crate) fn new_topic() -> KafkaSettings {
     let kafka = test_services::kafka();
-    KafkaSettings { brokers: kafka.brokers, topic: kafka.topic, partitions: PARTITIONS }
+    KafkaSettings::plaintext(kafka.brokers, kafka.topic, PARTITIONS)
 }

@@ -56,11 +56,7 @@ impl TestEnvironment {
     pub(crate) async fn cluster_with_broker(kafka: KafkaTopic) -> Self {
         let database_url = test_services::database_url().await;
         let pool = infra::database::connect(&database_url, 4).await.unwrap();
-        let settings = KafkaSettings {
-            brokers: kafka.brokers.clone(),
-            topic: kafka.topic.clone(),
-            partitions: PARTITIONS,
-        };
+        let settings = KafkaSettings::plaintext(&kafka.brokers, &kafka.topic, PARTITIONS);
         let log = Arc::new(KafkaLog::open(settings).await.unwrap());
         let cluster = Some(Cluster { kafka, s3: test_services::s3().await });
         Self { folder: folder(), database_url, pool, log, cluster }

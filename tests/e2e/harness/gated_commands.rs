@@ -54,6 +54,10 @@ impl EventLog for GatedLog {
     async fn identity(&self) -> Result<LogIdentity, ReadError> {
         self.inner.identity().await
     }
+
+    async fn known_end_offsets(&self) -> Result<Vec<Option<u64>>, ReadError> {
+        self.inner.known_end_offsets().await
+    }
 }
 
 /// Commands on a [`GatedLog`] and their own object store. No projector runs before [`Self::fold`].

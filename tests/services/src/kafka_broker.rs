@@ -52,7 +52,6 @@ pub fn fresh_topic() -> String {
 /// A broker of one test, which may kill, freeze and restart it. Port and data survive a restart.
 pub struct OwnKafka {
     service: JavaService,
-    advertised_port: u16,
 }
 
 impl OwnKafka {
@@ -70,10 +69,32 @@ impl OwnKafka {
     /// # Errors
     /// If it does not answer.
     pub fn start_behind(advertised_port: u16, port: u16) -> anyhow::Result<Self> {
-        let service = JavaService::new("kafka", port)?;
-        let mut broker = Self { service, advertised_port };
-        broker.format(free_port()?)?;
+        let advertised = format!("advertised.listeners=PLAINTEXT://127.0.0.1:{advertised_port}\n");
+        Self::start_with(JavaService::new("kafka", port)?, free_port()?, &advertised, &[])
+    }
+
+    /// Starts a broker: see [`Self::formatted`].
+    pub(crate) fn start_with(
+        service: JavaService,
+        controller_port: u16,
+        overrides: &str,
+        users: &[String],
+    ) -> anyhow::Result<Self> {
+        let mut broker = Self::formatted(service, controller_port, overrides, users)?;
         broker.restart()?;
+        Ok(broker)
+    }
+
+    /// A broker that does not run yet. Its `overrides` come after the lines of `kafka.properties`. Each
+    /// of `users` is the argument of one `--add-scram`.
+    pub(crate) fn formatted(
+        service: JavaService,
+        controller_port: u16,
+        overrides: &str,
+        users: &[String],
+    ) -> anyhow::Result<Self> {
+        let broker = Self { service };
+        broker.format(controller_port, overrides, users)?;
         Ok(broker)
     }
 
@@ -113,7 +134,7 @@ impl OwnKafka {
             "kafka.Kafka".to_owned(),
             self.settings().display().to_string(),
         ])?;
-        self.wait_for_metadata()
+        self.wait_for_brokers(1)
     }
 
     /// Kills the broker and keeps a copy of its data. It stays down.
@@ -140,18 +161,25 @@ impl OwnKafka {
         self.service.path("server.properties")
     }
 
-    fn format(&self, controller_port: u16) -> anyhow::Result<()> {
-        let text = fs::read_to_string(jars::recipe("kafka.properties"))?
+    fn format(
+        &self,
+        controller_port: u16,
+        overrides: &str,
+        users: &[String],
+    ) -> anyhow::Result<()> {
+        let mut text = fs::read_to_string(jars::recipe("kafka.properties"))?
             .replace("@PORT@", &self.port().to_string())
-            .replace("@ADVERTISED_PORT@", &self.advertised_port.to_string())
             .replace("@CONTROLLER_PORT@", &controller_port.to_string())
             .replace("@DATA@", &self.service.path("data").display().to_string());
+        // Of two lines with the same name the later one counts.
+        text.push_str(overrides);
         fs::write(self.settings(), text)?;
         let output = Command::new("java")
             .arg("-cp")
             .arg(jars::class_path("kafka")?)
             .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c"])
             .arg(self.settings())
+            .args(users.iter().flat_map(|user| ["--add-scram", user.as_str()]))
             .output()
             .context("`java` (17 or later) is needed to run Kafka for the tests")?;
         if !output.status.success() {
@@ -161,8 +189,8 @@ impl OwnKafka {
         Ok(())
     }
 
-    /// Waits for the metadata: the port opens before the broker is registered.
-    fn wait_for_metadata(&self) -> anyhow::Result<()> {
+    /// Waits until the metadata shows `count` brokers: a port opens before its broker is registered.
+    pub(crate) fn wait_for_brokers(&self, count: usize) -> anyhow::Result<()> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.brokers())
             .set("broker.address.family", "v4")
@@ -172,9 +200,12 @@ impl OwnKafka {
         let started = Instant::now();
         loop {
             match consumer.fetch_metadata(None, Duration::from_secs(2)) {
-                Ok(metadata) if !metadata.brokers().is_empty() => return Ok(()),
+                Ok(metadata) if metadata.brokers().len() >= count => return Ok(()),
                 Err(error) if started.elapsed() > START_TIMEOUT => {
                     return Err(error).context("the broker does not answer");
+                }
+                Ok(_) if started.elapsed() > START_TIMEOUT => {
+                    bail!("not all {count} brokers are registered");
                 }
                 _ => std::thread::sleep(Duration::from_millis(50)),
             }

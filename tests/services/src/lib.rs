@@ -9,10 +9,14 @@
 pub mod jars;
 pub mod java;
 pub mod kafka_broker;
+pub mod kafka_cluster;
 pub mod postgres;
 pub mod s3_server;
+pub mod secure_kafka;
 pub mod variables;
 
 pub use kafka_broker::{KafkaTopic, OwnKafka, kafka};
+pub use kafka_cluster::KafkaCluster;
 pub use postgres::{OwnPostgres, database, database_url};
 pub use s3_server::{OwnS3, S3Bucket, s3};
+pub use secure_kafka::SecureKafka;

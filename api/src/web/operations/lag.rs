@@ -9,23 +9,23 @@ pub(super) struct Lag(Vec<PartitionLag>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PartitionLag {
     pub(super) partition: u32,
-    /// The end offset: the number of records in the partition.
-    pub(super) end: u64,
+    /// The end offset: the number of records in the partition. `None` while it has no leader.
+    pub(super) end: Option<u64>,
     /// Records that are folded into the read models.
     pub(super) folded: u64,
 }
 
 impl PartitionLag {
-    /// Records that are not folded yet.
-    pub(super) fn behind(self) -> u64 {
-        self.end.saturating_sub(self.folded)
+    /// Records that are not folded yet, if the end is known.
+    pub(super) fn behind(self) -> Option<u64> {
+        Some(self.end?.saturating_sub(self.folded))
     }
 }
 
 impl Lag {
     /// `ends` are the end offsets by partition. Nothing is folded of a partition without a checkpoint.
-    pub(super) fn of(ends: &[u64], checkpoints: &[Position]) -> Self {
-        let row = |(partition, end): (u32, &u64)| {
+    pub(super) fn of(ends: &[Option<u64>], checkpoints: &[Position]) -> Self {
+        let row = |(partition, end): (u32, &Option<u64>)| {
             let checkpoint = checkpoints.iter().find(|at| at.partition == partition);
             PartitionLag { partition, end: *end, folded: checkpoint.map_or(0, |at| at.offset) }
         };
@@ -36,8 +36,9 @@ impl Lag {
         &self.0
     }
 
+    /// The lag of all partitions whose end is known.
     pub(super) fn total(&self) -> u64 {
-        self.0.iter().map(|row| row.behind()).sum()
+        self.0.iter().filter_map(|row| row.behind()).sum()
     }
 }
 
@@ -49,9 +50,10 @@ mod tests {
     fn records_after_the_checkpoint_are_lag() {
         let checkpoints =
             [Position { partition: 0, offset: 7 }, Position { partition: 2, offset: 5 }];
-        let lag = Lag::of(&[10, 3, 4], &checkpoints);
-        let behind: Vec<u64> = lag.rows().iter().map(|row| row.behind()).collect();
-        assert_eq!(behind, [3, 3, 0], "a checkpoint past the end is no lag");
+        let lag = Lag::of(&[Some(10), Some(3), Some(4), None], &checkpoints);
+        let behind: Vec<Option<u64>> = lag.rows().iter().map(|row| row.behind()).collect();
+        assert_eq!(behind[..3], [Some(3), Some(3), Some(0)], "a checkpoint past the end is no lag");
+        assert_eq!(behind[3], None, "the end of a partition without a leader is unknown");
         assert_eq!(lag.total(), 6);
     }
 }

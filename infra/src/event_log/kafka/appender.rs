@@ -8,10 +8,13 @@ use std::sync::{PoisonError, RwLock};
 use domain::Position;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::message::{Header, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _};
 
-use super::client::{DebugLog, KafkaSettings};
+use super::circuit_breaker::CircuitBreakers;
+use super::client::DebugLog;
+use super::offsets::number;
+use crate::config::KafkaSettings;
 use crate::event_log::partition::partition_of;
 use crate::event_log::{AppendError, MAX_RECORD_BYTES, NewRecord};
 
@@ -23,6 +26,7 @@ pub(super) struct KafkaAppender {
     partitions: u32,
     config: ClientConfig,
     producer: RwLock<Producer>,
+    breakers: CircuitBreakers,
 }
 
 impl KafkaAppender {
@@ -40,7 +44,8 @@ impl KafkaAppender {
             .set("queue.buffering.max.kbytes", "65536");
         let producer = config.create_with_context(DebugLog)?;
         let (topic, partitions) = (settings.topic.clone(), settings.partitions);
-        Ok(Self { topic, partitions, config, producer: RwLock::new(producer) })
+        let breakers = CircuitBreakers::new(partitions);
+        Ok(Self { topic, partitions, config, producer: RwLock::new(producer), breakers })
     }
 
     pub(super) async fn append(
@@ -53,7 +58,7 @@ impl KafkaAppender {
         let mut positions = Vec::with_capacity(queued.len());
         for delivery in queued {
             positions.push(match delivery {
-                Ok(delivery) => delivered(delivery).await,
+                Ok(delivery) => self.delivered(delivery).await,
                 Err(error) => Err(error),
             });
         }
@@ -66,12 +71,16 @@ impl KafkaAppender {
     fn queue(&self, producer: &Producer, record: NewRecord) -> Result<DeliveryFuture, AppendError> {
         let record = record.checked()?;
         let partition = partition_of(record.key.as_bytes(), self.partitions);
+        if !self.breakers.admits(partition) {
+            let why = format!("no leader acknowledges appends to partition {partition}");
+            return Err(AppendError::unavailable(why));
+        }
         let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
         for (key, value) in &record.headers {
             headers = headers.insert(Header { key, value: Some(value) });
         }
         let message = FutureRecord::to(&self.topic)
-            .partition(i32::try_from(partition).unwrap_or(i32::MAX))
+            .partition(number(partition))
             .key(&record.key)
             .headers(headers)
             .payload(record.value.as_ref());
@@ -93,24 +102,40 @@ impl KafkaAppender {
             Err(error) => tracing::error!(%error, "no new producer can be created"),
         }
     }
-}
 
-async fn delivered(delivery: DeliveryFuture) -> Result<Position, AppendError> {
-    match delivery.await {
-        Ok(Ok(at)) => match (u32::try_from(at.partition), u64::try_from(at.offset)) {
-            (Ok(partition), Ok(offset)) => Ok(Position { partition, offset }),
-            _ => Err(AppendError::unknown(format!(
-                "the broker acknowledged position {}:{}",
-                at.partition, at.offset
-            ))),
-        },
-        Ok(Err((error, message))) => match error {
-            KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge) => {
-                let bytes = message.payload().map_or(0, <[u8]>::len);
-                Err(AppendError::TooLarge { bytes, max: MAX_RECORD_BYTES })
+    async fn delivered(&self, delivery: DeliveryFuture) -> Result<Position, AppendError> {
+        match delivery.await {
+            Ok(Ok(at)) => match (u32::try_from(at.partition), u64::try_from(at.offset)) {
+                (Ok(partition), Ok(offset)) => {
+                    self.breakers.succeeded(partition);
+                    Ok(Position { partition, offset })
+                }
+                _ => Err(AppendError::unknown(format!(
+                    "the broker acknowledged position {}:{}",
+                    at.partition, at.offset
+                ))),
+            },
+            Ok(Err((KafkaError::MessageProduction(code), message))) => {
+                Err(self.failed(code, &message))
             }
-            error => Err(AppendError::unknown(error)),
-        },
-        Err(_) => Err(AppendError::unknown("the producer was closed")),
+            Ok(Err((error, _))) => Err(AppendError::unknown(error)),
+            Err(_) => Err(AppendError::unknown("the producer was closed")),
+        }
+    }
+
+    fn failed(&self, code: RDKafkaErrorCode, message: &OwnedMessage) -> AppendError {
+        match code {
+            RDKafkaErrorCode::MessageSizeTooLarge => {
+                let bytes = message.payload().map_or(0, <[u8]>::len);
+                return AppendError::TooLarge { bytes, max: MAX_RECORD_BYTES };
+            }
+            RDKafkaErrorCode::MessageTimedOut => {
+                if let Ok(partition) = u32::try_from(message.partition()) {
+                    self.breakers.timed_out(partition);
+                }
+            }
+            _ => {}
+        }
+        AppendError::unknown(KafkaError::MessageProduction(code))
     }
 }

@@ -15,10 +15,13 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 
-use super::client::{DebugLog, KafkaSettings, MetadataClient, blocking};
+use super::client::{DebugLog, MetadataClient, blocking};
+use super::offsets::{bounds, number};
+use crate::config::KafkaSettings;
 use crate::event_log::{LogReader, ReadError, Record};
 
-const WATERMARK_QUERY_TIMEOUT: Duration = Duration::from_secs(3);
+/// The limit of each query for the offsets that exist.
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(3);
 /// The polling thread notices within this time that its reader was dropped.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 /// Records in one chunk.
@@ -60,14 +63,14 @@ impl KafkaReader {
         metadata: Arc<MetadataClient>,
         from: &[Position],
     ) -> Result<Self, ReadError> {
-        let from = from.to_vec();
         let next: BTreeMap<u32, u64> = from.iter().map(|at| (at.partition, at.offset)).collect();
         let (sender, chunks) = mpsc::channel(CHANNEL_CHUNKS);
         blocking({
             let (settings, metadata) = (Arc::clone(&settings), Arc::clone(&metadata));
+            let next = next.clone();
             move || {
-                from.iter().try_for_each(|at| check(&settings, &metadata, *at))?;
-                let consumer = assigned(&settings, &from).map_err(ReadError::unavailable)?;
+                check(&settings, &metadata, &next)?;
+                let consumer = assigned(&settings, &next).map_err(ReadError::unavailable)?;
                 std::thread::Builder::new()
                     .name("kafka-reader".to_owned())
                     .spawn(move || poll_until_closed(&consumer, &sender))
@@ -96,11 +99,7 @@ impl KafkaReader {
     async fn offset_gone(&self) -> ReadError {
         let (settings, metadata) = (Arc::clone(&self.settings), Arc::clone(&self.metadata));
         let next = self.next.clone();
-        let found = blocking(move || {
-            next.into_iter().try_for_each(|(partition, offset)| {
-                check(&settings, &metadata, Position { partition, offset })
-            })
-        });
+        let found = blocking(move || check(&settings, &metadata, &next));
         match found.await {
             Err(error) => error,
             Ok(()) => ReadError::unavailable("an offset was gone, and is back"),
@@ -140,7 +139,7 @@ fn thread_ended() -> ReadError {
 
 fn assigned(
     settings: &KafkaSettings,
-    from: &[Position],
+    next: &BTreeMap<u32, u64>,
 ) -> Result<BaseConsumer<DebugLog>, KafkaError> {
     let consumer: BaseConsumer<DebugLog> = settings
         .consumer()
@@ -154,9 +153,9 @@ fn assigned(
         .set("max.poll.interval.ms", "86400000")
         .create_with_context(DebugLog)?;
     let mut partitions = TopicPartitionList::new();
-    for at in from {
-        let offset = Offset::Offset(i64::try_from(at.offset).unwrap_or(i64::MAX));
-        partitions.add_partition_offset(&settings.topic, number(at.partition), offset)?;
+    for (partition, offset) in next {
+        let offset = Offset::Offset(i64::try_from(*offset).unwrap_or(i64::MAX));
+        partitions.add_partition_offset(&settings.topic, number(*partition), offset)?;
     }
     consumer.assign(&partitions)?;
     Ok(consumer)
@@ -171,6 +170,7 @@ fn poll_until_closed(consumer: &BaseConsumer<DebugLog>, chunks: &mpsc::Sender<Ch
         let fault = loop {
             match polled {
                 Some(Ok(message)) => records.push(record(&message)),
+                Some(Err(error)) if concerns_one_broker(&error) => {}
                 Some(Err(error)) => break Some(fault(error)),
                 None => break None,
             }
@@ -186,6 +186,13 @@ fn poll_until_closed(consumer: &BaseConsumer<DebugLog>, chunks: &mpsc::Sender<Ch
             }
         }
     }
+}
+
+/// Whether the error tells of a connection to one broker. The library connects again by itself. Other
+/// brokers still deliver, so the reader goes on.
+fn concerns_one_broker(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{BrokerTransportFailure, Resolve};
+    matches!(error.rdkafka_error_code(), Some(BrokerTransportFailure | Resolve))
 }
 
 fn fault(error: KafkaError) -> Fault {
@@ -227,41 +234,20 @@ fn copies(parts: Vec<Option<&[u8]>>) -> Vec<Option<Bytes>> {
     parts.into_iter().map(|part| Some(whole.split_to(part?.len()))).collect()
 }
 
-/// Checks that the offset exists or is the end.
+/// Checks that each offset exists or is the end. A partition without a leader is not checked: the broker
+/// that becomes its leader reports a missing offset at the first fetch.
 fn check(
     settings: &KafkaSettings,
     metadata: &MetadataClient,
-    at: Position,
+    next: &BTreeMap<u32, u64>,
 ) -> Result<(), ReadError> {
-    let (first, end) = watermarks(settings, metadata, at.partition)?;
-    if (first..=end).contains(&at.offset) {
-        return Ok(());
+    let partitions: Vec<u32> = next.keys().copied().collect();
+    let bounds = bounds(metadata, &settings.topic, &partitions, OFFSETS_TIMEOUT)?;
+    for (partition, (first, end)) in bounds {
+        let requested = next.get(&partition).copied().unwrap_or_default();
+        if !(first..=end).contains(&requested) {
+            return Err(ReadError::OffsetGone { partition, requested, first, end });
+        }
     }
-    Err(ReadError::OffsetGone { partition: at.partition, requested: at.offset, first, end })
-}
-
-/// Returns for each partition the offset that the next record will get.
-pub(super) fn end_offsets(
-    settings: &KafkaSettings,
-    metadata: &MetadataClient,
-) -> Result<Vec<u64>, ReadError> {
-    (0..settings.partitions)
-        .map(|partition| watermarks(settings, metadata, partition).map(|(_, end)| end))
-        .collect()
-}
-
-fn watermarks(
-    settings: &KafkaSettings,
-    metadata: &MetadataClient,
-    partition: u32,
-) -> Result<(u64, u64), ReadError> {
-    let marks =
-        metadata.fetch_watermarks(&settings.topic, number(partition), WATERMARK_QUERY_TIMEOUT);
-    let (first, end) = marks.map_err(ReadError::unavailable)?;
-    let unsigned = |offset: i64| u64::try_from(offset).map_err(ReadError::unavailable);
-    Ok((unsigned(first)?, unsigned(end)?))
-}
-
-fn number(partition: u32) -> i32 {
-    i32::try_from(partition).unwrap_or(i32::MAX)
+    Ok(())
 }

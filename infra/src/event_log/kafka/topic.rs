@@ -3,17 +3,26 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::client::{DebugLog, KafkaSettings};
-use crate::event_log::OpenError;
+use super::client::{DebugLog, MetadataClient, blocking, misconfigured};
+use super::durability::Durability;
+use super::offsets::end_offsets;
+use super::topology::{Answer, Topology, topology};
+use crate::config::KafkaSettings;
+use crate::event_log::{NoLeader, OpenError};
 
 type Admin = AdminClient<DebugLog>;
 
 const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
-/// The time limit until each partition of a new topic has a leader.
-const LEADER_TIMEOUT: Duration = Duration::from_secs(20);
+/// One query for the topic. Between two of them a refused connection ends the wait.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(1);
+/// The time limit until each partition of a new topic has a leader that answers.
+const LEADER_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Settings that the log relies on: events never expire, and their time is that of the broker.
@@ -24,37 +33,66 @@ const REQUIRED_SETTINGS: [(&str, &str); 4] = [
     ("message.timestamp.type", "LogAppendTime"),
 ];
 
+/// Copies of each partition of a new topic where there are so many brokers, and the copies that must
+/// exist before an append is acknowledged.
+const REPLICATION: i32 = 3;
+const MIN_INSYNC: &str = "2";
+
 /// Creates the topic if it does not exist, and checks its settings.
-pub(super) async fn ensure(settings: &Arc<KafkaSettings>) -> Result<(), OpenError> {
-    let admin: Arc<Admin> = Arc::new(
-        settings
-            .client()
-            .create_with_context(DebugLog)
-            .map_err(|error| OpenError::Misconfigured(format!("KAFKA_BROKERS: {error}")))?,
-    );
-    let found = match partitions(&admin, settings).await? {
-        0 => create(&admin, settings).await?,
-        found => found,
+///
+/// A partition of an existing topic may be without a leader. Streams in other partitions can go on.
+pub(super) async fn ensure(
+    settings: &Arc<KafkaSettings>,
+    client: &Arc<MetadataClient>,
+) -> Result<(), OpenError> {
+    let admin: Admin = settings.client().create_with_context(DebugLog).map_err(misconfigured)?;
+    let answer = ask(client, settings).await?;
+    let topology = match answer.topology {
+        Some(topology) => topology,
+        None => create(&admin, client, settings, answer.brokers).await?,
     };
+    let found = topology.partitions();
     if found != settings.partitions {
         return Err(OpenError::PartitionCount { wanted: settings.partitions, found });
     }
-    check_settings(&admin, &settings.topic).await
+    let partitions = topology.leaderless();
+    if !partitions.is_empty() {
+        let topic = &settings.topic;
+        tracing::warn!(topic, "{}; the other partitions work", NoLeader { partitions });
+    }
+    let described = describe(&admin, &settings.topic).await?;
+    check_required(&settings.topic, &described)?;
+    let value = |name| described.get(name).and_then(|entry| entry.value.as_deref());
+    let durability = Durability {
+        replication: topology.replication(),
+        min_insync: value("min.insync.replicas").and_then(|copies| copies.parse().ok()),
+        unclean_election: value("unclean.leader.election.enable").and_then(|on| on.parse().ok()),
+    };
+    durability.check(&settings.topic, settings.require_durable)
 }
 
-/// Creates the topic, and waits until every partition has a leader.
-async fn create(admin: &Arc<Admin>, settings: &Arc<KafkaSettings>) -> Result<u32, OpenError> {
-    let partitions_wanted = i32::try_from(settings.partitions).unwrap_or(i32::MAX);
+/// Creates the topic, and waits until it can be used.
+async fn create(
+    admin: &Admin,
+    client: &Arc<MetadataClient>,
+    settings: &Arc<KafkaSettings>,
+    brokers: usize,
+) -> Result<Topology, OpenError> {
+    let partitions = i32::try_from(settings.partitions).unwrap_or(i32::MAX);
+    let is_cluster = i32::try_from(brokers).is_ok_and(|brokers| brokers >= REPLICATION);
     // -1: the default replication of the brokers.
-    let replication = TopicReplication::Fixed(-1);
-    let mut topic = NewTopic::new(&settings.topic, partitions_wanted, replication);
+    let replication = TopicReplication::Fixed(if is_cluster { REPLICATION } else { -1 });
+    let mut topic = NewTopic::new(&settings.topic, partitions, replication);
     for (name, value) in REQUIRED_SETTINGS {
         topic = topic.set(name, value);
+    }
+    if is_cluster {
+        topic = topic.set("min.insync.replicas", MIN_INSYNC);
     }
     let created = admin
         .create_topics([&topic], &options())
         .await
-        .map_err(|error| unreachable(settings, error))?;
+        .map_err(|error| unreachable(settings, client, error))?;
     for result in created {
         match result {
             // Another process may have created it.
@@ -66,51 +104,96 @@ async fn create(admin: &Arc<Admin>, settings: &Arc<KafkaSettings>) -> Result<u32
             }
         }
     }
+    wait_for_leaders(client, settings).await
+}
+
+/// Waits until the leader of every partition answers. A broker needs seconds to make a thousand of them.
+async fn wait_for_leaders(
+    client: &Arc<MetadataClient>,
+    settings: &Arc<KafkaSettings>,
+) -> Result<Topology, OpenError> {
     let started = Instant::now();
     loop {
-        let found = partitions(admin, settings).await?;
-        if found > 0 {
-            return Ok(found);
+        let answer = ask(client, settings).await?;
+        if let Some(topology) = answer.topology.filter(|found| found.leaderless().is_empty()) {
+            let count = topology.partitions();
+            let (client, settings) = (Arc::clone(client), Arc::clone(settings));
+            let ends =
+                blocking(move || end_offsets(&client, &settings.topic, count, QUERY_TIMEOUT)).await;
+            if ends.is_ok_and(|ends| ends.iter().all(Option::is_some)) {
+                return Ok(topology);
+            }
         }
         if started.elapsed() > LEADER_TIMEOUT {
-            let why = format!("topic `{}` has no leader", settings.topic);
+            let why =
+                format!("not every partition of the new topic `{}` has a leader", settings.topic);
             return Err(OpenError::unavailable(why));
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// The number of partitions; 0 while the topic does not exist or a partition has no leader.
-async fn partitions(admin: &Arc<Admin>, settings: &Arc<KafkaSettings>) -> Result<u32, OpenError> {
-    let (admin, settings) = (Arc::clone(admin), Arc::clone(settings));
+/// What the brokers know of the topic.
+async fn ask(
+    client: &Arc<MetadataClient>,
+    settings: &Arc<KafkaSettings>,
+) -> Result<Answer, OpenError> {
+    let (client, settings) = (Arc::clone(client), Arc::clone(settings));
     let asked = tokio::task::spawn_blocking(move || {
-        let metadata = admin.inner().fetch_metadata(Some(&settings.topic), BROKER_TIMEOUT);
-        let metadata = metadata.map_err(|error| unreachable(&settings, error))?;
-        let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == settings.topic)
-        else {
-            return Ok(0);
-        };
-        let ready = topic.partitions().iter().all(|partition| partition.leader() >= 0);
-        let count = u32::try_from(topic.partitions().len()).unwrap_or(u32::MAX);
-        Ok(if ready { count } else { 0 })
+        let started = Instant::now();
+        loop {
+            match topology(&client, &settings.topic, QUERY_TIMEOUT) {
+                Ok(Answer { error: Some(code), .. }) => {
+                    let topic = &settings.topic;
+                    let why = format!("the brokers do not show topic `{topic}`: {code}");
+                    return Err(OpenError::Misconfigured(why));
+                }
+                Ok(answer) => return Ok(answer),
+                Err(error) => {
+                    let refused = client.context().last_is_refusal();
+                    if refused || started.elapsed() > BROKER_TIMEOUT {
+                        return Err(unreachable(&settings, &client, error));
+                    }
+                }
+            }
+        }
     });
     asked.await.unwrap_or_else(|error| Err(OpenError::unavailable(error)))
 }
 
-async fn check_settings(admin: &Admin, topic: &str) -> Result<(), OpenError> {
-    let resources = [ResourceSpecifier::Topic(topic)];
-    let described = admin.describe_configs(&resources, &options()).await;
-    let described = described.map_err(OpenError::unavailable)?;
-    for resource in described {
-        let resource = resource.map_err(OpenError::unavailable)?;
-        for (name, wanted) in REQUIRED_SETTINGS {
-            let found = resource.get(name).and_then(|entry| entry.value.as_deref());
-            if found != Some(wanted) {
-                return Err(OpenError::Misconfigured(format!(
-                    "topic `{topic}` has {name}={}, the log needs {wanted}",
-                    found.unwrap_or("nothing")
-                )));
+/// The settings of the topic. A broker of a cluster may not have heard of a new topic yet.
+async fn describe(admin: &Admin, topic: &str) -> Result<ConfigResource, OpenError> {
+    let started = Instant::now();
+    loop {
+        let resources = [ResourceSpecifier::Topic(topic)];
+        let described = admin.describe_configs(&resources, &options()).await;
+        let described = described.map_err(OpenError::unavailable)?.pop();
+        let why = match described {
+            Some(Ok(described)) if !described.entries.is_empty() => return Ok(described),
+            Some(Err(code)) if code != RDKafkaErrorCode::UnknownTopicOrPartition => {
+                return Err(cannot_read(topic, &code.to_string()));
             }
+            _ => "the broker does not know it",
+        };
+        if started.elapsed() > BROKER_TIMEOUT {
+            return Err(cannot_read(topic, why));
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+fn cannot_read(topic: &str, why: &str) -> OpenError {
+    OpenError::unavailable(format!("the settings of topic `{topic}` cannot be read: {why}"))
+}
+
+fn check_required(topic: &str, described: &ConfigResource) -> Result<(), OpenError> {
+    for (name, wanted) in REQUIRED_SETTINGS {
+        let found = described.get(name).and_then(|entry| entry.value.as_deref());
+        if found != Some(wanted) {
+            return Err(OpenError::Misconfigured(format!(
+                "topic `{topic}` has {name}={}, the log needs {wanted}",
+                found.unwrap_or("nothing")
+            )));
         }
     }
     Ok(())
@@ -122,14 +205,18 @@ fn options() -> AdminOptions {
         .operation_timeout(Some(BROKER_TIMEOUT))
 }
 
-/// No broker answered.
+/// No broker answered, or none accepted the connection.
 #[derive(Debug, thiserror::Error)]
-#[error("nobody answers at {brokers}: {source}")]
+#[error("no broker of {brokers} can be used ({reason}): {source}")]
 struct Unreachable {
     brokers: String,
     source: KafkaError,
+    reason: String,
 }
 
-fn unreachable(settings: &KafkaSettings, source: KafkaError) -> OpenError {
-    OpenError::unavailable(Unreachable { brokers: settings.brokers.clone(), source })
+fn unreachable(settings: &KafkaSettings, client: &MetadataClient, source: KafkaError) -> OpenError {
+    let last = client.context().take();
+    // A broker that closes the connection at once gives no reason.
+    let reason = last.map_or("is KAFKA_SECURITY_PROTOCOL right?".to_owned(), |error| error.reason);
+    OpenError::unavailable(Unreachable { brokers: settings.brokers.clone(), source, reason })
 }

@@ -9,7 +9,7 @@ use infra::database::to_bigint;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use crate::commit_notification::CommitNotification;
+use crate::commit_notification::{self, CommitNotification};
 use crate::store::Batch;
 
 /// Revisions that the trail keeps. A reader that is further behind reads the whole ranking.
@@ -74,6 +74,7 @@ pub(super) async fn publish(
 ) -> Result<(), sqlx::Error> {
     let revision = u64::try_from(ranking_revision).ok();
     let notification = CommitNotification { ranking_revision: revision, ..notification };
+    let (first, rest) = notification.split();
     let voted = &affected.voted;
     // Delete by equality: a range would scan dead rows.
     sqlx::query!(
@@ -117,11 +118,11 @@ pub(super) async fn publish(
         &affected.all(),
         TRAIL_LENGTH,
         channel,
-        notification.payload()?,
+        first.payload()?,
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    commit_notification::send_parts(connection, &rest, channel).await
 }
 
 /// Removes artists without a published video from the boards. A vote never causes that.

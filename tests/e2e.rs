@@ -9,6 +9,7 @@ mod e2e {
     #[macro_use]
     mod harness;
 
+    mod backup_restore;
     mod browser;
     mod contest_journey;
     mod contract;
@@ -17,6 +18,7 @@ mod e2e {
     mod erasure;
     mod html_pages;
     mod idempotency_keys;
+    mod moving_the_log;
     mod operator_role;
     mod pending_commands;
     mod playback;

@@ -14,7 +14,7 @@ mod storage;
 mod telemetry;
 
 pub use database::{DatabaseArgs, DatabaseSettings};
-pub use event_log::{EventLogArgs, EventLogSettings};
+pub use event_log::{EventLogArgs, EventLogKind, EventLogSettings};
 pub use secret::{Secret, SecretKey};
 pub use setting_error::{SettingError, non_empty};
 pub use storage::{StorageArgs, StorageSettings, is_http_url};

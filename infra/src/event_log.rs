@@ -10,6 +10,7 @@ pub mod envelope;
 pub mod kafka;
 pub mod partition;
 pub mod postgres;
+pub mod read_only;
 
 use std::error::Error;
 

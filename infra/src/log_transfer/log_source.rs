@@ -1,6 +1,6 @@
 //! A log as a source: its records up to the end that it had at a moment.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::Position;
@@ -11,8 +11,10 @@ use crate::event_log::{EventLog, LogReader, ReadError, Record};
 
 /// Records per read.
 const BATCH: usize = 1_000;
-/// A log that has more records gives one within this time.
+/// A log that has more records gives one within this time. An outage may last as long.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// The time between two tries during an outage. A new topic is unavailable for a moment, too.
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A log, up to the end that it had when this was made.
 pub struct LogSource<'a> {
@@ -26,7 +28,13 @@ impl<'a> LogSource<'a> {
     /// # Errors
     /// [`ReadError`]
     pub async fn up_to_now(log: &'a dyn EventLog) -> Result<Self, ReadError> {
-        Ok(Self { log, ends: log.end_offsets().await? })
+        let outage = Outage::default();
+        loop {
+            match log.end_offsets().await {
+                Ok(ends) => return Ok(Self { log, ends }),
+                Err(error) => outage.wait(error).await?,
+            }
+        }
     }
 
     /// The end of each partition.
@@ -46,8 +54,16 @@ impl<'a> LogSource<'a> {
             Position { partition: *partition, offset }
         };
         let start: Vec<Position> = unread.keys().map(start).collect();
-        let reader = if start.is_empty() { None } else { Some(self.log.read(&start).await?) };
-        Ok(LogPass { reader, unread })
+        if start.is_empty() {
+            return Ok(LogPass { reader: None, unread });
+        }
+        let outage = Outage::default();
+        loop {
+            match self.log.read(&start).await {
+                Ok(reader) => return Ok(LogPass { reader: Some(reader), unread }),
+                Err(error) => outage.wait(error).await?,
+            }
+        }
     }
 }
 
@@ -77,9 +93,16 @@ pub struct LogPass {
 impl RecordPass for LogPass {
     async fn next(&mut self) -> Result<Vec<Record>, TransferError> {
         let Some(reader) = &mut self.reader else { return Ok(Vec::new()) };
+        let outage = Outage::default();
         while !self.unread.is_empty() {
             let read = tokio::time::timeout(READ_TIMEOUT, reader.next(BATCH)).await;
-            let mut records = read.map_err(|_| TransferError::Silent(READ_TIMEOUT))??;
+            let mut records = match read.map_err(|_| TransferError::Silent(READ_TIMEOUT))? {
+                Ok(records) => records,
+                Err(error) => {
+                    outage.wait(error).await?;
+                    continue;
+                }
+            };
             records.retain(|record| is_before_end(&mut self.unread, record.position));
             if !records.is_empty() {
                 return Ok(records);
@@ -96,4 +119,26 @@ fn is_before_end(unread: &mut Offsets, Position { partition, offset }: Position)
         unread.remove(&partition);
     }
     offset < end
+}
+
+/// An outage of the log, if there is one. It begins with this value.
+struct Outage(Instant);
+
+impl Default for Outage {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Outage {
+    /// Waits until the next try. Returns the error if it is permanent, or the outage is too long.
+    async fn wait(&self, error: ReadError) -> Result<(), ReadError> {
+        match error {
+            ReadError::Unavailable(_) if self.0.elapsed() < READ_TIMEOUT => {
+                tokio::time::sleep(RETRY_INTERVAL).await;
+                Ok(())
+            }
+            error => Err(error),
+        }
+    }
 }

@@ -112,6 +112,9 @@ impl TestEnvironment {
         let settings = anb.as_std().get_envs();
         command.envs(settings.filter_map(|(name, value)| Some((name, value?))));
         command.env("ANB", anb.as_std().get_program());
+        // PostgreSQL's own programs refuse the parameters that sqlx adds.
+        let database_url = self.database_url.split('?').next().unwrap();
+        command.env("DATABASE_URL", database_url);
         command
     }
 

@@ -40,6 +40,11 @@ pub enum TransferError {
         /// How many more.
         surplus: u64,
     },
+    /// Records arrive in the target that this transfer did not append.
+    #[error(
+        "the target log grows while it is read: stop what appends to it, and run the same command again"
+    )]
+    TargetBusy,
     /// The target has records that no transfer appends.
     #[error(
         "the target log holds unreadable records that no transfer appends (ignore them with \

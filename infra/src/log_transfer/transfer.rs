@@ -60,6 +60,7 @@ pub async fn transfer(
     if !survey.left_out.is_empty() && !options.skip_unreadable {
         return Err(TransferError::Immovable(survey.left_out));
     }
+    target.check_unchanged().await?;
     append_missing(source, &target, &survey, progress).await?;
     target.read_new().await?;
     let (wanted, found) = (survey.wanted.summary(), target.held.summary());
@@ -81,6 +82,13 @@ impl<'a> Target<'a> {
     fn new(log: &'a dyn EventLog, options: TransferOptions) -> Self {
         let read_to = (0..log.partitions()).map(|partition| (partition, 0)).collect();
         Self { log, options, held: LogDigest::default(), read_to }
+    }
+
+    /// Fails if the target has grown since it was read. What a killed transfer has sent may arrive late,
+    /// or another transfer runs.
+    async fn check_unchanged(&self) -> Result<(), TransferError> {
+        let now = LogSource::up_to_now(self.log).await?;
+        if now.ends() == self.read_to { Ok(()) } else { Err(TransferError::TargetBusy) }
     }
 
     /// Reads what was appended since the last call.

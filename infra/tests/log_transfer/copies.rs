@@ -3,7 +3,9 @@
 use infra::event_log::envelope::LOG_TIME;
 use infra::event_log::partition::partition_of;
 use infra::event_log::{EventLog, Record};
-use infra::log_transfer::{LogSource, TransferError, TransferOptions, Transferred, transfer};
+use infra::log_transfer::{
+    LogSource, Progress, TransferError, TransferOptions, Transferred, transfer,
+};
 
 use crate::history::{STREAMS, extend, key, log, record};
 use crate::memory_log::{MemoryLog, raw};
@@ -169,4 +171,19 @@ async fn records_that_no_log_takes_are_refused_or_left_out() {
     assert_eq!(copy_with(&target, &source, SKIP).await.unwrap().appended, 0);
     let error = copy(&target, &source).await.unwrap_err().to_string();
     assert!(error.contains("unreadable records that no transfer appends"), "{error}");
+}
+
+#[tokio::test]
+async fn a_target_that_grows_is_refused_before_the_first_append() {
+    let (source, target) = (log(2, 6, 100), MemoryLog::new(2));
+    let late = source.records().remove(0);
+    let of_source = LogSource::up_to_now(source.as_ref()).await.unwrap();
+    let arrive = |progress| {
+        if progress == Progress::Compared(100) {
+            target.push(late.position.partition, late.at, late.clone());
+        }
+    };
+    let error = transfer(&of_source, target.as_ref(), STRICT, &arrive).await.unwrap_err();
+    assert!(matches!(error, TransferError::TargetBusy), "{error}");
+    assert_eq!(copy(&source, &target).await.unwrap().appended, 99);
 }

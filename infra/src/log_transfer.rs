@@ -22,4 +22,4 @@ pub use export_file::{ExportFile, ExportSummary, export};
 pub use log_source::LogSource;
 pub use portable::{Immovable, LeftOut};
 pub use record_source::{Offsets, RecordPass, RecordSource};
-pub use transfer::{Progress, TransferOptions, Transferred, transfer};
+pub use transfer::{Progress, Transfer, TransferOptions, Transferred, transfer};

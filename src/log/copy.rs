@@ -1,16 +1,22 @@
 //! `anb log copy`: the log in another log.
 
-use std::sync::Arc;
+use std::io::{self, Write};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use infra::config::{DatabaseArgs, EventLogArgs, EventLogKind, EventLogSettings, Secret};
 use infra::event_log::EventLog;
-use infra::log_transfer::{LogSource, RecordSource, TransferOptions, Transferred, transfer};
+use infra::log_transfer::{LogSource, RecordSource, Transfer, TransferOptions, Transferred};
+use tokio_util::sync::CancellationToken;
 
 use super::progress::TransferBar;
 use super::stop::unless_stopped;
 use crate::backing_services::{BackingServices, Database, open_log};
 use crate::output::say;
+use crate::shutdown;
+
+/// The time between two passes of a copy that follows the log.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Flags of `log copy`.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,6 +33,10 @@ pub(super) struct CopyArgs {
     /// Leave out records that no log can append, such as those without a key
     #[arg(long)]
     skip_unreadable: bool,
+
+    /// Go on copying what arrives until Ctrl-C, then copy the rest and end
+    #[arg(long, short = 'f')]
+    follow: bool,
 }
 
 /// Flags about the log to copy to. All other settings of its kind are those of the source.
@@ -76,10 +86,13 @@ impl CopyArgs {
 }
 
 pub(super) async fn run(args: &CopyArgs) -> Result<()> {
-    summarize(&unless_stopped(open_and_copy(args)).await?)
+    if args.follow {
+        return summarize(&open_and_copy(args, Some(shutdown::on_signals()?)).await?);
+    }
+    summarize(&unless_stopped(open_and_copy(args, None)).await?)
 }
 
-async fn open_and_copy(args: &CopyArgs) -> Result<Transferred> {
+async fn open_and_copy(args: &CopyArgs, until: Option<CancellationToken>) -> Result<Transferred> {
     let (from_database, from_log) = (args.database.parse()?, args.event_log.parse()?);
     let (to_log, to_database) = args.target()?;
     let to_database = to_database.parse()?;
@@ -100,7 +113,10 @@ async fn open_and_copy(args: &CopyArgs) -> Result<Transferred> {
         };
         let pool = separate.as_ref().map_or(source.pool(), |database| &database.pool);
         let copied = match open_log(pool, &to_log).await.context("the target log") {
-            Ok(target) => copy(&source, target, args.skip_unreadable).await,
+            Ok(target) => {
+                let options = TransferOptions { skip_unreadable: args.skip_unreadable };
+                copy(source.log.as_ref(), target.as_ref(), options, until).await
+            }
             Err(error) => Err(error),
         };
         if let Some(database) = separate {
@@ -113,15 +129,35 @@ async fn open_and_copy(args: &CopyArgs) -> Result<Transferred> {
     copied
 }
 
+/// Copies once, or until the token is cancelled, and then the rest.
 async fn copy(
-    source: &BackingServices,
-    target: Arc<dyn EventLog>,
-    skip_unreadable: bool,
+    from: &dyn EventLog,
+    to: &dyn EventLog,
+    options: TransferOptions,
+    until: Option<CancellationToken>,
 ) -> Result<Transferred> {
-    let source = LogSource::up_to_now(source.log.as_ref()).await?;
+    let mut transfer = Transfer::new(to, options);
+    let source = LogSource::up_to_now(from).await?;
     let bar = TransferBar::new(source.records());
-    let options = TransferOptions { skip_unreadable };
-    Ok(transfer(&source, target.as_ref(), options, &|progress| bar.show(progress)).await?)
+    let progress = |progress| bar.show(progress);
+    transfer.pass(&source, &progress).await?;
+    if let Some(stop) = until {
+        bar.clear();
+        writeln!(io::stderr(), "following the log; Ctrl-C copies the rest and ends")?;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(FOLLOW_INTERVAL) => {}
+            }
+            // The last pass begins after the signal, so it copies what was acknowledged before.
+            let is_last = stop.is_cancelled();
+            transfer.pass(&LogSource::up_to_now(from).await?, &|_| ()).await?;
+            if is_last {
+                break;
+            }
+        }
+    }
+    Ok(transfer.end())
 }
 
 /// Prints what was appended, what was left out, and what both logs hold.

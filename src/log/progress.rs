@@ -29,6 +29,10 @@ impl TransferBar {
         }
     }
 
+    pub(super) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+
     pub(super) fn set(&self, what: &'static str, records: u64) {
         self.0.set_message(what);
         self.0.set_position(records);
@@ -37,6 +41,6 @@ impl TransferBar {
 
 impl Drop for TransferBar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.clear();
     }
 }

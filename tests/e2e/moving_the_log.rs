@@ -9,13 +9,14 @@ use infra::event_log::envelope::LOG_TIME;
 use infra::event_log::partition::partition_of;
 use test_contests::Size;
 use test_services::KafkaTopic;
+use tokio::process::Command;
 
 use super::harness::client::SendRequest;
 use super::harness::load_balancer::LoadBalancer;
 use super::harness::raw_record::RawRecord;
 use super::harness::server::free_port;
 use super::harness::vote_load::VoteLoad;
-use super::harness::{Roles, Server, TestEnvironment, eventually};
+use super::harness::{Roles, Server, TEST_TIMEOUT, TestEnvironment, eventually};
 
 /// Flags of a copy to this topic.
 fn to_topic(topic: &KafkaTopic) -> Vec<&str> {
@@ -184,11 +185,11 @@ async fn votes_come_in_while_the_log_is_copied() {
     };
     votes_come_in(20).await;
     let topic = test_services::kafka();
-    for _ in 0..2 {
-        let said = source.run(&to_topic(&topic)).await.unwrap();
-        assert!(said.contains("equal: "), "{said}");
-        votes_come_in(load.acknowledged() + 20).await;
-    }
+    let target = TestEnvironment::cluster_with_broker(topic.clone()).await;
+    let mut follow = source.anb(&to_topic(&topic));
+    let follow = follow.arg("--follow").stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    eventually("the copy follows", async || (size(&target).await > 0).then_some(())).await;
+    votes_come_in(load.acknowledged() + 50).await;
     let replies = load.stop().await;
     assert!(server.interrupt().await.success());
 
@@ -201,10 +202,13 @@ async fn votes_come_in_while_the_log_is_copied() {
     assert!(refused.headers.contains_key("retry-after"));
     server.api.fetch("/api/public/rankings").await.expect(200);
     assert_eq!(size(&source).await, before);
-    source.run(&to_topic(&topic)).await.unwrap();
+    let pid = follow.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().await.unwrap().success());
+    let output = tokio::time::timeout(TEST_TIMEOUT, follow.wait_with_output()).await.unwrap();
+    let said = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert!(said.contains(&format!("equal: {before} records")), "{said}");
     assert!(server.interrupt().await.success());
 
-    let target = TestEnvironment::cluster_with_broker(topic).await;
     assert_eq!(fold(&source).await, fold(&target).await);
     replies.assert_match_counted_votes(&target).await;
 }

@@ -1,6 +1,8 @@
-//! The first pass over a source: what it holds, and from where on the target lacks it.
+//! What a source holds, and from where on the target lacks it.
 
 use std::collections::HashMap;
+
+use domain::Position;
 
 use super::digest::LogDigest;
 use super::error::TransferError;
@@ -13,25 +15,36 @@ use crate::event_log::NewRecord;
 pub(super) struct Survey {
     /// What the target must hold in the end.
     pub(super) wanted: LogDigest,
-    /// The first missing record of each partition that has one.
-    pub(super) missing_from: Offsets,
-    /// For each stream with records from there on: how many it has before.
-    pub(super) records_before: HashMap<String, u64>,
     /// Records that cannot move.
     pub(super) left_out: LeftOut,
-    /// Records that the target lacks.
-    pub(super) missing: u64,
+    /// The first record of each partition that was not read yet.
+    read_to: Offsets,
+}
+
+/// What a target lacks.
+#[derive(Default)]
+pub(super) struct Missing {
+    /// How many records.
+    pub(super) records: u64,
+    /// The first of each partition.
+    pub(super) from: Offsets,
+    /// For each stream with records from there on: how many it has before.
+    pub(super) records_before: HashMap<String, u64>,
 }
 
 impl Survey {
-    /// Reads the whole source. Fails if the target does not hold a prefix of each stream.
-    pub(super) async fn of(
+    /// Reads what the source has got since the last call, at first everything. Returns what the target
+    /// lacks. Fails if the target does not hold a prefix of each stream.
+    pub(super) async fn extend(
+        &mut self,
         source: &dyn RecordSource,
         held: &LogDigest,
         mut progress: impl FnMut(u64),
-    ) -> Result<Self, TransferError> {
-        let mut survey = Self::default();
-        let mut pass = source.pass(&source.beginning()).await?;
+    ) -> Result<Missing, TransferError> {
+        let mut from = source.beginning();
+        from.extend(self.read_to.iter());
+        let mut pass = source.pass(&from).await?;
+        let mut missing = Missing::default();
         let mut read = 0;
         loop {
             let records = pass.next().await?;
@@ -41,23 +54,24 @@ impl Survey {
             read += records.len() as u64;
             for record in records {
                 let position = record.position;
+                self.read_to.insert(position.partition, position.offset + 1);
                 match portable(record, source.partitions()) {
-                    Ok(record) => survey.add(position.partition, position.offset, &record, held)?,
-                    Err(why) => survey.left_out.note(position, why),
+                    Ok(record) => self.add(position, &record, held, &mut missing)?,
+                    Err(why) => self.left_out.note(position, why),
                 }
             }
             progress(read);
         }
-        survey.check_surplus(held)?;
-        Ok(survey)
+        self.check_surplus(held)?;
+        Ok(missing)
     }
 
     fn add(
         &mut self,
-        partition: u32,
-        offset: u64,
+        position: Position,
         record: &NewRecord,
         held: &LogDigest,
+        missing: &mut Missing,
     ) -> Result<(), TransferError> {
         let (before, after) = self.wanted.add(record);
         let of_target = held.stream(&record.key);
@@ -65,13 +79,13 @@ impl Survey {
             return Err(TransferError::StreamDiffers { stream: record.key.clone() });
         }
         if after.records > of_target.records {
-            self.missing += 1;
-            self.missing_from.entry(partition).or_insert(offset);
+            missing.records += 1;
+            missing.from.entry(position.partition).or_insert(position.offset);
         }
-        if self.missing_from.contains_key(&partition)
-            && !self.records_before.contains_key(&record.key)
+        if missing.from.contains_key(&position.partition)
+            && !missing.records_before.contains_key(&record.key)
         {
-            self.records_before.insert(record.key.clone(), before.records);
+            missing.records_before.insert(record.key.clone(), before.records);
         }
         Ok(())
     }

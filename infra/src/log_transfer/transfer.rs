@@ -5,8 +5,7 @@ use super::error::TransferError;
 use super::log_source::LogSource;
 use super::portable::{LeftOut, portable};
 use super::record_source::{Offsets, RecordPass, RecordSource};
-use super::survey::Survey;
-
+use super::survey::{Missing, Survey};
 use crate::event_log::{EventLog, NewRecord};
 
 /// Records per append: well within what the logs take into their queues.
@@ -45,29 +44,67 @@ pub struct Transferred {
 /// Appends to `target` what it lacks of `source`, and checks that both hold the same in the end.
 ///
 /// # Errors
-/// [`TransferError`]. Nothing is appended if the target holds anything but a prefix of each stream of
-/// the source. After any other error the same transfer continues.
+/// As [`Transfer::pass`].
 pub async fn transfer(
     source: &dyn RecordSource,
     target: &dyn EventLog,
     options: TransferOptions,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Transferred, TransferError> {
-    let mut target = Target::new(target, options);
-    target.read_new().await?;
-    let survey =
-        Survey::of(source, &target.held, |read| progress(Progress::Compared(read))).await?;
-    if !survey.left_out.is_empty() && !options.skip_unreadable {
-        return Err(TransferError::Immovable(survey.left_out));
+    let mut transfer = Transfer::new(target, options);
+    transfer.pass(source, progress).await?;
+    Ok(transfer.end())
+}
+
+/// A transfer of one or more passes. Each pass after the first reads only what is new, so that the last
+/// one is short.
+pub struct Transfer<'a> {
+    target: Target<'a>,
+    survey: Survey,
+    appended: u64,
+}
+
+impl<'a> Transfer<'a> {
+    /// A transfer to this log.
+    pub fn new(target: &'a dyn EventLog, options: TransferOptions) -> Self {
+        Self { target: Target::new(target, options), survey: Survey::default(), appended: 0 }
     }
-    target.check_unchanged().await?;
-    append_missing(source, &target, &survey, progress).await?;
-    target.read_new().await?;
-    let (wanted, found) = (survey.wanted.summary(), target.held.summary());
-    if target.held != survey.wanted {
-        return Err(TransferError::NotEqual { wanted, found });
+
+    /// Appends what the target lacks, and checks that both logs hold the same.
+    ///
+    /// # Errors
+    /// [`TransferError`]. Nothing is appended if the target holds anything but a prefix of each stream of
+    /// the source. After any other error a new transfer continues.
+    pub async fn pass(
+        &mut self,
+        source: &dyn RecordSource,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<(), TransferError> {
+        let Self { target, survey, appended } = self;
+        target.read_new().await?;
+        let compared = |read| progress(Progress::Compared(read));
+        let missing = survey.extend(source, &target.held, compared).await?;
+        if !survey.left_out.is_empty() && !target.options.skip_unreadable {
+            return Err(TransferError::Immovable(survey.left_out.clone()));
+        }
+        if missing.records > 0 {
+            target.check_unchanged().await?;
+            append_missing(source, target, &missing, progress).await?;
+            *appended += missing.records;
+            target.read_new().await?;
+        }
+        if target.held == survey.wanted {
+            return Ok(());
+        }
+        let (wanted, found) = (survey.wanted.summary(), target.held.summary());
+        Err(TransferError::NotEqual { wanted, found })
     }
-    Ok(Transferred { appended: survey.missing, holds: found, left_out: survey.left_out })
+
+    /// What the passes did.
+    pub fn end(self) -> Transferred {
+        let holds = self.target.held.summary();
+        Transferred { appended: self.appended, holds, left_out: self.survey.left_out }
+    }
 }
 
 /// The target, and what has been read from it.
@@ -122,14 +159,11 @@ impl<'a> Target<'a> {
 async fn append_missing(
     source: &dyn RecordSource,
     target: &Target<'_>,
-    survey: &Survey,
+    missing: &Missing,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(), TransferError> {
-    if survey.missing == 0 {
-        return Ok(());
-    }
-    let mut read = survey.records_before.clone();
-    let mut pass = source.pass(&survey.missing_from).await?;
+    let mut read = missing.records_before.clone();
+    let mut pass = source.pass(&missing.from).await?;
     let mut batch = Batch::default();
     let mut appended = 0;
     loop {
@@ -147,12 +181,12 @@ async fn append_missing(
             }
             if batch.is_full() {
                 appended += batch.append_to(target.log).await?;
-                progress(Progress::Appended(appended, survey.missing));
+                progress(Progress::Appended(appended, missing.records));
             }
         }
     }
     appended += batch.append_to(target.log).await?;
-    progress(Progress::Appended(appended, survey.missing));
+    progress(Progress::Appended(appended, missing.records));
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! Copies from log to log.
 
+use std::sync::Mutex;
+
 use infra::event_log::envelope::LOG_TIME;
 use infra::event_log::partition::partition_of;
 use infra::event_log::{EventLog, Record};
 use infra::log_transfer::{
-    LogSource, Progress, TransferError, TransferOptions, Transferred, transfer,
+    LogSource, Progress, Transfer, TransferError, TransferOptions, Transferred, transfer,
 };
 
 use crate::history::{STREAMS, extend, key, log, record};
@@ -186,4 +188,33 @@ async fn a_target_that_grows_is_refused_before_the_first_append() {
     let error = transfer(&of_source, target.as_ref(), STRICT, &arrive).await.unwrap_err();
     assert!(matches!(error, TransferError::TargetBusy), "{error}");
     assert_eq!(copy(&source, &target).await.unwrap().appended, 99);
+}
+
+#[tokio::test]
+async fn a_copy_that_follows_reads_only_what_is_new() {
+    let (source, target) = (log(3, 1, 60), MemoryLog::new(8));
+    let mut transfer = Transfer::new(target.as_ref(), STRICT);
+    let mut compared = Vec::new();
+    for pass in 0..5 {
+        extend(&source, 20 + pass, 100 * (pass + 1), 100 * (pass + 1) + 10 * pass);
+        let now = LogSource::up_to_now(source.as_ref()).await.unwrap();
+        let read = Mutex::new(0);
+        let note = |progress| {
+            if let Progress::Compared(records) = progress {
+                *read.lock().unwrap() = records;
+            }
+        };
+        transfer.pass(&now, &note).await.unwrap();
+        compared.push(read.into_inner().unwrap());
+        assert_equal(&source, &target);
+    }
+    assert_eq!(compared, [60, 10, 20, 30, 40]);
+    assert_eq!(transfer.end().appended, 160);
+    // Somebody else appends to the target.
+    let mut transfer = Transfer::new(target.as_ref(), STRICT);
+    let now = LogSource::up_to_now(source.as_ref()).await.unwrap();
+    transfer.pass(&now, &|_| ()).await.unwrap();
+    target.append(vec![record(1, 999)]).await;
+    let error = transfer.pass(&now, &|_| ()).await.unwrap_err();
+    assert!(matches!(error, TransferError::TargetAhead { .. }), "{error}");
 }

@@ -10,6 +10,7 @@ use infra::database;
 use infra::event_log::EventLog;
 use infra::event_log::kafka::KafkaLog;
 use infra::event_log::postgres::PostgresLog;
+use infra::event_log::read_only::ReadOnlyLog;
 use infra::private_postgres::{PrivatePostgres, Purpose};
 use sqlx::PgPool;
 
@@ -167,6 +168,11 @@ impl BackingServices {
         }
     }
 
+    /// These services with a log that rejects every append.
+    pub(crate) fn read_only(self) -> Self {
+        Self { log: Arc::new(ReadOnlyLog(self.log)), ..self }
+    }
+
     pub(crate) fn pool(&self) -> &PgPool {
         &self.database.pool
     }
@@ -188,7 +194,11 @@ impl BackingServices {
     }
 }
 
-async fn open_log(pool: &PgPool, settings: &EventLogSettings) -> Result<Arc<dyn EventLog>> {
+/// Opens the log that the settings name.
+pub(crate) async fn open_log(
+    pool: &PgPool,
+    settings: &EventLogSettings,
+) -> Result<Arc<dyn EventLog>> {
     Ok(match settings {
         EventLogSettings::Postgres { partitions } => {
             Arc::new(PostgresLog::open(pool.clone(), *partitions).await?)

@@ -8,6 +8,7 @@ use infra::config::{DatabaseArgs, TelemetryArgs};
 
 use crate::dead_letters::DeadLettersArgs;
 use crate::demo::DemoArgs;
+use crate::erasures::ErasuresArgs;
 use crate::log::LogArgs;
 use crate::operator::OperatorArgs;
 use crate::rebuild::RebuildArgs;
@@ -55,11 +56,14 @@ pub(crate) enum Command {
     /// Print a checksum of every read model
     Checksums(DatabaseArgs),
 
-    /// Print events as JSON lines
-    Log(LogArgs),
+    /// Print events as JSON lines, or copy, export or import the log
+    Log(Box<LogArgs>),
 
     /// List, show or redrive unreadable records
     DeadLetters(DeadLettersArgs),
+
+    /// List erasures, and apply them again after an older backup was restored
+    Erasures(ErasuresArgs),
 
     /// Grant or revoke the operator role, which may see the page `/operations`
     Operator(OperatorArgs),

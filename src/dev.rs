@@ -23,6 +23,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<()> {
     let address = listener.local_addr()?;
     say(format_args!("ANB Rising Stars Showcase {}", env!("CARGO_PKG_VERSION")))?;
     let services = BackingServices::start_private(lock, &settings).await?;
+    let services = if settings.read_only { services.read_only() } else { services };
     let ran = match Server::start(&settings, &services, listener, stop).await {
         Ok(server) => {
             print_summary(&settings, &services, address)?;

@@ -1,106 +1,51 @@
-//! `anb log`: prints events as JSON lines.
+//! `anb log`: prints events, and moves the log.
 
+mod copy;
+mod export;
 mod filter;
+mod import;
 pub(crate) mod line;
-
-use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+mod print;
+mod progress;
+mod stop;
 
 use anyhow::Result;
-use domain::Position;
-use infra::event_log::{EventLog, Record};
 
-use crate::backing_services::BackingServicesArgs;
-use crate::shutdown;
-use filter::Filter;
-
-/// Records per read.
-const BATCH: usize = 1000;
-
-/// Flags of `log`.
+/// Arguments of `log`.
 #[derive(Clone, Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct LogArgs {
     #[command(flatten)]
-    services: BackingServicesArgs,
+    print: print::PrintArgs,
 
-    #[command(flatten)]
-    filter: filter::FilterArgs,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
 
-    /// Print new events as they arrive, until Ctrl-C
-    #[arg(long, short = 'f', help_heading = "Which events")]
-    follow: bool,
+#[derive(Clone, Debug, clap::Subcommand)]
+enum Action {
+    /// Copy the log to another log: to Kafka, to PostgreSQL, or to more partitions
+    ///
+    /// Order within a stream, event ids, headers and original times are kept. The target must be empty, or
+    /// hold what an earlier copy appended: only missing records are appended. In the end both logs are
+    /// compared by a hash of each stream. Votes may come in meanwhile; a second run copies the rest.
+    Copy(Box<copy::CopyArgs>),
+
+    /// Write all records of the log to a file, as JSON lines
+    Export(export::ExportArgs),
+
+    /// Append the records of an export to the log
+    ///
+    /// The log must be empty, or hold a part of the same export: only missing records are appended. The
+    /// whole file is checked before the first append.
+    Import(import::ImportArgs),
 }
 
 pub(crate) async fn run(args: LogArgs) -> Result<()> {
-    let filter = args.filter.parse()?;
-    filter.check_partitions(args.services.event_log.parse()?.partitions())?;
-    let stop = shutdown::on_signals()?;
-    args.services
-        .run(async |services| {
-            tokio::select! {
-                printed = print(services.log.as_ref(), &filter, args.follow) => printed,
-                () = stop.cancelled() => Ok(()),
-            }
-        })
-        .await
-}
-
-async fn print(log: &dyn EventLog, filter: &Filter, follow: bool) -> Result<()> {
-    let mut from = filter.start(log.partitions());
-    let mut unread = Unread::default();
-    if !follow {
-        let ends = log.end_offsets().await?;
-        from.retain(|at| ends.get(at.partition as usize).is_some_and(|end| at.offset < *end));
-        unread = Unread::of(&from, &ends);
-    }
-    if from.is_empty() {
-        return Ok(());
-    }
-    let mut reader = log.read(&from).await?;
-    while follow || !unread.is_empty() {
-        let records = reader.next(BATCH).await?;
-        let shown = records.iter().filter(|record| follow || unread.contains(record.position));
-        let shown = shown.filter(|record| filter.admits(record));
-        match write(shown, log.partitions()) {
-            // The reader has closed the pipe.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            written => written?,
-        }
-        unread.pass(&records);
-    }
-    Ok(())
-}
-
-fn write<'a>(records: impl Iterator<Item = &'a Record>, partitions: u32) -> io::Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    for record in records {
-        writeln!(out, "{}", line::of(record, partitions))?;
-    }
-    out.flush()
-}
-
-/// Unread partitions, each with the end offset (exclusive) that it had at the start.
-#[derive(Default)]
-struct Unread(BTreeMap<u32, u64>);
-
-impl Unread {
-    fn of(from: &[Position], ends: &[u64]) -> Self {
-        Self(from.iter().map(|at| (at.partition, ends[at.partition as usize])).collect())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn contains(&self, position: Position) -> bool {
-        self.0.get(&position.partition).is_some_and(|end| position.offset < *end)
-    }
-
-    fn pass(&mut self, records: &[Record]) {
-        for Position { partition, offset } in records.iter().map(|record| record.position) {
-            if self.0.get(&partition).is_some_and(|end| offset + 1 >= *end) {
-                self.0.remove(&partition);
-            }
-        }
+    match args.action {
+        None => print::run(args.print).await,
+        Some(Action::Copy(args)) => copy::run(&args).await,
+        Some(Action::Export(args)) => export::run(&args).await,
+        Some(Action::Import(args)) => import::run(&args).await,
     }
 }

@@ -9,6 +9,7 @@ mod data_dir;
 mod dead_letters;
 mod demo;
 mod dev;
+mod erasures;
 mod log;
 mod migrate;
 mod operator;
@@ -73,8 +74,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Command::Migrate(args) => migrate::run(&args).await?,
             Command::Rebuild(args) => rebuild::run(&args).await?,
             Command::Checksums(args) => checksums::run(&args).await?,
-            Command::Log(args) => log::run(args).await?,
+            Command::Log(args) => log::run(*args).await?,
             Command::DeadLetters(args) => dead_letters::run(args).await?,
+            Command::Erasures(args) => erasures::run(&args).await?,
             Command::Operator(args) => operator::run(&args).await?,
             Command::Demo(args) => demo::run(args).await?,
             Command::TranscodeOne(_) => {}

@@ -44,6 +44,7 @@ pub(crate) async fn run(args: &ServeArgs) -> Result<()> {
     let listener = bind(settings.http.addr).await?;
     let address = listener.local_addr()?;
     let services = BackingServices::open_migrated(&settings.database, &settings.event_log).await?;
+    let services = if settings.read_only { services.read_only() } else { services };
     let ran = match Server::start(&settings, &services, listener, stop).await {
         Ok(server) => {
             tracing::info!(%address, roles = %settings.roles, "server started");

@@ -55,6 +55,12 @@ pub(crate) struct ServeArgs {
           value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub(crate) verdict_deadline_ms: u64,
 
+    /// Answer 503 to every command and append nothing, while the log moves to another place
+    #[arg(long, env, hide_env_values = true, default_value = "false", help_heading = "Contest",
+          num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          action = clap::ArgAction::Set)]
+    pub(crate) read_only: bool,
+
     #[command(flatten)]
     pub(crate) transcoder: TranscoderArgs,
 
@@ -95,6 +101,8 @@ pub(crate) struct Settings {
     pub(crate) upload_expiry: Duration,
     /// The limit of the wait for a verdict.
     pub(crate) verdict_deadline: Duration,
+    /// Whether every append to the log is rejected.
+    pub(crate) read_only: bool,
     /// The transcoder's settings.
     pub(crate) transcoder: TranscoderSettings,
     /// The folder of local data.
@@ -157,6 +165,7 @@ impl ServeArgs {
             max_video_size: self.max_video_size,
             upload_expiry: Duration::from_secs(60 * u64::from(self.upload_expire_minutes)),
             verdict_deadline: Duration::from_millis(self.verdict_deadline_ms),
+            read_only: self.read_only,
             transcoder: self.transcoder.parse(),
             data_dir: self.database.data_dir.clone(),
         })

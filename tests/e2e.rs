@@ -9,6 +9,7 @@ mod e2e {
     #[macro_use]
     mod harness;
 
+    mod backup_restore;
     mod browser;
     mod contest_journey;
     mod contract;
@@ -18,6 +19,7 @@ mod e2e {
     mod html_pages;
     mod idempotency_keys;
     mod log_identity;
+    mod moving_the_log;
     mod operator_role;
     mod pending_commands;
     mod playback;

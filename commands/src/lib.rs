@@ -21,6 +21,7 @@ mod operators;
 mod original;
 mod password;
 mod personal_data;
+mod reapply_erasures;
 mod register;
 mod resumable;
 mod status;
@@ -38,6 +39,7 @@ pub use email_secret::{EmailSecret, EmailSecretError};
 pub use error::{CommandError, StoreOriginalError};
 pub use operators::{Operators, RoleChange, RoleChangeOutcome};
 pub use original::StoredOriginal;
+pub use reapply_erasures::{KnownErasure, ReappliedErasures, reapply_erasures};
 pub use register::Registration;
 pub use resumable::{
     AppendedPiece, NewUpload, Piece, ResumableError, ResumableUpload, UploadId,

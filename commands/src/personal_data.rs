@@ -70,11 +70,12 @@ pub(crate) async fn find(pool: &PgPool, account: AccountId) -> Result<Option<Per
     .await
 }
 
-pub(crate) async fn delete(pool: &PgPool, account: AccountId) -> Result<(), sqlx::Error> {
-    sqlx::query!("delete from personal_data where account_id = $1", account.0)
+/// Deletes a row. Returns whether there was one.
+pub(crate) async fn delete(pool: &PgPool, account: AccountId) -> Result<bool, sqlx::Error> {
+    let deleted = sqlx::query!("delete from personal_data where account_id = $1", account.0)
         .execute(pool)
         .await?;
-    Ok(())
+    Ok(deleted.rows_affected() > 0)
 }
 
 /// Removes the rows of rejected registrations whose request ended before it could do so.

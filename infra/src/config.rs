@@ -16,7 +16,7 @@ mod storage;
 mod telemetry;
 
 pub use database::{DatabaseArgs, DatabaseSettings};
-pub use event_log::{EventLogArgs, EventLogSettings};
+pub use event_log::{EventLogArgs, EventLogKind, EventLogSettings};
 pub use kafka::{
     KafkaArgs, KafkaIdentity, KafkaSasl, KafkaSecurity, KafkaSettings, KafkaTls, PasswordMechanism,
 };

@@ -11,6 +11,7 @@ mod identity;
 pub mod kafka;
 pub mod partition;
 pub mod postgres;
+pub mod read_only;
 
 use std::error::Error;
 

@@ -13,6 +13,7 @@ pub mod config;
 pub mod database;
 pub mod error_chain;
 pub mod event_log;
+pub mod log_transfer;
 pub mod object_storage;
 pub mod private_postgres;
 pub mod telemetry;

@@ -6,6 +6,7 @@
 mod board_pages;
 mod dead_letters;
 mod display_name;
+mod erasures;
 mod handle;
 mod installation;
 mod name_cache;
@@ -19,6 +20,7 @@ pub use crate::query_error::QueryError;
 pub use board_pages::{ArtistStanding, RankedArtist, RankingChanges, RankingPage};
 pub use dead_letters::{DeadLetterSummary, dead_letters};
 pub use display_name::{NEUTRAL_NAME, display_name};
+pub use erasures::{ErasedAccountRow, erased_accounts};
 pub use handle::Queries;
 pub use installation::{Installation, Rebuild, TranscodeQueue};
 pub use operators::{Operator, operators};

@@ -129,8 +129,8 @@ impl Filter {
         };
         one_of(&self.types, event_type)
             && one_of(&self.streams, stream)
-            && self.since.is_none_or(|since| record.at >= since)
-            && self.until.is_none_or(|until| record.at < until)
+            && self.since.is_none_or(|since| record.time() >= since)
+            && self.until.is_none_or(|until| record.time() < until)
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) fn of(record: &Record, partitions: u32) -> Value {
     let mut line = json!({
         "partition": record.position.partition,
         "offset": record.position.offset,
-        "time": record.at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+        "time": record.time().to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
     });
     let more = match record.open(partitions) {
         Ok(_) => readable(record),

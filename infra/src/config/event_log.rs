@@ -50,6 +50,14 @@ impl EventLogSettings {
             Self::Kafka(kafka) => kafka.partitions,
         }
     }
+
+    /// Brokers and topic of a log in Kafka.
+    pub fn place(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Postgres { .. } => None,
+            Self::Kafka { brokers, topic, .. } => Some((brokers, topic)),
+        }
+    }
 }
 
 impl EventLogArgs {

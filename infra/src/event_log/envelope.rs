@@ -4,7 +4,7 @@
 //! record is the stream id (`ce_subject`).
 
 use bytes::Bytes;
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use domain::event::codec;
 use domain::{AccountId, Event, EventId, Recorded, StreamId, Timestamp};
 
@@ -13,6 +13,10 @@ use super::{NewRecord, Record};
 
 const SOURCE: &str = "/anb";
 const SPEC_VERSION: &str = "1.0";
+
+/// The CloudEvents extension attribute `logtime` of a copied record: when the first log appended it, as
+/// RFC 3339. Only a copy or an import of a log writes it.
+pub const LOG_TIME: &str = "ce_logtime";
 
 /// An event with its metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,7 +146,27 @@ impl Record {
         let data = serde_json::from_slice(value)
             .map_err(|error| EnvelopeError::Malformed(format!("the value is no JSON: {error}")))?;
         let event = codec::decode(&stream, header("ce_type")?, version, data)?;
-        Ok(Recorded { event_id, position: self.position, at: self.at, event })
+        Ok(Recorded { event_id, position: self.position, at: self.original_time()?, event })
+    }
+
+    /// When the event was appended for the first time: [`LOG_TIME`] of a copied record, else the time of
+    /// this log.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::Malformed`] if the header is no time.
+    pub fn original_time(&self) -> Result<Timestamp, EnvelopeError> {
+        let Some((_, value)) = self.headers.iter().rfind(|(name, _)| name == LOG_TIME) else {
+            return Ok(self.at);
+        };
+        let text = std::str::from_utf8(value).ok();
+        let time = text.and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+        let malformed = || EnvelopeError::Malformed(format!("`{LOG_TIME}` is no RFC 3339 time"));
+        time.map(|time| time.with_timezone(&Utc)).ok_or_else(malformed)
+    }
+
+    /// [`Self::original_time`] for a record that may be unreadable. A malformed header counts as absent.
+    pub fn time(&self) -> Timestamp {
+        self.original_time().unwrap_or(self.at)
     }
 
     /// The CloudEvents attributes. They are few, so a linear search is faster than a map.
@@ -155,5 +179,52 @@ impl Record {
                 Err(_) => Err(EnvelopeError::Malformed(format!("header `{name}` is no UTF-8"))),
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::event::VoteCast;
+    use domain::{Position, VideoEvent, VideoId};
+    use uuid::Uuid;
+
+    fn vote(log_times: &[&'static str]) -> Record {
+        let voter = AccountId(Uuid::from_u128(1));
+        let event = Event::Video(VideoId(Uuid::nil()), VideoEvent::VoteCast(VoteCast { voter }));
+        let new = Envelope::new(EventId(Uuid::from_u128(9)), event).into_record().unwrap();
+        let headers = new.headers.into_iter().map(|(name, value)| (name, Bytes::from(value)));
+        let copied =
+            log_times.iter().map(|time| (LOG_TIME.to_owned(), Bytes::from_static(time.as_bytes())));
+        Record {
+            position: Position { partition: 0, offset: 4 },
+            at: DateTime::UNIX_EPOCH,
+            key: Some(Bytes::from(new.key)),
+            headers: headers.chain(copied).collect(),
+            value: Some(new.value),
+        }
+    }
+
+    #[test]
+    fn a_record_has_the_time_of_its_log() {
+        assert_eq!(vote(&[]).open(1).unwrap().at, DateTime::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn a_copied_record_keeps_its_original_time() {
+        let copied = vote(&["2026-07-01T12:00:00.000001Z"]);
+        let wanted = DateTime::from_timestamp_micros(1_782_907_200_000_001).unwrap();
+        assert_eq!(copied.open(1).unwrap().at, wanted);
+        assert_eq!(copied.time(), wanted);
+    }
+
+    #[test]
+    fn a_malformed_original_time_makes_a_record_unreadable() {
+        for malformed in ["", "yesterday", "2026-07-01", "1782907200"] {
+            let record = vote(&[malformed]);
+            let error = record.open(1).unwrap_err().to_string();
+            assert_eq!(error, "`ce_logtime` is no RFC 3339 time", "{malformed}");
+            assert_eq!(record.time(), DateTime::UNIX_EPOCH);
+        }
     }
 }

@@ -26,6 +26,7 @@ pub(crate) struct TestEnvironment {
     database_url: String,
     pub(crate) pool: PgPool,
     pub(crate) log: Arc<dyn EventLog>,
+    partitions: u32,
     pub(super) cluster: Option<Cluster>,
 }
 
@@ -44,7 +45,8 @@ impl TestEnvironment {
     pub(crate) async fn embedded_with_database(database_url: &str) -> Self {
         let pool = infra::database::connect(database_url, 4).await.unwrap();
         let log = Arc::new(PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap());
-        Self { folder: folder(), database_url: database_url.to_owned(), pool, log, cluster: None }
+        let database_url = database_url.to_owned();
+        Self { folder: folder(), database_url, pool, log, partitions: PARTITIONS, cluster: None }
     }
 
     /// The log in Kafka, videos in S3.
@@ -54,12 +56,26 @@ impl TestEnvironment {
 
     /// [`Self::cluster`] on this topic.
     pub(crate) async fn cluster_with_broker(kafka: KafkaTopic) -> Self {
+        Self::cluster_with_partitions(kafka, PARTITIONS).await
+    }
+
+    /// [`Self::cluster`] on this topic, with so many partitions.
+    pub(crate) async fn cluster_with_partitions(kafka: KafkaTopic, partitions: u32) -> Self {
         let database_url = test_services::database_url().await;
         let pool = infra::database::connect(&database_url, 4).await.unwrap();
-        let settings = KafkaSettings::plaintext(&kafka.brokers, &kafka.topic, PARTITIONS);
+        let settings = KafkaSettings::plaintext(&kafka.brokers, &kafka.topic, partitions);
         let log = Arc::new(KafkaLog::open(settings).await.unwrap());
         let cluster = Some(Cluster { kafka, s3: test_services::s3().await });
-        Self { folder: folder(), database_url, pool, log, cluster }
+        Self { folder: folder(), database_url, pool, log, partitions, cluster }
+    }
+
+    pub(crate) fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
+    /// The topic of a cluster.
+    pub(crate) fn topic(&self) -> &KafkaTopic {
+        &self.cluster.as_ref().unwrap().kafka
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -79,7 +95,22 @@ impl TestEnvironment {
         }
         let mut command = anb::command(arguments, self.folder(), &settings);
         command.env("DATA_DIR", self.folder().join("data"));
-        command.env("LOG_PARTITIONS", PARTITIONS.to_string());
+        command.env("LOG_PARTITIONS", self.partitions.to_string());
+        command
+    }
+
+    /// A script of the repository with the settings of this environment.
+    pub(crate) fn script(&self, name: &str, arguments: &[&Path]) -> Command {
+        let anb = self.anb(&[]);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(name);
+        let mut command = Command::new(path);
+        command.args(arguments).current_dir(self.folder()).env_clear();
+        let settings = anb.as_std().get_envs();
+        command.envs(settings.filter_map(|(name, value)| Some((name, value?))));
+        command.env("ANB", anb.as_std().get_program());
+        // PostgreSQL's own programs refuse the parameters that sqlx adds.
+        let database_url = self.database_url.split('?').next().unwrap();
+        command.env("DATABASE_URL", database_url);
         command
     }
 
@@ -124,7 +155,7 @@ impl TestEnvironment {
         let ends = self.log.end_offsets().await.unwrap();
         let start = |partition| Position { partition, offset: 0 };
         let mut reader =
-            self.log.read(&(0..PARTITIONS).map(start).collect::<Vec<_>>()).await.unwrap();
+            self.log.read(&(0..self.partitions).map(start).collect::<Vec<_>>()).await.unwrap();
         let mut records = Vec::new();
         while (records.len() as u64) < ends.iter().sum() {
             records.extend(reader.next(1_000).await.unwrap());

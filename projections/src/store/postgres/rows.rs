@@ -174,7 +174,7 @@ impl DeadLetterRow {
         Self {
             partition: to_int(record.position.partition),
             offset: to_bigint(record.position.offset),
-            at: record.at,
+            at: record.time(),
             reason: without_nul(reason),
             key: record.key.as_ref().map(|key| key.to_vec()),
             headers: Json(headers(&record.headers)),

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use infra::config::{DatabaseArgs, DatabaseSettings, EventLogArgs, EventLogSettings};
 use infra::database;
+use infra::database::Pool;
 use infra::event_log::EventLog;
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
 use infra::event_log::postgres::PostgresLog;
 use infra::private_postgres::{PrivatePostgres, Purpose};
-use sqlx::PgPool;
 
 use crate::data_dir::DataDirLock;
 use crate::settings::Settings;
@@ -24,7 +24,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A connected database.
 pub(crate) struct Database {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     private: Option<PrivateServer>,
 }
 
@@ -167,7 +167,7 @@ impl BackingServices {
         }
     }
 
-    pub(crate) fn pool(&self) -> &PgPool {
+    pub(crate) fn pool(&self) -> &Pool {
         &self.database.pool
     }
 
@@ -188,7 +188,7 @@ impl BackingServices {
     }
 }
 
-async fn open_log(pool: &PgPool, settings: &EventLogSettings) -> Result<Arc<dyn EventLog>> {
+async fn open_log(pool: &Pool, settings: &EventLogSettings) -> Result<Arc<dyn EventLog>> {
     Ok(match settings {
         EventLogSettings::Postgres { partitions } => {
             Arc::new(PostgresLog::open(pool.clone(), *partitions).await?)

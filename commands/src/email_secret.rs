@@ -1,7 +1,7 @@
 //! The secret behind email pseudonyms.
 
 use domain::EmailKey;
-use sqlx::PgPool;
+use infra::database::Pool;
 
 use crate::error::CommandError;
 
@@ -23,7 +23,7 @@ impl EmailSecret {
     ///
     /// # Errors
     /// [`CommandError`] if the database cannot be used.
-    pub async fn load(pool: &PgPool) -> Result<Self, CommandError> {
+    pub async fn load(pool: &Pool) -> Result<Self, CommandError> {
         let new_secret: [u8; 32] = rand::random();
         sqlx::query!(
             "insert into secrets (name, value) values ($1, $2) on conflict do nothing",

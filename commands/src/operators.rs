@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use domain::event::{OperatorGranted, OperatorRevoked};
 use domain::{AccountEvent, AccountId, Event, EventId, Rejection, Verdict};
+use infra::database::Pool;
 use infra::event_log::envelope::Envelope;
 use ports::read_models::ReadModels;
 use ports::verdicts::{EventSubmitter, SubmitOutcome};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::email_secret::EmailSecret;
@@ -49,7 +49,7 @@ impl Operators {
     /// # Errors
     /// [`CommandError`] if the database cannot be used.
     pub async fn new(
-        pool: &PgPool,
+        pool: &Pool,
         submitter: EventSubmitter,
         read_models: Arc<dyn ReadModels>,
         verdict_deadline: Duration,

@@ -2,7 +2,7 @@
 //! written before the event of their account.
 
 use domain::{AccountId, EventId};
-use sqlx::PgPool;
+use infra::database::Pool;
 
 /// A row to insert.
 pub(crate) struct NewPerson<'a> {
@@ -23,7 +23,7 @@ pub(crate) struct Person {
 }
 
 /// Inserts a row. Returns whether it is new; the row of an earlier try stays unchanged.
-pub(crate) async fn insert(pool: &PgPool, person: &NewPerson<'_>) -> Result<bool, sqlx::Error> {
+pub(crate) async fn insert(pool: &Pool, person: &NewPerson<'_>) -> Result<bool, sqlx::Error> {
     let inserted = sqlx::query!(
         "insert into personal_data
              (account_id, event_id, first_name, last_name, email, password_hash)
@@ -41,7 +41,7 @@ pub(crate) async fn insert(pool: &PgPool, person: &NewPerson<'_>) -> Result<bool
 }
 
 /// The personal data of an account, unless the account is erased.
-pub(crate) async fn find(pool: &PgPool, account: AccountId) -> Result<Option<Person>, sqlx::Error> {
+pub(crate) async fn find(pool: &Pool, account: AccountId) -> Result<Option<Person>, sqlx::Error> {
     // The columns of a view count as nullable; those of `personal_data` are not.
     sqlx::query_as!(
         Person,
@@ -54,7 +54,7 @@ pub(crate) async fn find(pool: &PgPool, account: AccountId) -> Result<Option<Per
     .await
 }
 
-pub(crate) async fn delete(pool: &PgPool, account: AccountId) -> Result<(), sqlx::Error> {
+pub(crate) async fn delete(pool: &Pool, account: AccountId) -> Result<(), sqlx::Error> {
     sqlx::query!("delete from personal_data where account_id = $1", account.0)
         .execute(pool)
         .await?;
@@ -62,7 +62,7 @@ pub(crate) async fn delete(pool: &PgPool, account: AccountId) -> Result<(), sqlx
 }
 
 /// Removes the rows of rejected registrations whose request ended before it could do so.
-pub(crate) async fn sweep_rejected(pool: &PgPool) -> Result<u64, sqlx::Error> {
+pub(crate) async fn sweep_rejected(pool: &Pool) -> Result<u64, sqlx::Error> {
     let result = sqlx::query!(
         "delete from personal_data p using rejections r
          where r.event_id = p.event_id and not exists (
@@ -75,7 +75,7 @@ pub(crate) async fn sweep_rejected(pool: &PgPool) -> Result<u64, sqlx::Error> {
 }
 
 /// Removes the rows of erased accounts whose request ended before it could do so.
-pub(crate) async fn sweep_erased(pool: &PgPool) -> Result<u64, sqlx::Error> {
+pub(crate) async fn sweep_erased(pool: &Pool) -> Result<u64, sqlx::Error> {
     let result = sqlx::query!(
         "delete from personal_data p using accounts a
          where a.account_id = p.account_id and a.erased_by is not null",

@@ -11,10 +11,10 @@ use std::time::Duration;
 use chrono::Utc;
 use domain::object_keys;
 use futures_util::TryStreamExt;
+use infra::database::Pool;
 use infra::event_log::EventLog;
 use infra::object_storage::{ObjectKey, ObjectStorage};
 use ports::read_models::ReadModels;
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::erase::withdrawal;
@@ -55,7 +55,7 @@ pub struct Sweeper {
     /// The store to sweep.
     pub storage: Arc<dyn ObjectStorage>,
     /// The database of `personal_data`.
-    pub pool: PgPool,
+    pub pool: Pool,
     /// The minimum age of a removed object.
     pub grace: Duration,
 }

@@ -70,7 +70,7 @@ impl SharedComponents {
     pub(super) fn projector(&self, services: &BackingServices) -> Projector<PostgresStore> {
         Projector::new(
             Arc::clone(&services.log),
-            PostgresStore::new(services.pool().connect_options()),
+            PostgresStore::new(services.pool().session_options()),
             Some(Arc::clone(&self.desk)),
             self.ranking_revision.clone(),
         )

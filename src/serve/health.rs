@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use api::{Check, Health};
 use async_trait::async_trait;
+use infra::database::Pool;
 use infra::error_chain::error_chain;
 use infra::event_log::EventLog;
 use infra::object_storage::ObjectStorage;
 use projections::projector::ProjectorState;
 use projections::rankings::Rankings;
-use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The services to check.
 pub(super) struct Readiness {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
     pub(super) log: Arc<dyn EventLog>,
     pub(super) storage: Arc<dyn ObjectStorage>,
     /// The state of the projector, if it runs in this process.

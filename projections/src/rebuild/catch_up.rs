@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::Position;
+use infra::database::SessionOptions;
 use infra::event_log::EventLog;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 use tokio::sync::watch;
 
 use super::control::Control;
@@ -32,7 +33,7 @@ pub(super) struct CatchUpProjector {
 
 impl CatchUpProjector {
     pub(super) fn new(
-        options: Arc<PgConnectOptions>,
+        options: SessionOptions,
         log: Arc<dyn EventLog>,
         home: &str,
         next: &Generation,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::event::VoteCast;
 use domain::{Event, EventId, Rejection, Verdict, VideoEvent};
+use infra::database::Pool;
 use infra::event_log::EventLog;
 use infra::event_log::envelope::Envelope;
 use ports::verdicts::{EventSubmitter, SubmitOutcome, VerdictDesk, VerdictLookup};
@@ -12,7 +13,6 @@ use projections::notifications;
 use projections::read_models::PostgresReadModels;
 use projections::store::postgres::PostgresStore;
 use projections::{ErasureEpoch, Projector};
-use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -49,8 +49,8 @@ async fn thirty_votes(log: Arc<dyn EventLog>, desk: Arc<VerdictDesk>) {
     assert_eq!(verdicts, [Verdict::Rejected(Rejection::AlreadyVoted); 29]);
 }
 
-fn run_projector(pool: &PgPool, log: &Arc<MemoryLog>, desk: Option<Arc<VerdictDesk>>) {
-    let store = PostgresStore::new(pool.connect_options());
+fn run_projector(pool: &Pool, log: &Arc<MemoryLog>, desk: Option<Arc<VerdictDesk>>) {
+    let store = PostgresStore::new(pool.session_options());
     let projector = Projector::new(log.clone(), store, desk, watch::Sender::new(0));
     tokio::spawn(projector.run(CancellationToken::new()));
 }

@@ -16,9 +16,9 @@ use anyhow::{Context, Result, ensure};
 use domain::AccountId;
 use domain::ranking::Standing;
 use infra::database;
+use infra::database::Pool;
 use projections::boards::{Boards, BoardsBuilder, Change};
 use projections::rankings::{BoardsFollower, Rankings};
-use sqlx::PgPool;
 use test_services::OwnPostgres;
 use uuid::Uuid;
 
@@ -269,7 +269,7 @@ fn bytes() -> Result<f64> {
 }
 
 /// Seconds from an open pool to readable boards.
-async fn load(pool: &PgPool) -> Result<f64> {
+async fn load(pool: &Pool) -> Result<f64> {
     database::migrate(pool).await?;
     sqlx::query(
         "insert into ranking (artist_id, votes, reached_at, city, country, city_key, country_key,

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use http::{StatusCode, Uri};
 use infra::database;
+use infra::database::Pool;
 use infra::event_log::EventLog;
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
 use infra::event_log::postgres::PostgresLog;
-use sqlx::PgPool;
 use tempfile::TempDir;
 use test_contests::SeededContest;
 use test_services::OwnPostgres;
@@ -55,7 +55,7 @@ pub(crate) struct LogArgs {
 }
 
 impl LogArgs {
-    pub(crate) async fn open(self, pool: &PgPool) -> Result<Arc<dyn EventLog>> {
+    pub(crate) async fn open(self, pool: &Pool) -> Result<Arc<dyn EventLog>> {
         Ok(match (self.kafka_brokers, self.kafka_topic) {
             (Some(brokers), Some(topic)) => Arc::new(
                 KafkaLog::open(KafkaSettings { brokers, topic, partitions: PARTITIONS }).await?,
@@ -68,7 +68,7 @@ impl LogArgs {
 /// A deployment of `anb` that shares nothing with the others of the run.
 pub(crate) struct Deployment {
     folder: TempDir,
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     pub(crate) log: Arc<dyn EventLog>,
     settings: Vec<(&'static str, String)>,
 }

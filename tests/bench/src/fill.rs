@@ -51,7 +51,7 @@ pub(crate) async fn fill(deployment: &Deployment, size: Size) -> Result<f64> {
 
 /// Folds the whole log into the live generation, in this process. Returns the records per second.
 pub(crate) async fn fold(deployment: &Deployment) -> Result<f64> {
-    let store = PostgresStore::new(deployment.pool.connect_options());
+    let store = PostgresStore::new(deployment.pool.session_options());
     let mut projector =
         Projector::new(Arc::clone(&deployment.log), store, None, watch::Sender::new(0));
     let started = Instant::now();

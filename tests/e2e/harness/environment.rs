@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use domain::{Position, VideoId};
+use infra::database::Pool;
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
 use infra::event_log::postgres::PostgresLog;
 use infra::event_log::{EventLog, Record};
 use serde_json::Value;
-use sqlx::PgPool;
 use tempfile::TempDir;
 use test_services::{KafkaTopic, S3Bucket};
 use tokio::process::Command;
@@ -24,7 +24,7 @@ const PARTITIONS: u32 = 8;
 pub(crate) struct TestEnvironment {
     folder: TempDir,
     database_url: String,
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     pub(crate) log: Arc<dyn EventLog>,
     pub(super) cluster: Option<Cluster>,
 }
@@ -54,8 +54,16 @@ impl TestEnvironment {
 
     /// [`Self::cluster`] on this topic.
     pub(crate) async fn cluster_with_broker(kafka: KafkaTopic) -> Self {
-        let database_url = test_services::database_url().await;
-        let pool = infra::database::connect(&database_url, 4).await.unwrap();
+        Self::cluster_on(&test_services::database_url().await, kafka).await
+    }
+
+    /// [`Self::cluster`] on this database.
+    pub(crate) async fn cluster_with_database(database_url: &str) -> Self {
+        Self::cluster_on(database_url, test_services::kafka()).await
+    }
+
+    async fn cluster_on(database_url: &str, kafka: KafkaTopic) -> Self {
+        let pool = infra::database::connect(database_url, 4).await.unwrap();
         let settings = KafkaSettings {
             brokers: kafka.brokers.clone(),
             topic: kafka.topic.clone(),
@@ -63,7 +71,7 @@ impl TestEnvironment {
         };
         let log = Arc::new(KafkaLog::open(settings).await.unwrap());
         let cluster = Some(Cluster { kafka, s3: test_services::s3().await });
-        Self { folder: folder(), database_url, pool, log, cluster }
+        Self { folder: folder(), database_url: database_url.to_owned(), pool, log, cluster }
     }
 
     pub(crate) fn folder(&self) -> &Path {

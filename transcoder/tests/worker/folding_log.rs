@@ -9,17 +9,17 @@ use domain::{
     AccountId, Changes, Contest, EmailKey, Event, FoldOutcome, Position, Recorded, Verdict,
     VideoEvent, VideoId, VideoState,
 };
+use infra::database::Pool;
 use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError, Record};
 use ports::LookupError;
 use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, UploadFacts, VideoFacts};
 use ports::verdicts::VerdictDesk;
-use sqlx::PgPool;
 
 use crate::fail_point::{FailPoint, FailPoints};
 
 /// A log with one partition that acts as projector and read models, too.
 pub(crate) struct FoldingLog {
-    pool: PgPool,
+    pool: Pool,
     desk: Arc<VerdictDesk>,
     contest: Mutex<Contest>,
     records: Mutex<Vec<Recorded>>,
@@ -31,7 +31,7 @@ pub(crate) struct FoldingLog {
 }
 
 impl FoldingLog {
-    pub(crate) fn new(pool: PgPool, desk: Arc<VerdictDesk>, fail_points: Arc<FailPoints>) -> Self {
+    pub(crate) fn new(pool: Pool, desk: Arc<VerdictDesk>, fail_points: Arc<FailPoints>) -> Self {
         Self {
             pool,
             desk,

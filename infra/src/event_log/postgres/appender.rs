@@ -2,18 +2,18 @@
 //! share the cost of a commit.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Position, Timestamp};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, PgPool};
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::batch_throttle::BatchThrottle;
-use crate::database::{from_bigint, to_bigint, to_int};
+use crate::database::{Pool, SessionOptions, from_bigint, to_bigint, to_int};
 use crate::event_log::partition::partition_of;
 use crate::event_log::{AppendError, NewRecord};
+use crate::timeout::within;
 
 /// The notification channel that wakes readers.
 pub(super) const CHANNEL: &str = "anb_event_log";
@@ -39,11 +39,11 @@ pub(super) struct PostgresAppender {
 }
 
 impl PostgresAppender {
-    pub(super) fn start(pool: &PgPool) -> Self {
+    pub(super) fn start(pool: &Pool) -> Self {
         let (queue, pending) = mpsc::channel(QUEUE_CAPACITY);
         // An acknowledged append must be on disk, even if the server's default is otherwise.
-        let options = (*pool.connect_options()).clone().options([("synchronous_commit", "on")]);
-        tokio::spawn(run(Arc::new(options), pending));
+        let options = pool.session_options().with([("synchronous_commit", "on")]);
+        tokio::spawn(run(options, pending));
         Self { queue }
     }
 
@@ -66,7 +66,7 @@ impl PostgresAppender {
     }
 }
 
-async fn run(options: Arc<PgConnectOptions>, mut queue: mpsc::Receiver<Pending>) {
+async fn run(options: SessionOptions, mut queue: mpsc::Receiver<Pending>) {
     let mut writer = Writer { options, connection: None };
     let mut batch = Vec::new();
     let mut throttle = BatchThrottle::default();
@@ -92,7 +92,7 @@ async fn run(options: Arc<PgConnectOptions>, mut queue: mpsc::Receiver<Pending>)
 
 /// The connection on which batches are written.
 struct Writer {
-    options: Arc<PgConnectOptions>,
+    options: SessionOptions,
     connection: Option<PgConnection>,
 }
 
@@ -113,7 +113,7 @@ impl Writer {
         let writing = async {
             let mut connection = match self.connection.take() {
                 Some(connection) => connection,
-                None => PgConnection::connect_with(&self.options).await?,
+                None => self.options.open().await?,
             };
             let mut tx = connection.begin().await?;
             let positions = write(&mut tx, batch).await?;
@@ -121,12 +121,12 @@ impl Writer {
             tx.commit().await?;
             // A connection that failed inside a transaction is not used again.
             self.connection = Some(connection);
-            Ok(positions)
+            Ok::<_, sqlx::Error>(positions)
         };
-        let error = match tokio::time::timeout(APPEND_TIMEOUT, writing).await {
-            Ok(Ok(positions)) => return Ok(positions),
-            Ok(Err(error)) => error,
-            Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
+        let written = within("log_append", APPEND_TIMEOUT, writing).await;
+        let error = match written.unwrap_or_else(|timed_out| Err(timed_out.into())) {
+            Ok(positions) => return Ok(positions),
+            Err(error) => error,
         };
         if committing {
             return Err(AppendError::unknown(error));

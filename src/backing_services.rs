@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use infra::config::{DatabaseArgs, DatabaseSettings, EventLogArgs, EventLogSettings};
-use infra::database;
-use infra::database::Pool;
+use infra::database::{self, Pool};
 use infra::event_log::EventLog;
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
 use infra::event_log::postgres::PostgresLog;

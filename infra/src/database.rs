@@ -47,7 +47,9 @@ pub async fn connect(url: &str, max_connections: u32) -> Result<Pool, DatabaseEr
     let server: PgConnectOptions = url.parse().map_err(DatabaseError::Url)?;
     let sessions = SessionOptions::new(server);
     // The pool retries, and then reports only a timeout; a single attempt reports the cause.
-    check_server(&sessions).await?;
+    if let Some(problem) = check_server(&sessions).await.map_err(DatabaseError::Unreachable)? {
+        return Err(problem.into());
+    }
     Ok(Pool::new(sessions, max_connections))
 }
 

@@ -25,6 +25,9 @@ use crate::settings::Settings;
 /// Commands that may wait for their verdict at the same time. Further ones are rejected with 503.
 const MAX_PENDING_VERDICTS: usize = 20_000;
 
+/// Bounds a statement of the sweep, which reads whole tables.
+const SWEEP_STATEMENT_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// The verdict desk, the lookups and the projection's progress, shared by the roles of one process.
 pub(crate) struct SharedComponents {
     desk: Arc<VerdictDesk>,
@@ -93,11 +96,12 @@ impl SharedComponents {
     }
 
     pub(super) fn sweeper(&self, services: &BackingServices, storage: &Storage) -> Sweeper {
+        let pool = services.pool().clone().with_statement_timeout(SWEEP_STATEMENT_TIMEOUT);
         Sweeper {
             log: Arc::clone(&services.log),
-            read_models: Arc::clone(&self.lookup) as _,
+            read_models: Arc::new(PostgresReadModels::new(pool.clone())),
             storage: Arc::clone(&storage.objects),
-            pool: services.pool().clone(),
+            pool,
             grace: Sweeper::GRACE,
         }
     }

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use domain::VideoId;
+use sqlx::AssertSqlSafe;
 use test_services::OwnPostgres;
 
 use super::harness::client::{SendRequest, new_email, registration};
@@ -97,6 +98,36 @@ async fn ended_sessions_are_opened_again() {
         assert!(postgres.terminate_sessions().await.unwrap() > 3);
         recovers(&[api], &ana, *video).await;
     }
+    assert_each_vote_counts_once(&env, api, &ana, &videos).await;
+}
+
+/// During an upgrade a later version has migrated the schema, while statements of this one are prepared.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_column_more_in_every_table_changes_nothing() {
+    let env = TestEnvironment::embedded().await;
+    let server = Server::start(&env, Roles::NoTranscoder).await;
+    let api = &server.api;
+    let ana = api.new_person("Ana").await;
+    let videos = env.publish_videos(&ana, 3).await;
+    api.vote(&ana, videos[0]).await.expect(200);
+
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select quote_ident(table_name) from information_schema.tables
+         where table_schema = 'public' and table_type = 'BASE TABLE'",
+    )
+    .fetch_all(&env.pool)
+    .await
+    .unwrap();
+    assert!(tables.len() > 12, "{tables:?}");
+    for table in tables {
+        let sql = format!("alter table {table} add column one_more text");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&env.pool).await.unwrap();
+        api.fetch("/api/public/rankings").await.expect(200);
+    }
+    for video in &videos[1..] {
+        api.vote(&ana, *video).await.expect(200);
+    }
+    api.new_person("Beto").await;
     assert_each_vote_counts_once(&env, api, &ana, &videos).await;
 }
 

@@ -2,7 +2,6 @@
 
 use sqlx::{Connection, Executor, PgConnection};
 
-use super::DatabaseError;
 use super::session::{CONNECT_TIMEOUT, SessionOptions};
 use crate::timeout::within;
 
@@ -24,28 +23,30 @@ pub enum UnusableServer {
     SharedSessions,
 }
 
-/// Checks the server behind these options.
+/// What is wrong with the server behind these options, if anything.
 ///
 /// # Errors
-/// [`DatabaseError::Unreachable`] or [`DatabaseError::Unusable`]
-pub(super) async fn check_server(sessions: &SessionOptions) -> Result<(), DatabaseError> {
-    let mut session = sessions.open().await.map_err(DatabaseError::Unreachable)?;
-    let mut other = sessions.open().await.map_err(DatabaseError::Unreachable)?;
+/// If it does not answer in time, or refuses this user.
+pub(super) async fn check_server(
+    sessions: &SessionOptions,
+) -> Result<Option<UnusableServer>, sqlx::Error> {
+    let mut session = sessions.open().await?;
+    let mut other = sessions.open().await?;
     let checking = async {
         if shares_sessions(&mut session, &mut other).await? {
-            return Ok(Err(UnusableServer::SharedSessions));
+            return Ok(Some(UnusableServer::SharedSessions));
         }
         let encoding = text(&mut session, "show server_encoding").await?;
-        Ok(if encoding == "UTF8" { Ok(()) } else { Err(UnusableServer::Encoding(encoding)) })
+        Ok((encoding != "UTF8").then_some(UnusableServer::Encoding(encoding)))
     };
-    let checked = within("database_connect", CONNECT_TIMEOUT, checking).await;
-    let checked = checked.unwrap_or_else(|timed_out| Err(timed_out.into()));
-    checked.map_err(DatabaseError::Unreachable)??;
+    let found: Result<_, sqlx::Error> =
+        within("database_connect", CONNECT_TIMEOUT, checking).await?;
+    let found = found?;
     for session in [session, other] {
         // The server ends the session anyway when the connection is dropped.
         let _ = within("database_connect", CONNECT_TIMEOUT, session.close()).await;
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Whether a pooler moves a client from one session to another between transactions.

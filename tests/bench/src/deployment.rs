@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use http::{StatusCode, Uri};
-use infra::database;
-use infra::database::Pool;
+use infra::database::{self, Pool};
 use infra::event_log::EventLog;
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
 use infra::event_log::postgres::PostgresLog;
@@ -23,6 +22,8 @@ use crate::process::{self, Process};
 use crate::token::SECRET_KEY;
 
 const PARTITIONS: u32 = 8;
+/// Bounds a statement that fills a table.
+pub(crate) const FILL_TIMEOUT: Duration = Duration::from_secs(600);
 /// Bounds the wait for the projection, and for the ranking.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -76,7 +77,7 @@ pub(crate) struct Deployment {
 impl Deployment {
     pub(crate) async fn new(postgres: &OwnPostgres, log: Log, storage: Storage) -> Result<Self> {
         let database_url = postgres.database_url().await?;
-        let pool = database::connect(&database_url, 4).await?;
+        let pool = database::connect(&database_url, 4).await?.with_statement_timeout(FILL_TIMEOUT);
         let kafka = (log == Log::Kafka).then(new_topic);
         let mut settings = vec![
             ("DATABASE_URL", database_url.clone()),

@@ -15,7 +15,7 @@ use projections::store::postgres::PostgresStore;
 use test_contests::{SeededContest, Size};
 use tokio::sync::watch;
 
-use crate::deployment::{Deployment, LogArgs};
+use crate::deployment::{Deployment, FILL_TIMEOUT, LogArgs};
 
 #[derive(Clone, clap::Args)]
 pub(crate) struct Args {
@@ -33,6 +33,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<()> {
     let Args { log, artists, fans, votes } = args;
     let pool = database::connect(&log.database_url, 4).await?;
+    let pool = pool.with_statement_timeout(FILL_TIMEOUT);
     let log = log.open(&pool).await?;
     test_contests::append(&pool, log.as_ref(), Size { artists, fans, votes }).await
 }

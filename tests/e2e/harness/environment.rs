@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use test_services::{KafkaTopic, S3Bucket};
 use tokio::process::Command;
 
-use super::wait::eventually;
+use super::wait::{TEST_TIMEOUT, eventually};
 use super::{anb, clip};
 
 pub(crate) const SECRET_KEY: &str = "a secret key for tests, 32 bytes or more";
@@ -42,7 +42,7 @@ impl TestEnvironment {
 
     /// [`Self::embedded`] on this database.
     pub(crate) async fn embedded_with_database(database_url: &str) -> Self {
-        let pool = infra::database::connect(database_url, 4).await.unwrap();
+        let pool = connect(database_url).await;
         let log = Arc::new(PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap());
         Self { folder: folder(), database_url: database_url.to_owned(), pool, log, cluster: None }
     }
@@ -63,7 +63,7 @@ impl TestEnvironment {
     }
 
     async fn cluster_on(database_url: &str, kafka: KafkaTopic) -> Self {
-        let pool = infra::database::connect(database_url, 4).await.unwrap();
+        let pool = connect(database_url).await;
         let settings = KafkaSettings {
             brokers: kafka.brokers.clone(),
             topic: kafka.topic.clone(),
@@ -184,6 +184,12 @@ impl TestEnvironment {
         })
         .await;
     }
+}
+
+async fn connect(database_url: &str) -> Pool {
+    let pool = infra::database::connect(database_url, 4).await.unwrap();
+    // Tests lock tables and fill them.
+    pool.with_statement_timeout(TEST_TIMEOUT)
 }
 
 fn folder() -> TempDir {

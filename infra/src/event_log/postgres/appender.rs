@@ -2,7 +2,7 @@
 //! share the cost of a commit.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::{Position, Timestamp};
 use sqlx::Connection;
@@ -23,6 +23,11 @@ const QUEUE_CAPACITY: usize = 16_384;
 const MAX_BATCH: usize = 2_048;
 /// The time limit of a transaction. Afterwards its outcome is unknown if the commit was under way.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection that was idle for so long is tested before it is used.
+const TEST_AFTER: Duration = Duration::from_secs(1);
+/// Bounds that test. A dropped connection would otherwise take up the time of the transaction.
+const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Answer = Result<Position, AppendError>;
 
@@ -67,7 +72,7 @@ impl PostgresAppender {
 }
 
 async fn run(options: SessionOptions, mut queue: mpsc::Receiver<Pending>) {
-    let mut writer = Writer { options, connection: None };
+    let mut writer = Writer { options, connection: None, used: Instant::now() };
     let mut batch = Vec::new();
     let mut throttle = BatchThrottle::default();
     loop {
@@ -94,6 +99,8 @@ async fn run(options: SessionOptions, mut queue: mpsc::Receiver<Pending>) {
 struct Writer {
     options: SessionOptions,
     connection: Option<PgConnection>,
+    /// When it was last used.
+    used: Instant,
 }
 
 impl Writer {
@@ -112,7 +119,12 @@ impl Writer {
         let mut committing = false;
         let writing = async {
             let mut connection = match self.connection.take() {
-                Some(connection) => connection,
+                Some(mut connection) => {
+                    if self.used.elapsed() > TEST_AFTER {
+                        within("log_append", TEST_TIMEOUT, connection.ping()).await??;
+                    }
+                    connection
+                }
                 None => self.options.open().await?,
             };
             let mut tx = connection.begin().await?;
@@ -120,7 +132,7 @@ impl Writer {
             committing = true;
             tx.commit().await?;
             // A connection that failed inside a transaction is not used again.
-            self.connection = Some(connection);
+            (self.connection, self.used) = (Some(connection), Instant::now());
             Ok::<_, sqlx::Error>(positions)
         };
         let written = within("log_append", APPEND_TIMEOUT, writing).await;

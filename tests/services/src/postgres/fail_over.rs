@@ -43,7 +43,7 @@ impl OwnPostgres {
         Ok(ended.fetch_one(&mut admin).await?)
     }
 
-    /// Starts a second server that replicates this one.
+    /// Starts a second server that replicates this one, and that this one waits for.
     ///
     /// # Errors
     /// If the copy fails or does not answer.
@@ -68,6 +68,11 @@ impl OwnPostgres {
         give_to(&to.join("data"), owner.uid(), owner.gid())?;
         std::fs::set_permissions(to.join("data"), std::fs::Permissions::from_mode(0o700))?;
         let server = PrivatePostgres::start_on(&to, Purpose::Durable, port).await?;
+        // From now on a commit that must be durable waits for the standby, so a fail-over loses none.
+        let mut admin = self.admin().await?;
+        for sql in ["alter system set synchronous_standby_names = '*'", "select pg_reload_conf()"] {
+            sqlx::query(sql).execute(&mut admin).await?;
+        }
         Ok(Self { folder, port, server: Some(server) })
     }
 

@@ -49,7 +49,7 @@ run: build
 test: setup-test services
 	@$(SERVICES) run cargo test --quiet --locked --workspace
 
-# ROUNDS of 36 faults on real services, MINUTES of simulated seeds, then every planted bug.
+# ROUNDS of 39 faults on real services, MINUTES of simulated seeds, then every planted bug.
 soak: setup-test $(addprefix soak-,$(or $(ONLY),faults simulation plant))
 
 soak-faults: setup-test services

@@ -22,7 +22,8 @@ tools=(cc pkg-config cmake clang curl)
 case $purpose in
   run | lint) ;;
   test)
-    packages+=(ffmpeg openjdk-17-jdk-headless maven chromium chromium-driver openssl)
+    # PgBouncer: a pooler that is refused, or works, by its mode.
+    packages+=(ffmpeg openjdk-17-jdk-headless maven chromium chromium-driver openssl pgbouncer)
     tools+=(ffmpeg java mvn chromium chromedriver openssl)
     ;;
   bench)

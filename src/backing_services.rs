@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use infra::config::{DatabaseArgs, DatabaseSettings, EventLogArgs, EventLogSettings};
-use infra::database;
+use infra::database::{self, Pool};
 use infra::event_log::EventLog;
 use infra::event_log::kafka::KafkaLog;
 use infra::event_log::postgres::PostgresLog;
 use infra::event_log::read_only::ReadOnlyLog;
 use infra::private_postgres::{PrivatePostgres, Purpose};
-use sqlx::PgPool;
 
 use crate::data_dir::DataDirLock;
 use crate::settings::Settings;
@@ -25,7 +24,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A connected database.
 pub(crate) struct Database {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     private: Option<PrivateServer>,
 }
 
@@ -173,7 +172,7 @@ impl BackingServices {
         Self { log: Arc::new(ReadOnlyLog(self.log)), ..self }
     }
 
-    pub(crate) fn pool(&self) -> &PgPool {
+    pub(crate) fn pool(&self) -> &Pool {
         &self.database.pool
     }
 
@@ -196,7 +195,7 @@ impl BackingServices {
 
 /// Opens the log that the settings name.
 pub(crate) async fn open_log(
-    pool: &PgPool,
+    pool: &Pool,
     settings: &EventLogSettings,
 ) -> Result<Arc<dyn EventLog>> {
     Ok(match settings {

@@ -13,6 +13,7 @@ mod e2e {
     mod browser;
     mod contest_journey;
     mod contract;
+    mod database_changes;
     mod dead_letters;
     mod demo_data;
     mod erasure;

@@ -30,7 +30,7 @@ mod faults {
 
     /// Fixed, so that a failure can be compared with earlier runs.
     const DEFAULT_SEED: u64 = 1;
-    /// One round has 36 faults.
+    /// One round has 39 faults.
     const DEFAULT_ROUNDS: u64 = 6;
 
     fn setting(name: &str, default: u64) -> u64 {

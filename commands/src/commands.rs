@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{EventType, Verdict};
+use infra::database::Pool;
 use infra::event_log::envelope::Envelope;
 use infra::event_log::{AppendError, EventLog};
 use infra::object_storage::ObjectStorage;
 use ports::read_models::ReadModels;
 use ports::verdicts::{AwaitedEvent, EffectRow, EventSubmitter, SubmitOutcome, VerdictLookup};
-use sqlx::PgPool;
 
 use crate::answer::Answer;
 use crate::command_outcomes::CommandOutcomes;
@@ -35,7 +35,7 @@ pub struct CommandDependencies {
     /// The object store for originals.
     pub storage: Arc<dyn ObjectStorage>,
     /// The database of `personal_data`.
-    pub pool: PgPool,
+    pub pool: Pool,
 }
 
 /// How commands behave.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::{EmailKey, Position};
 use infra::cause::{Cause, cause};
+use infra::database::Pool;
 use infra::event_log::{EventLog, ReadError};
-use sqlx::PgPool;
 
 const NAME: &str = "email_hmac";
 /// What the key of every account's stream begins with.
@@ -61,7 +61,7 @@ impl EmailSecret {
     /// # Errors
     /// [`EmailSecretError::Lost`] if there is none although the read models, `personal_data` or the log
     /// hold accounts. With another secret nobody could sign in, and every address could sign up again.
-    pub async fn load(pool: &PgPool, log: &dyn EventLog) -> Result<Self, EmailSecretError> {
+    pub async fn load(pool: &Pool, log: &dyn EventLog) -> Result<Self, EmailSecretError> {
         if let Some(secret) = find(pool).await? {
             return Ok(secret);
         }

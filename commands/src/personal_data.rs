@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::{AccountId, EventId};
-use sqlx::PgPool;
+use infra::database::Pool;
 use uuid::Uuid;
 
 /// A row to insert.
@@ -35,7 +35,7 @@ pub(crate) struct UnregisteredPerson {
 
 /// Inserts a row. Returns whether it is new. The row of an earlier try keeps its content, but its grace
 /// restarts: the sweep must not remove it before the event of this try is folded.
-pub(crate) async fn insert(pool: &PgPool, person: &NewPerson<'_>) -> Result<bool, sqlx::Error> {
+pub(crate) async fn insert(pool: &Pool, person: &NewPerson<'_>) -> Result<bool, sqlx::Error> {
     let is_new = sqlx::query_scalar!(
         "insert into personal_data
              (account_id, event_id, first_name, last_name, email, password_hash)
@@ -57,7 +57,7 @@ pub(crate) async fn insert(pool: &PgPool, person: &NewPerson<'_>) -> Result<bool
 }
 
 /// The personal data of an account, unless the account is erased.
-pub(crate) async fn find(pool: &PgPool, account: AccountId) -> Result<Option<Person>, sqlx::Error> {
+pub(crate) async fn find(pool: &Pool, account: AccountId) -> Result<Option<Person>, sqlx::Error> {
     // The columns of a view count as nullable; those of `personal_data` are not.
     sqlx::query_as!(
         Person,
@@ -71,7 +71,7 @@ pub(crate) async fn find(pool: &PgPool, account: AccountId) -> Result<Option<Per
 }
 
 /// Deletes a row. Returns whether there was one.
-pub(crate) async fn delete(pool: &PgPool, account: AccountId) -> Result<bool, sqlx::Error> {
+pub(crate) async fn delete(pool: &Pool, account: AccountId) -> Result<bool, sqlx::Error> {
     let deleted = sqlx::query!("delete from personal_data where account_id = $1", account.0)
         .execute(pool)
         .await?;
@@ -79,7 +79,7 @@ pub(crate) async fn delete(pool: &PgPool, account: AccountId) -> Result<bool, sq
 }
 
 /// Removes the rows of rejected registrations whose request ended before it could do so.
-pub(crate) async fn sweep_rejected(pool: &PgPool) -> Result<u64, sqlx::Error> {
+pub(crate) async fn sweep_rejected(pool: &Pool) -> Result<u64, sqlx::Error> {
     let result = sqlx::query!(
         "delete from personal_data p using rejections r
          where not p.registered and r.event_id = p.event_id and not exists (
@@ -92,7 +92,7 @@ pub(crate) async fn sweep_rejected(pool: &PgPool) -> Result<u64, sqlx::Error> {
 }
 
 /// Removes the rows of erased accounts whose request ended before it could do so.
-pub(crate) async fn sweep_erased(pool: &PgPool) -> Result<u64, sqlx::Error> {
+pub(crate) async fn sweep_erased(pool: &Pool) -> Result<u64, sqlx::Error> {
     let result = sqlx::query!(
         "delete from personal_data p using accounts a
          where a.account_id = p.account_id and a.erased_by is not null",

@@ -15,12 +15,12 @@ use std::time::Duration;
 use chrono::Utc;
 use domain::object_keys;
 use futures_util::TryStreamExt;
+use infra::database::Pool;
 use infra::event_log::EventLog;
 use infra::object_storage::{ObjectKey, ObjectStorage};
 use ports::append_gate::AppendGate;
 use ports::read_models::ReadModels;
 use ports::verdicts::VerdictLookup;
-use sqlx::PgPool;
 
 use crate::erase::withdrawal;
 use crate::error::CommandError;
@@ -71,7 +71,7 @@ pub struct Sweeper {
     /// The store to sweep.
     pub storage: Arc<dyn ObjectStorage>,
     /// The database of `personal_data`.
-    pub pool: PgPool,
+    pub pool: Pool,
     /// The minimum age of a removed object.
     pub grace: Duration,
 }

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use infra::database::Pool;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::generations::tables;
 
@@ -98,8 +99,9 @@ const MAX_ROW_LENGTH: u32 = 300;
 ///
 /// # Errors
 /// If a query fails.
-pub async fn checksums(pool: &PgPool) -> Result<Checksums, sqlx::Error> {
-    let mut tx = pool.begin().await?;
+pub async fn checksums(pool: &Pool) -> Result<Checksums, sqlx::Error> {
+    let mut session = pool.acquire().await?;
+    let mut tx = session.begin().await?;
     begin_snapshot(&mut tx).await?;
     let home = tables::home(&mut tx).await?;
     let checksums = of_generation(&mut tx, &home).await?;

@@ -10,8 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 use domain::fold;
-use infra::database::from_int;
-use sqlx::PgPool;
+use infra::database::{Pool, from_int};
 use sqlx::postgres::PgConnection;
 
 /// The state of a generation. At most one generation has each state.
@@ -96,13 +95,14 @@ pub(crate) async fn in_state(
 ///
 /// # Errors
 /// If the query fails, or if there is none.
-pub async fn live(pool: &PgPool) -> Result<Generation, sqlx::Error> {
-    let found = in_state(&mut *pool.acquire().await?, GenerationState::Live).await?;
-    found.ok_or(sqlx::Error::RowNotFound)
+pub async fn live(pool: &Pool) -> Result<Generation, sqlx::Error> {
+    let mut session = pool.acquire().await?;
+    let found = pool.bounded(in_state(&mut session, GenerationState::Live)).await;
+    session.judge(found)?.ok_or(sqlx::Error::RowNotFound)
 }
 
 /// Whether an earlier version of the fold made the live generation.
-pub(crate) async fn is_outdated(pool: &PgPool) -> Result<bool, sqlx::Error> {
+pub(crate) async fn is_outdated(pool: &Pool) -> Result<bool, sqlx::Error> {
     Ok(live(pool).await?.fold_version < fold::VERSION)
 }
 
@@ -117,7 +117,7 @@ const GAUGE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Sets the metrics of this process for the live generation and for the progress of a rebuild in any
 /// process. Runs until the task is dropped.
-pub async fn observe(pool: PgPool) {
+pub async fn observe(pool: Pool) {
     loop {
         if let Err(error) = set_gauges(&pool).await {
             tracing::debug!(%error, "the metrics of generations were not updated");
@@ -126,12 +126,17 @@ pub async fn observe(pool: PgPool) {
     }
 }
 
-async fn set_gauges(pool: &PgPool) -> Result<(), sqlx::Error> {
-    let mut connection = pool.acquire().await?;
-    if let Some(live) = in_state(&mut connection, GenerationState::Live).await? {
+async fn set_gauges(pool: &Pool) -> Result<(), sqlx::Error> {
+    let mut session = pool.acquire().await?;
+    let found = pool.bounded(async {
+        let live = in_state(&mut session, GenerationState::Live).await?;
+        Ok((live, in_state(&mut session, GenerationState::Building).await?))
+    });
+    let found = found.await;
+    let (live, building) = session.judge(found)?;
+    if let Some(live) = live {
         metrics::gauge!("anb_generation").set(live.number as f64);
     }
-    let building = in_state(&mut connection, GenerationState::Building).await?;
     let (folded, target) = building.map_or((0, 0), |building| (building.folded, building.target));
     metrics::gauge!("anb_rebuild_building").set(if building.is_some() { 1.0 } else { 0.0 });
     metrics::gauge!("anb_rebuild_folded_events").set(folded as f64);

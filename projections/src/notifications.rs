@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use infra::database::from_bigint;
+use infra::database::{Listener, Pool, from_bigint};
 use ports::verdicts::{VerdictDesk, VerdictLookup};
-use sqlx::PgPool;
-use sqlx::postgres::PgListener;
 use tokio::sync::watch;
 
 use crate::commit_notification::{CHANNEL, CommitNotification};
@@ -24,7 +22,7 @@ const SILENCE_TIMEOUT: Duration = Duration::from_secs(2);
 /// After a lost connection it reads the current state and advances the epoch: an erasure may have been
 /// missed.
 pub async fn follow(
-    pool: PgPool,
+    pool: Pool,
     lookup: Arc<dyn VerdictLookup>,
     desk: Arc<VerdictDesk>,
     ranking_revision: watch::Sender<u64>,
@@ -41,16 +39,13 @@ pub async fn follow(
 }
 
 async fn listen(
-    pool: &PgPool,
+    pool: &Pool,
     lookup: &dyn VerdictLookup,
     desk: &VerdictDesk,
     ranking_revision: &watch::Sender<u64>,
     erasure_epoch: &ErasureEpoch,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    // Without this the listener would reconnect silently and miss notifications.
-    listener.eager_reconnect(false);
-    listener.listen(CHANNEL).await?;
+    let mut listener = Listener::open(pool, CHANNEL).await?;
     // Covers erasures that were committed before this connection listened.
     erasure_epoch.advance();
     let mut known = current_state(pool, lookup).await?;
@@ -60,15 +55,14 @@ async fn listen(
     apply(&known, desk, ranking_revision);
     loop {
         erasure_epoch.confirm_followed();
-        let Ok(notification) = tokio::time::timeout(SILENCE_TIMEOUT, listener.try_recv()).await
-        else {
+        let Some(notification) = listener.next(SILENCE_TIMEOUT).await? else {
+            listener.test().await?;
             let now = current_state(pool, lookup).await?;
             if now != known {
                 return Err("the projection has moved, and no notification came".into());
             }
             continue;
         };
-        let Some(notification) = notification? else { return Ok(()) };
         let commit: CommitNotification = serde_json::from_str(notification.payload())?;
         // Before the verdict is delivered: the next request of the same client must see the erasure.
         if commit.erased {
@@ -81,7 +75,7 @@ async fn listen(
 
 /// The current state of the projection, as a notification.
 async fn current_state(
-    pool: &PgPool,
+    pool: &Pool,
     lookup: &dyn VerdictLookup,
 ) -> Result<CommitNotification, Box<dyn std::error::Error + Send + Sync>> {
     let mut checkpoints = lookup.checkpoints().await?;

@@ -7,11 +7,10 @@ use async_trait::async_trait;
 use domain::{
     AccountId, EmailKey, EventId, Position, Rejection, Timestamp, Verdict, VideoId, VideoStatus,
 };
-use infra::database::{from_bigint, to_bigint, to_int};
+use infra::database::{Pool, from_bigint, to_bigint, to_int};
 use ports::LookupError;
 use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, UploadFacts, VideoFacts};
 use ports::verdicts::{AwaitedEvent, EffectRow, FoldedEvent, VerdictLookup};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::checkpoint_rows;
@@ -21,13 +20,13 @@ use crate::query_batcher::{NO_ANSWER, QueryBatcher};
 /// The read models in Postgres, for readers.
 #[derive(Clone)]
 pub struct PostgresReadModels {
-    pool: PgPool,
+    pool: Pool,
     videos: Arc<QueryBatcher<VideoId, VideoFacts, LookupError>>,
 }
 
 impl PostgresReadModels {
     /// Reads through `pool`.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         Self { pool, videos: Arc::new(QueryBatcher::new("videos", LookupError::new(NO_ANSWER))) }
     }
 }

@@ -27,6 +27,9 @@ use crate::settings::Settings;
 /// Commands that may wait for their verdict at the same time. Further ones are rejected with 503.
 const MAX_PENDING_VERDICTS: usize = 20_000;
 
+/// Bounds a statement of the sweep, which reads whole tables.
+const SWEEP_STATEMENT_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// The verdict desk, the lookups and the projection's progress, shared by the roles of one process.
 pub(crate) struct SharedComponents {
     desk: Arc<VerdictDesk>,
@@ -89,7 +92,7 @@ impl SharedComponents {
     pub(super) fn projector(&self, services: &BackingServices) -> Projector<PostgresStore> {
         Projector::new(
             Arc::clone(&services.log),
-            PostgresStore::new(services.pool().connect_options()),
+            PostgresStore::new(services.pool().session_options()),
             Some(Arc::clone(&self.desk)),
             self.ranking_revision.clone(),
         )
@@ -112,13 +115,14 @@ impl SharedComponents {
     }
 
     pub(super) fn sweeper(&self, services: &BackingServices, storage: &Storage) -> Sweeper {
+        let pool = services.pool().clone().with_statement_timeout(SWEEP_STATEMENT_TIMEOUT);
         Sweeper {
             gate: self.gate(),
             log: Arc::clone(&services.log),
-            read_models: Arc::clone(&self.lookup) as _,
+            read_models: Arc::new(PostgresReadModels::new(pool.clone())),
             verdicts: Arc::clone(&self.lookup) as _,
             storage: Arc::clone(&storage.objects),
-            pool: services.pool().clone(),
+            pool,
             grace: Sweeper::GRACE,
         }
     }

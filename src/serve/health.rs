@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use api::{Check, Health};
 use async_trait::async_trait;
+use infra::database::Pool;
 use infra::error_chain::error_chain;
 use infra::event_log::{EventLog, NoLeader};
 use infra::object_storage::ObjectStorage;
 use ports::append_gate::AppendGate;
 use projections::projector::ProjectorState;
 use projections::rankings::Rankings;
-use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The services to check.
 pub(super) struct Readiness {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
     pub(super) log: Arc<dyn EventLog>,
     pub(super) storage: Arc<dyn ObjectStorage>,
     /// Whether this process may append.

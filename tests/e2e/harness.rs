@@ -18,6 +18,7 @@ pub(super) mod load_balancer;
 pub(super) mod raw_record;
 pub(super) mod seeded_videos;
 pub(super) mod server;
+pub(super) mod silent_proxy;
 pub(super) mod tus;
 pub(super) mod visitor;
 pub(super) mod vote_load;

@@ -1,4 +1,4 @@
-//! A TCP proxy that can delay, stall, refuse and close connections.
+//! A TCP proxy that can delay, stall, refuse, close and forget connections.
 
 use std::io;
 use std::time::Duration;
@@ -40,6 +40,7 @@ pub(crate) struct FaultProxy {
     /// Port of the server behind it; `None` until that server has started.
     upstream: watch::Sender<Option<u16>>,
     cuts: watch::Sender<u64>,
+    silences: watch::Sender<u64>,
 }
 
 impl FaultProxy {
@@ -50,16 +51,18 @@ impl FaultProxy {
             condition: watch::Sender::new(NetworkCondition::Normal),
             upstream: watch::Sender::new(None),
             cuts: watch::Sender::new(0),
+            silences: watch::Sender::new(0),
         };
-        let (condition, upstream, cuts) =
-            (link.condition.subscribe(), link.upstream.subscribe(), link.cuts.subscribe());
+        let (condition, upstream) = (link.condition.subscribe(), link.upstream.subscribe());
+        let (cuts, silences) = (link.cuts.subscribe(), link.silences.subscribe());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if *condition.borrow() == NetworkCondition::Refusing {
                     continue;
                 }
                 let Some(port) = *upstream.borrow() else { continue };
-                tokio::spawn(carry(client, port, condition.clone(), cuts.clone()));
+                let (cuts, silences) = (cuts.clone(), silences.clone());
+                tokio::spawn(carry(client, port, condition.clone(), cuts, silences));
             }
         });
         Ok(link)
@@ -73,6 +76,16 @@ impl FaultProxy {
         self.condition.send_replace(condition);
     }
 
+    /// Decides where new connections lead.
+    pub(crate) fn route(&self) -> watch::Sender<Option<u16>> {
+        self.upstream.clone()
+    }
+
+    /// Every connection carries no byte any more, and stays open. New ones work.
+    pub(crate) fn silence(&self) {
+        self.silences.send_modify(|silences| *silences += 1);
+    }
+
     /// Closes every connection at once.
     pub(crate) fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
@@ -84,25 +97,32 @@ async fn carry(
     port: u16,
     condition: watch::Receiver<NetworkCondition>,
     mut cuts: watch::Receiver<u64>,
+    mut silences: watch::Receiver<u64>,
 ) {
     cuts.mark_unchanged();
+    silences.mark_unchanged();
     let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
     // Nagle's algorithm would delay a chunk until the previous one is acknowledged.
     if client.set_nodelay(true).is_err() || server.set_nodelay(true).is_err() {
         return;
     }
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
     tokio::select! {
-        () = pump(from_client, to_server, condition.clone()) => {}
-        () = pump(from_server, to_client, condition) => {}
+        () = pump(&mut from_client, &mut to_server, condition.clone()) => {}
+        () = pump(&mut from_server, &mut to_client, condition) => {}
         _ = cuts.changed() => {}
+        // The halves are still owned here, so both connections stay open.
+        _ = silences.changed() => {
+            // Fails if the proxy was dropped; then the connections may end.
+            let _ = cuts.changed().await;
+        }
     }
 }
 
 async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    from: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
     mut condition: watch::Receiver<NetworkCondition>,
 ) {
     let mut chunk = vec![0; CHUNK];

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use commands::Sweeper;
 use futures_util::TryStreamExt;
+use infra::database::Pool;
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
 use infra::event_log::{EventLog, Record};
 use infra::object_storage::ObjectStorage;
 use infra::object_storage::s3::{S3Credentials, S3Settings, S3Storage};
 use projections::read_models::PostgresReadModels;
 use simulation::recount::Recount;
-use sqlx::{PgPool, Row};
+use sqlx::Row;
 use uuid::Uuid;
 
 use super::system::{PARTITIONS, SystemUnderTest};
@@ -65,7 +66,7 @@ pub(crate) struct ExpectedVideo {
 }
 
 pub(crate) struct StateReader {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     pub(crate) log: Arc<KafkaLog>,
     store: Arc<S3Storage>,
 }

@@ -28,8 +28,14 @@ enum Fault {
     Freeze(Service, Duration),
     /// The disk of the object store is full for a time.
     DiskFull(Duration),
+    /// The database refuses writes for a time.
+    ReadOnly(Duration),
+    /// The database fails over to a standby.
+    FailOver,
     /// Every connection of a link is closed.
     Cut(usize),
+    /// Every connection of a link goes silent for ever, as if a firewall had forgotten it.
+    Silence(usize),
     /// A link is slow, stalled or refuses connections for a time.
     Network(usize, NetworkCondition, Duration),
 }
@@ -43,7 +49,10 @@ impl Fault {
             Self::Outage(which, _) => format!("{} killed", which.name()),
             Self::Freeze(which, _) => format!("{} hung", which.name()),
             Self::DiskFull(_) => "store's disk full".to_owned(),
+            Self::ReadOnly(_) => "database read-only".to_owned(),
+            Self::FailOver => "database failed over".to_owned(),
             Self::Cut(_) => "connections cut".to_owned(),
+            Self::Silence(_) => "connections half open".to_owned(),
             Self::Network(_, how, _) => format!("connections {}", how.name()),
         }
     }
@@ -55,8 +64,12 @@ impl Fault {
         match self {
             Self::Kill(n) | Self::Restart(n) => process(n),
             Self::Hang(n, time) => format!("{}, {}", process(n), seconds(time)),
-            Self::Outage(_, time) | Self::Freeze(_, time) | Self::DiskFull(time) => seconds(time),
-            Self::Cut(n) => LINKS[n].to_owned(),
+            Self::Outage(_, time)
+            | Self::Freeze(_, time)
+            | Self::DiskFull(time)
+            | Self::ReadOnly(time) => seconds(time),
+            Self::FailOver => "to a standby".to_owned(),
+            Self::Cut(n) | Self::Silence(n) => LINKS[n].to_owned(),
             Self::Network(n, _, time) => format!("{}, {}", LINKS[n], seconds(time)),
         }
     }
@@ -67,7 +80,8 @@ impl Fault {
             Self::Kill(n) | Self::Hang(n, _) | Self::Restart(n) => (0, n),
             Self::Outage(service, _) | Self::Freeze(service, _) => (1, service as usize),
             Self::DiskFull(_) => (1, Service::Store as usize),
-            Self::Cut(n) | Self::Network(n, ..) => (2, n),
+            Self::ReadOnly(_) | Self::FailOver => (1, Service::Database as usize),
+            Self::Cut(n) | Self::Silence(n) | Self::Network(n, ..) => (2, n),
         }
     }
 }
@@ -132,6 +146,11 @@ impl Nemesis {
             faults.push(Fault::Freeze(service, self.long()));
         }
         faults.push(Fault::DiskFull(self.long()));
+        faults.extend([
+            Fault::ReadOnly(self.long()),
+            Fault::FailOver,
+            Fault::Silence(DATABASE_LINK),
+        ]);
         for link in 0..LINKS.len() {
             let slow = NetworkCondition::Slow(self.milliseconds(20..400));
             faults.extend([
@@ -165,6 +184,8 @@ pub(crate) struct FaultStep {
     /// Time without faults afterwards.
     pub(crate) pause: Duration,
 }
+
+const DATABASE_LINK: usize = 0;
 
 /// The links, in the order of [`link`]. Each API has its own.
 const LINKS: [&str; 5] =
@@ -207,7 +228,14 @@ async fn inject(system: &SystemUnderTest, fault: Fault, began: Instant) {
             tokio::time::sleep(time).await;
             services.apply(Service::Store, ServiceAction::FillDisk(false)).await;
         }
+        Fault::ReadOnly(time) => {
+            services.apply(Service::Database, ServiceAction::ReadOnly(true)).await;
+            tokio::time::sleep(time).await;
+            services.apply(Service::Database, ServiceAction::ReadOnly(false)).await;
+        }
+        Fault::FailOver => services.apply(Service::Database, ServiceAction::FailOver).await,
         Fault::Cut(n) => link(system, n).cut(),
+        Fault::Silence(n) => link(system, n).silence(),
         Fault::Network(n, condition, time) => {
             link(system, n).set(condition);
             tokio::time::sleep(time).await;

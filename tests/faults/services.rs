@@ -5,7 +5,7 @@ use std::thread;
 use test_services::java::free_port;
 use test_services::s3_server::{OwnS3, S3Bucket, bucket_on};
 use test_services::{KafkaTopic, OwnKafka, OwnPostgres, kafka_broker};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::fault_proxy::FaultProxy;
 
@@ -34,6 +34,10 @@ pub(crate) enum ServiceAction {
     Freeze,
     Thaw,
     FillDisk(bool),
+    /// The server refuses writes, or takes them again.
+    ReadOnly(bool),
+    /// A standby is made, and becomes the primary. The old one keeps its sessions, and is read-only.
+    FailOver,
 }
 
 /// The addresses of the services, through their proxies.
@@ -57,6 +61,10 @@ struct RunningServices {
     database: OwnPostgres,
     broker: OwnKafka,
     store: OwnS3,
+    /// The primary before the last fail-over, kept running.
+    demoted: Option<OwnPostgres>,
+    /// Where new connections to the database lead.
+    to_database: watch::Sender<Option<u16>>,
 }
 
 impl Services {
@@ -68,13 +76,14 @@ impl Services {
             mpsc::unbounded_channel::<(Service, ServiceAction, oneshot::Sender<()>)>();
         let (started, addresses) = oneshot::channel();
         let (proxy, broker) = (to_broker.port, free_port().unwrap());
+        let route = to_database.route();
         to_broker.forward_to(broker);
         // A service ends with the thread that started it, and a runtime ends its worker threads.
         let thread = thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let mut running = RunningServices::start(proxy, broker).await;
+                let mut running = RunningServices::start(proxy, broker, route).await;
                 let url = running.database.database_url().await.unwrap();
                 let bucket = bucket_on(&running.store.endpoint()).await;
                 started.send((url, bucket)).unwrap();
@@ -119,8 +128,10 @@ impl Drop for Services {
 }
 
 impl RunningServices {
-    async fn start(proxy: u16, port: u16) -> Self {
+    async fn start(proxy: u16, port: u16, to_database: watch::Sender<Option<u16>>) -> Self {
         Self {
+            demoted: None,
+            to_database,
             database: OwnPostgres::start().await.unwrap(),
             broker: OwnKafka::start_behind(proxy, port).unwrap(),
             store: OwnS3::start().unwrap(),
@@ -128,7 +139,7 @@ impl RunningServices {
     }
 
     async fn apply(&mut self, service: Service, action: ServiceAction) {
-        let Self { database, broker, store } = self;
+        let Self { database, broker, store, .. } = self;
         match (service, action) {
             (Service::Broker, ServiceAction::Kill) => broker.kill(),
             (Service::Broker, ServiceAction::Start) => broker.restart().unwrap(),
@@ -143,9 +154,19 @@ impl RunningServices {
             (Service::Store, ServiceAction::Freeze) => store.freeze(),
             (Service::Store, ServiceAction::Thaw) => store.thaw(),
             (Service::Store, ServiceAction::FillDisk(full)) => store.fill_disk(full),
-            (other, ServiceAction::FillDisk(_)) => {
-                panic!("{other:?} has no disk that can be filled")
+            (Service::Database, ServiceAction::ReadOnly(read_only)) => {
+                database.set_read_only(read_only).await.unwrap();
             }
+            (Service::Database, ServiceAction::FailOver) => self.fail_over().await,
+            (other, action) => panic!("{other:?} cannot do {action:?}"),
         }
+    }
+
+    async fn fail_over(&mut self) {
+        let standby = self.database.standby().await.unwrap();
+        self.database.set_read_only(true).await.unwrap();
+        standby.promote_after(&self.database).await.unwrap();
+        self.to_database.send_replace(Some(standby.port()));
+        self.demoted = Some(std::mem::replace(&mut self.database, standby));
     }
 }

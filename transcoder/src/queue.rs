@@ -11,9 +11,8 @@ mod notifications;
 use std::time::{Duration, Instant};
 
 use domain::{EventId, VideoId};
-use infra::database::{from_bigint, from_int, to_int};
+use infra::database::{Pool, from_bigint, from_int, to_int};
 use infra::error_chain::error_chain;
-use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -32,7 +31,7 @@ pub struct QueueError(#[from] sqlx::Error);
 /// The job queue.
 #[derive(Clone, Debug)]
 pub struct JobQueue {
-    pool: PgPool,
+    pool: Pool,
     lease_duration: Duration,
 }
 
@@ -63,7 +62,7 @@ impl Job {
 
 impl JobQueue {
     /// The queue in this database. A lease ends `lease_duration` after its last renewal.
-    pub fn new(pool: PgPool, lease_duration: Duration) -> Self {
+    pub fn new(pool: Pool, lease_duration: Duration) -> Self {
         Self { pool, lease_duration }
     }
 

@@ -14,11 +14,11 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt;
+use infra::database::Pool;
 use projections::ErasureEpoch;
 use projections::boards::BoardsBuilder;
 use projections::queries::Queries;
 use projections::rankings::Rankings;
-use sqlx::PgPool;
 use tower::ServiceExt;
 
 use super::*;
@@ -56,7 +56,7 @@ impl TestServer {
     fn new(origins: &CorsOrigins, ttl: Duration) -> Self {
         let (rankings, erasures) = (Arc::new(Rankings::default()), ErasureEpoch::default());
         rankings.replace(BoardsBuilder::default().build(0));
-        let pool = PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nothing").unwrap();
+        let pool = Pool::connect_lazy("postgres://nobody@127.0.0.1:1/nothing").unwrap();
         let queries = Queries::new(pool, Arc::clone(&rankings), erasures.clone());
         let any_origin = *origins == CorsOrigins::Any;
         let response_cache =

@@ -1,14 +1,13 @@
 //! Metrics of resumable uploads.
 
+use infra::database::Pool;
 use std::time::Duration;
-
-use sqlx::PgPool;
 
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Reports in this process's metrics how many uploads are unfinished and how many bytes they have.
 /// Never returns.
-pub async fn report_upload_metrics(pool: PgPool) {
+pub async fn report_upload_metrics(pool: Pool) {
     loop {
         let counted = sqlx::query!(
             r#"select count(*) as "uploads!", coalesce(sum(received), 0)::bigint as "bytes!"

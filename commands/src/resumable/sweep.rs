@@ -1,7 +1,7 @@
 //! Removing resumable uploads that have expired, whose owner is erased, and objects of no upload.
 
+use infra::database::Pool;
 use infra::object_storage::{ObjectKey, ObjectStorage};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::uploads_table;
@@ -15,7 +15,7 @@ pub(crate) const PREFIX: &str = "uploads/";
 /// Removes expired uploads: first the row, so that no piece can be added, then its pieces. Returns
 /// how many uploads.
 pub(crate) async fn remove_expired(
-    pool: &PgPool,
+    pool: &Pool,
     storage: &dyn ObjectStorage,
 ) -> Result<u64, CommandError> {
     let mut removed = 0;
@@ -39,7 +39,7 @@ pub(crate) async fn remove_expired(
 
 /// Removes uploads of erased accounts whose request ended before it could do so. Returns how many.
 pub(crate) async fn remove_erased(
-    pool: &PgPool,
+    pool: &Pool,
     storage: &dyn ObjectStorage,
 ) -> Result<u64, CommandError> {
     let pieces = sqlx::query_scalar!(
@@ -54,7 +54,7 @@ pub(crate) async fn remove_erased(
 
 /// Removes those of the objects that belong to no upload. Returns how many.
 pub(crate) async fn remove_orphans(
-    pool: &PgPool,
+    pool: &Pool,
     storage: &dyn ObjectStorage,
     group: &[ObjectKey],
 ) -> Result<u64, CommandError> {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use domain::{AccountId, Timestamp, VideoId};
-use infra::database::{from_bigint, to_bigint};
+use infra::database::{Pool, from_bigint, to_bigint};
 use infra::object_storage::ObjectKey;
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::limits::MAX_UNFINISHED;
@@ -61,13 +61,25 @@ macro_rules! upload_rows {
 
 /// Inserts an upload. `None` if it exists already, or its owner has too many unfinished ones.
 pub(super) async fn insert(
-    pool: &PgPool,
+    pool: &Pool,
     id: UploadId,
     owner: AccountId,
     new: &NewUpload,
     expiry: Duration,
 ) -> Result<Option<ResumableUpload>, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
+    let mut session = pool.acquire().await?;
+    let inserted = pool.bounded(insert_on(&mut session, id, owner, new, expiry)).await;
+    session.judge(inserted)
+}
+
+async fn insert_on(
+    connection: &mut PgConnection,
+    id: UploadId,
+    owner: AccountId,
+    new: &NewUpload,
+    expiry: Duration,
+) -> Result<Option<ResumableUpload>, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
     // One insert per owner at a time, so that the count is right.
     sqlx::query!(
         "select pg_advisory_xact_lock(hashtextextended($1, 0))",
@@ -101,7 +113,7 @@ pub(super) async fn insert(
 }
 
 pub(super) async fn find(
-    pool: &PgPool,
+    pool: &Pool,
     id: UploadId,
 ) -> Result<Option<ResumableUpload>, sqlx::Error> {
     let found = upload_rows!("select ", " from resumable_uploads where upload_id = $1", id.0)
@@ -111,11 +123,7 @@ pub(super) async fn find(
 }
 
 /// Extends the life of an upload that has not expired.
-pub(super) async fn extend(
-    pool: &PgPool,
-    id: UploadId,
-    expiry: Duration,
-) -> Result<(), sqlx::Error> {
+pub(super) async fn extend(pool: &Pool, id: UploadId, expiry: Duration) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "update resumable_uploads set expires_at = now() + make_interval(secs => $2)
          where upload_id = $1 and expires_at > now()",
@@ -129,7 +137,7 @@ pub(super) async fn extend(
 
 /// Adds a piece. `None` if another piece was added first, or the upload has expired or is deleted.
 pub(super) async fn add_piece(
-    pool: &PgPool,
+    pool: &Pool,
     upload: &ResumableUpload,
     key: &ObjectKey,
     bytes: u64,
@@ -155,7 +163,7 @@ pub(super) async fn add_piece(
 
 /// Notes the entered video. `None` if another process did so first, or the upload is deleted.
 pub(super) async fn finish(
-    pool: &PgPool,
+    pool: &Pool,
     id: UploadId,
     video: VideoId,
 ) -> Result<Option<ResumableUpload>, sqlx::Error> {
@@ -172,7 +180,7 @@ pub(super) async fn finish(
 }
 
 /// Deletes an upload. Returns the objects of its pieces.
-pub(super) async fn delete(pool: &PgPool, id: UploadId) -> Result<Vec<ObjectKey>, sqlx::Error> {
+pub(super) async fn delete(pool: &Pool, id: UploadId) -> Result<Vec<ObjectKey>, sqlx::Error> {
     let pieces = sqlx::query_scalar!(
         "delete from resumable_uploads where upload_id = $1 returning pieces",
         id.0,
@@ -184,7 +192,7 @@ pub(super) async fn delete(pool: &PgPool, id: UploadId) -> Result<Vec<ObjectKey>
 
 /// Deletes an upload that has received no bytes.
 pub(super) async fn delete_empty(
-    pool: &PgPool,
+    pool: &Pool,
     id: UploadId,
     owner: AccountId,
 ) -> Result<(), sqlx::Error> {
@@ -201,7 +209,7 @@ pub(super) async fn delete_empty(
 
 /// Deletes all uploads of an account. Returns the objects of their pieces.
 pub(super) async fn delete_of(
-    pool: &PgPool,
+    pool: &Pool,
     owner: AccountId,
 ) -> Result<Vec<ObjectKey>, sqlx::Error> {
     let pieces = sqlx::query_scalar!(

@@ -55,8 +55,28 @@ impl DatabaseArgs {
         if !matches!(scheme, Some("postgres" | "postgresql")) {
             return Err(SettingError::new("DATABASE_URL does not begin with postgres://"));
         }
+        if names_several_hosts(url.expose()) {
+            return Err(SettingError::new(
+                "DATABASE_URL names several hosts; give the one name that always leads to the \
+                 primary, which a managed service moves at a fail-over",
+            ));
+        }
         Ok(Some(url))
     }
+}
+
+/// Whether libpq would try several hosts. The driver here takes the list for one name.
+fn names_several_hosts(url: &str) -> bool {
+    let (before, query) = url.split_once('?').unwrap_or((url, ""));
+    let rest = before.split_once("://").map_or(before, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    // A password may contain a comma.
+    let hosts = authority.rsplit('@').next().unwrap_or_default();
+    let parameters = query.split('&').filter_map(|parameter| parameter.split_once('='));
+    let listed = parameters
+        .filter(|(name, _)| ["host", "hostaddr", "port"].contains(name))
+        .any(|(_, value)| value.contains(',') || value.to_ascii_lowercase().contains("%2c"));
+    hosts.contains(',') || listed
 }
 
 #[cfg(test)]
@@ -72,6 +92,20 @@ mod tests {
         let private = DatabaseSettings::Private { data_dir: ".anb".into() };
         assert_eq!(args(None).parse(), Ok(private.clone()));
         assert_eq!(args(Some("")).parse(), Ok(private));
+    }
+
+    #[test]
+    fn several_hosts_are_refused_by_one_sentence() {
+        for url in [
+            "postgres://anb:pw@a,b/anb",
+            "postgres://anb:pw@a:5432,b:5433/anb?sslmode=require",
+            "postgres://anb:pw@/anb?host=a,b",
+            "postgres://anb:pw@/anb?host=a%2Cb",
+        ] {
+            let error = args(Some(url)).parse().unwrap_err().to_string();
+            assert!(error.starts_with("DATABASE_URL names several hosts"), "{error}");
+        }
+        assert!(args(Some("postgres://anb:p,w@a/anb?options=-c%20a=b,c")).parse().is_ok());
     }
 
     #[test]

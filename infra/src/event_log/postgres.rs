@@ -9,17 +9,17 @@ mod reader;
 
 use async_trait::async_trait;
 use domain::Position;
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection};
 use tokio::sync::oneshot;
 
 use super::{AppendError, EventLog, LogIdentity, LogReader, NewRecord, OpenError, ReadError};
-use crate::database::to_int;
+use crate::database::{Pool, to_int};
 use appender::PostgresAppender;
 use reader::{PartitionHeads, PostgresReader};
 
 /// The log in Postgres.
 pub struct PostgresLog {
-    pool: PgPool,
+    pool: Pool,
     partitions: u32,
     appender: PostgresAppender,
 }
@@ -29,7 +29,7 @@ impl PostgresLog {
     ///
     /// # Errors
     /// [`OpenError`]
-    pub async fn open(pool: PgPool, partitions: u32) -> Result<Self, OpenError> {
+    pub async fn open(pool: Pool, partitions: u32) -> Result<Self, OpenError> {
         let found = make_heads(&pool, partitions).await.map_err(OpenError::unavailable)?;
         if found != i64::from(partitions) {
             let found = u32::try_from(found).unwrap_or(u32::MAX);
@@ -41,8 +41,14 @@ impl PostgresLog {
 }
 
 /// Makes the heads of an empty log. Returns how many heads the log has.
-async fn make_heads(pool: &PgPool, partitions: u32) -> Result<i64, sqlx::Error> {
-    let mut tx = pool.begin().await?;
+async fn make_heads(pool: &Pool, partitions: u32) -> Result<i64, sqlx::Error> {
+    let mut session = pool.acquire().await?;
+    let made = pool.bounded(make_heads_on(&mut session, partitions)).await;
+    session.judge(made)
+}
+
+async fn make_heads_on(connection: &mut PgConnection, partitions: u32) -> Result<i64, sqlx::Error> {
+    let mut tx = connection.begin().await?;
     // Two processes that start at once must not both make heads, with different numbers of partitions.
     sqlx::query!("lock table event_log_heads in share row exclusive mode")
         .execute(&mut *tx)

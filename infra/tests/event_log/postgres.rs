@@ -31,7 +31,7 @@ async fn a_process_that_hangs_during_an_append_does_not_block_others() {
     let url = test_services::database_url().await;
     let pool = infra::database::connect(&url, 4).await.unwrap();
     let log = PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap();
-    let mut hanging = pool.begin().await.unwrap();
+    let mut hanging = pool.unbounded().begin().await.unwrap();
     sqlx::query("select from event_log_heads for update").execute(&mut *hanging).await.unwrap();
 
     append(&log, vec![record("video-1", 0)]).await;

@@ -5,13 +5,18 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::{EventId, Position, Verdict};
+use infra::timeout::within;
 use metrics::Gauge;
 use tokio::sync::{Notify, oneshot};
 
 use super::lookup::{AwaitedEvent, FoldedEvent, VerdictLookup};
+use crate::lookup_error::LookupError;
 
 /// The limit of events in one lookup.
 const MAX_LOOKUP_BATCH: usize = 10_000;
+/// Bounds a lookup. A dropped connection to the database gives no error, and every command would wait for
+/// this one. Longer than a statement on the pool may take, with the wait for a connection.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(12);
 /// The pause after a lookup that failed.
 const LOOKUP_RETRY_DELAY: Duration = Duration::from_millis(100);
 
@@ -129,7 +134,8 @@ impl VerdictDesk {
                 continue;
             }
             metrics::counter!("anb_command_lookups_total").increment(1);
-            match lookup.verdicts(&batch).await {
+            let looked_up = within("verdict_lookup", LOOKUP_TIMEOUT, lookup.verdicts(&batch)).await;
+            match looked_up.unwrap_or_else(|timed_out| Err(LookupError::new(timed_out))) {
                 // Events that are not folded wait until the checkpoint advances again.
                 Ok(folded) => self.answer(folded),
                 Err(error) => {
@@ -218,7 +224,6 @@ impl Drop for Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lookup_error::LookupError;
     use crate::verdicts::EffectRow;
     use async_trait::async_trait;
     use domain::{Rejection, VideoId};
@@ -238,13 +243,14 @@ mod tests {
         Position { partition: 0, offset }
     }
 
-    /// Rejects every event and records the size of each lookup. Fails `failures` times first, and finds
-    /// nothing once if it was emptied.
+    /// Rejects every event and records the size of each lookup. Fails `failures` times first, gives no
+    /// answer once if it hangs, and finds nothing once if it was emptied.
     #[derive(Default)]
     struct Lookup {
         asked: Mutex<Vec<usize>>,
         failures: Mutex<usize>,
         emptied: Mutex<bool>,
+        hangs: Mutex<bool>,
     }
 
     #[async_trait]
@@ -253,12 +259,18 @@ mod tests {
             &self,
             events: &[(Position, AwaitedEvent)],
         ) -> Result<HashMap<EventId, FoldedEvent>, LookupError> {
-            let mut failures = self.failures.lock().unwrap();
-            if *failures > 0 {
-                *failures -= 1;
-                return Err(LookupError::new("not now"));
+            {
+                let mut failures = self.failures.lock().unwrap();
+                if *failures > 0 {
+                    *failures -= 1;
+                    return Err(LookupError::new("not now"));
+                }
             }
             self.asked.lock().unwrap().push(events.len());
+            let hangs = std::mem::take(&mut *self.hangs.lock().unwrap());
+            if hangs {
+                std::future::pending::<()>().await;
+            }
             let emptied = std::mem::take(&mut *self.emptied.lock().unwrap());
             let verdict = FoldedEvent::Decided(REJECTED);
             let known = events.iter().filter(|_| !emptied);
@@ -350,6 +362,22 @@ mod tests {
         assert_eq!(waiting.await.unwrap(), Some(FoldedEvent::Decided(Verdict::ACCEPTED)));
         tokio::time::sleep(SOON).await;
         assert!(lookup.asked.lock().unwrap().is_empty());
+        serving.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lookup_without_an_answer_is_repeated() {
+        let desk = VerdictDesk::new(8);
+        let ticket = desk.take_ticket(awaited(1)).unwrap();
+        desk.advance(0, 7);
+        let lookup = Arc::new(Lookup { hangs: Mutex::new(true), ..Lookup::default() });
+        let serving = tokio::spawn({
+            let (desk, lookup) = (Arc::clone(&desk), Arc::clone(&lookup));
+            async move { desk.run_lookups(lookup, Duration::ZERO).await }
+        });
+        let verdict = ticket.verdict(at(6), 2 * LOOKUP_TIMEOUT).await;
+        assert_eq!(verdict, Some(Verdict::Rejected(Rejection::AlreadyVoted)));
+        assert_eq!(*lookup.asked.lock().unwrap(), [1, 1]);
         serving.abort();
     }
 

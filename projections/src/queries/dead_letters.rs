@@ -1,8 +1,7 @@
 //! Dead letters: records that no version can read.
 
 use domain::{Position, Timestamp};
-use infra::database::{from_bigint, from_int};
-use sqlx::PgPool;
+use infra::database::{Pool, from_bigint, from_int};
 use sqlx::postgres::PgConnection;
 
 use crate::query_error::QueryError;
@@ -22,7 +21,7 @@ pub struct DeadLetterSummary {
 ///
 /// # Errors
 /// [`QueryError`]
-pub async fn dead_letters(pool: &PgPool) -> Result<Vec<DeadLetterSummary>, QueryError> {
+pub async fn dead_letters(pool: &Pool) -> Result<Vec<DeadLetterSummary>, QueryError> {
     let rows = sqlx::query_as!(
         DeadLetterRow,
         r#"select partition, "offset", at, reason from dead_letters order by partition, "offset""#,

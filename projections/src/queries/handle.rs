@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::AccountId;
-use sqlx::PgPool;
+use infra::database::Pool;
 
 use super::name_cache::NameCache;
 use crate::boards::Boards;
@@ -15,7 +15,7 @@ use crate::rankings::Rankings;
 /// The read side. Cheap to clone.
 #[derive(Clone)]
 pub struct Queries {
-    pub(super) pool: PgPool,
+    pub(super) pool: Pool,
     pub(super) rankings: Arc<Rankings>,
     pub(super) names: NameCache,
     pub(super) persons: Arc<QueryBatcher<AccountId, (), QueryError>>,
@@ -23,7 +23,7 @@ pub struct Queries {
 
 impl Queries {
     /// Reads through `pool` and from `rankings`. Remembers names until `erasure_epoch` advances.
-    pub fn new(pool: PgPool, rankings: Arc<Rankings>, erasure_epoch: ErasureEpoch) -> Self {
+    pub fn new(pool: Pool, rankings: Arc<Rankings>, erasure_epoch: ErasureEpoch) -> Self {
         let timed_out = QueryError::unavailable(NO_ANSWER);
         let names = NameCache::new(pool.clone(), erasure_epoch);
         Self { pool, rankings, names, persons: Arc::new(QueryBatcher::new("people", timed_out)) }

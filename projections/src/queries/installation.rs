@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use domain::{Position, Timestamp};
 use infra::database::from_bigint;
+use infra::timeout::within;
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use super::dead_letters::{DeadLetterSummary, newest_dead_letters};
@@ -14,6 +16,8 @@ use crate::query_error::QueryError;
 
 /// Dead letters that are listed.
 const LISTED_DEAD_LETTERS: u32 = 10;
+/// Bounds the transaction. Its statements have a bound of their own on the server.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The state of the installation at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,26 +68,32 @@ impl Queries {
     /// # Errors
     /// [`QueryError`] if the database gives no answer.
     pub async fn installation(&self) -> Result<Installation, QueryError> {
-        let mut tx = self.pool.begin().await?;
-        sqlx::query!("set transaction isolation level repeatable read, read only")
-            .execute(&mut *tx)
-            .await?;
-        // Operators reload this page, above all while the database is slow.
-        sqlx::query!("set local statement_timeout = '2s'").execute(&mut *tx).await?;
-        let live = generations::in_state(&mut tx, GenerationState::Live).await?;
-        let live = live.ok_or_else(|| QueryError::broken("no generation is live"))?;
-        let installation = Installation {
-            checkpoints: checkpoint_rows::positions(&mut *tx).await?,
-            queue: queue(&mut tx).await?,
-            dead_letters: count_of_dead_letters(&mut tx).await?,
-            newest_dead_letters: newest_dead_letters(&mut tx, LISTED_DEAD_LETTERS).await?,
-            generation: live.number,
-            rebuild: rebuild(&mut tx).await?,
-            rejections: rejections(&mut tx).await?,
-        };
-        tx.commit().await?;
-        Ok(installation)
+        let mut session = self.pool.acquire().await?;
+        let read = within("installation", READ_TIMEOUT, read(&mut session)).await;
+        read.map_err(QueryError::unavailable)?
     }
+}
+
+async fn read(connection: &mut PgConnection) -> Result<Installation, QueryError> {
+    let mut tx = connection.begin().await?;
+    sqlx::query!("set transaction isolation level repeatable read, read only")
+        .execute(&mut *tx)
+        .await?;
+    // Operators reload this page, above all while the database is slow.
+    sqlx::query!("set local statement_timeout = '2s'").execute(&mut *tx).await?;
+    let live = generations::in_state(&mut tx, GenerationState::Live).await?;
+    let live = live.ok_or_else(|| QueryError::broken("no generation is live"))?;
+    let installation = Installation {
+        checkpoints: checkpoint_rows::all(&mut *tx).await?,
+        queue: queue(&mut tx).await?,
+        dead_letters: count_of_dead_letters(&mut tx).await?,
+        newest_dead_letters: newest_dead_letters(&mut tx, LISTED_DEAD_LETTERS).await?,
+        generation: live.number,
+        rebuild: rebuild(&mut tx).await?,
+        rejections: rejections(&mut tx).await?,
+    };
+    tx.commit().await?;
+    Ok(installation)
 }
 
 async fn queue(connection: &mut PgConnection) -> Result<TranscodeQueue, QueryError> {

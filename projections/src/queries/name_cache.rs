@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use domain::AccountId;
 use hashbrown::{DefaultHashBuilder, HashMap};
+use infra::database::Pool;
 use metrics::Counter;
 use moka::sync::Cache;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::display_name::display_name;
@@ -27,7 +27,7 @@ const NAME_TTL: Duration = Duration::from_secs(5);
 /// Recently used names, by erasure epoch and artist. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct NameCache {
-    pool: PgPool,
+    pool: Pool,
     known: Cache<(u64, AccountId), Arc<str>, DefaultHashBuilder>,
     erasure_epoch: ErasureEpoch,
     hits: Counter,
@@ -35,7 +35,7 @@ pub(super) struct NameCache {
 }
 
 impl NameCache {
-    pub(super) fn new(pool: PgPool, erasure_epoch: ErasureEpoch) -> Self {
+    pub(super) fn new(pool: Pool, erasure_epoch: ErasureEpoch) -> Self {
         let weigh = |_: &(u64, AccountId), name: &Arc<str>| {
             u32::try_from(name.len() + ENTRY_OVERHEAD).unwrap_or(u32::MAX)
         };
@@ -86,10 +86,7 @@ impl NameCache {
     }
 }
 
-async fn query(
-    pool: &PgPool,
-    artists: Vec<Uuid>,
-) -> Result<Vec<(AccountId, Arc<str>)>, QueryError> {
+async fn query(pool: &Pool, artists: Vec<Uuid>) -> Result<Vec<(AccountId, Arc<str>)>, QueryError> {
     let rows = sqlx::query_as!(
         PersonRow,
         r#"select account_id as "account_id!", first_name, last_name from visible_persons
@@ -124,7 +121,7 @@ mod tests {
     const BETO: AccountId = AccountId(Uuid::from_u128(2));
 
     fn names() -> NameCache {
-        let pool = PgPool::connect_lazy("postgres://nobody@127.0.0.1:1/nothing").unwrap();
+        let pool = Pool::connect_lazy("postgres://nobody@127.0.0.1:1/nothing").unwrap();
         NameCache::new(pool, ErasureEpoch::default())
     }
 

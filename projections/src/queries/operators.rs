@@ -1,7 +1,7 @@
 //! Operators.
 
 use domain::{AccountId, Timestamp};
-use sqlx::PgPool;
+use infra::database::Pool;
 
 use super::display_name::display_name;
 use super::handle::Queries;
@@ -24,7 +24,7 @@ pub struct Operator {
 ///
 /// # Errors
 /// [`QueryError`] if the database gives no answer.
-pub async fn operators(pool: &PgPool) -> Result<Vec<Operator>, QueryError> {
+pub async fn operators(pool: &Pool) -> Result<Vec<Operator>, QueryError> {
     let rows = sqlx::query!(
         r#"select account_id, first_name as "first_name?", last_name as "last_name?",
                   email as "email?", granted_at

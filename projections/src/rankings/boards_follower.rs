@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use infra::database::Pool;
+use infra::timeout::within;
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, PgPool};
 use tokio::sync::watch;
 
 use super::current::Rankings;
@@ -18,11 +19,11 @@ const MIN_VERSION_INTERVAL: Duration = Duration::from_millis(40);
 /// How long to wait after a failed query.
 const RETRY_DELAY: Duration = Duration::from_millis(250);
 /// Bounds a query for changes. A dropped network connection gives no error, and would stop the boards.
-const CHANGES_QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+const CHANGES_QUERY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Reads each new revision of the ranking into the boards of this process.
 pub struct BoardsFollower {
-    pool: PgPool,
+    pool: Pool,
     /// Queried many times a second, so it is not a pooled one: the pool would test it each time.
     connection: Option<PgConnection>,
     rankings: Arc<Rankings>,
@@ -32,7 +33,7 @@ pub struct BoardsFollower {
 
 impl BoardsFollower {
     /// A follower that has read nothing yet.
-    pub fn new(pool: PgPool, rankings: Arc<Rankings>) -> Self {
+    pub fn new(pool: Pool, rankings: Arc<Rankings>) -> Self {
         Self { pool, connection: None, rankings, revision_id: None }
     }
 
@@ -40,10 +41,17 @@ impl BoardsFollower {
     pub async fn run(mut self, mut ranking_revision: watch::Receiver<u64>) {
         loop {
             // Before the query: a revision that arrives meanwhile must count as new.
-            ranking_revision.mark_unchanged();
+            let announced = *ranking_revision.borrow_and_update();
             let started = Instant::now();
             if let Err(error) = self.catch_up().await {
                 tracing::warn!(%error, "cannot read the changes of the ranking, trying again");
+                tokio::time::sleep(RETRY_DELAY).await;
+                continue;
+            }
+            if self.is_behind(announced) {
+                // After a fail-over the old connection may lead to a server that gets no more changes.
+                tracing::warn!(announced, "the ranking is older than announced, reconnecting");
+                self.connection = None;
                 tokio::time::sleep(RETRY_DELAY).await;
                 continue;
             }
@@ -54,6 +62,10 @@ impl BoardsFollower {
                 return std::future::pending().await;
             }
         }
+    }
+
+    fn is_behind(&self, announced: u64) -> bool {
+        self.revision_id.is_some_and(|known| known.ranking_revision < announced)
     }
 
     /// Brings the boards to the newest revision.
@@ -97,22 +109,14 @@ impl BoardsFollower {
             let mut connection = match open {
                 Some(connection) => connection,
                 None => {
-                    let options = self.pool.connect_options().as_ref().clone();
-                    PgConnection::connect_with(&options.options(planner_settings::KEY_LOOKUPS))
-                        .await?
+                    self.pool.session_options().with(planner_settings::KEY_LOOKUPS).open().await?
                 }
             };
             let changes = ranking_rows::read_since(&mut connection, revision_id).await?;
             Ok::<_, QueryError>((connection, changes))
         };
-        let timed_out = |_| {
-            QueryError::unavailable(format!(
-                "no answer within {} s",
-                CHANGES_QUERY_TIMEOUT.as_secs()
-            ))
-        };
-        let (connection, changes) =
-            tokio::time::timeout(CHANGES_QUERY_TIMEOUT, query).await.map_err(timed_out)??;
+        let queried = within("boards_changes", CHANGES_QUERY_TIMEOUT, query).await;
+        let (connection, changes) = queried.map_err(QueryError::unavailable)??;
         self.connection = Some(connection);
         Ok(changes)
     }

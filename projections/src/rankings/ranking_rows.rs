@@ -5,9 +5,9 @@
 use domain::ranking::Standing;
 use domain::{AccountId, Timestamp};
 use futures_util::TryStreamExt;
-use infra::database::{from_bigint, to_bigint};
+use infra::database::{Pool, from_bigint, to_bigint};
+use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 use crate::boards::{BoardsBuilder, Change};
@@ -36,7 +36,7 @@ pub(super) struct ChangesSince {
 }
 
 /// Reads the whole ranking, in one statement and therefore one snapshot.
-pub(super) async fn read_whole(pool: &PgPool) -> Result<WholeRanking, QueryError> {
+pub(super) async fn read_whole(pool: &Pool) -> Result<WholeRanking, QueryError> {
     let mut rows = sqlx::query(
         "select head.generation, c.mark, r.artist_id, r.votes, r.reached_at, r.city, r.country
          from ranking_head head

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::fold;
+use infra::database::Pool;
 use infra::event_log::EventLog;
-use sqlx::PgPool;
 
 use super::error::RebuildError;
 use super::options::RebuildOptions;
@@ -17,7 +17,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Rebuilds whenever an earlier version of the fold made the live generation. Runs until the task is
 /// dropped; of several processes, one rebuilds.
-pub async fn rebuild_when_outdated(pool: PgPool, log: Arc<dyn EventLog>) {
+pub async fn rebuild_when_outdated(pool: Pool, log: Arc<dyn EventLog>) {
     loop {
         match rebuild_if_outdated(&pool, &log).await {
             Ok(()) => {}
@@ -28,7 +28,7 @@ pub async fn rebuild_when_outdated(pool: PgPool, log: Arc<dyn EventLog>) {
     }
 }
 
-async fn rebuild_if_outdated(pool: &PgPool, log: &Arc<dyn EventLog>) -> Result<(), RebuildError> {
+async fn rebuild_if_outdated(pool: &Pool, log: &Arc<dyn EventLog>) -> Result<(), RebuildError> {
     if !generations::is_outdated(pool).await? {
         return Ok(());
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use infra::database::{Pool, SessionOptions};
 use infra::event_log::EventLog;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, PgPool, Postgres, Transaction};
+use sqlx::{Connection, Postgres, Transaction};
 
 use super::catch_up::CatchUpProjector;
 use super::control::{Control, switch};
@@ -21,7 +21,7 @@ const SWITCH_TIMEOUT: Duration = Duration::from_secs(60);
 const SWITCH_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 pub(super) struct Builder {
-    options: Arc<PgConnectOptions>,
+    options: SessionOptions,
     control: Control,
     /// The schema of the live generation.
     home: String,
@@ -31,7 +31,7 @@ pub(super) struct Builder {
 
 impl Builder {
     pub(super) async fn new(
-        pool: &PgPool,
+        pool: &Pool,
         log: Arc<dyn EventLog>,
         mut control: Control,
         next: Generation,
@@ -39,8 +39,8 @@ impl Builder {
     ) -> Result<Self, RebuildError> {
         let home = tables::home(control.connection()).await?;
         let catch_up_projector =
-            CatchUpProjector::new(pool.connect_options(), log, &home, &next, options);
-        Ok(Self { options: pool.connect_options(), control, home, next, catch_up_projector })
+            CatchUpProjector::new(pool.session_options(), log, &home, &next, options);
+        Ok(Self { options: pool.session_options(), control, home, next, catch_up_projector })
     }
 
     /// Records folded so far.
@@ -73,7 +73,7 @@ impl Builder {
     /// Compares the two generations at the same positions. Both are paused only until the snapshot is
     /// taken; rows are hashed in the snapshot while folding goes on.
     pub(super) async fn compare(&mut self) -> Result<(Checksums, Vec<Difference>), RebuildError> {
-        let mut connection = PgConnection::connect_with(&self.options).await?;
+        let mut connection = self.options.open().await?;
         let paused = self.synchronize().await?;
         let mut snapshot = connection.begin().await?;
         checksum::begin_snapshot(&mut snapshot).await?;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use infra::database::SessionOptions;
 use infra::event_log::EventLog;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 use tokio::sync::watch;
 
 use super::control::Control;
@@ -33,7 +34,7 @@ pub(super) struct CatchUpProjector {
 
 impl CatchUpProjector {
     pub(super) fn new(
-        options: Arc<PgConnectOptions>,
+        options: SessionOptions,
         log: Arc<dyn EventLog>,
         home: &str,
         next: &Generation,

@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use domain::fold;
-use infra::database::to_bigint;
+use infra::database::{Pool, to_bigint};
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, PgPool, Postgres, Transaction};
+use sqlx::{Connection, Postgres, Transaction};
 
 use super::error::RebuildError;
 use super::options::RebuildProgress;
@@ -32,9 +32,8 @@ pub(super) struct Control {
 
 impl Control {
     /// Takes the lock against other rebuilds.
-    pub(super) async fn take(pool: &PgPool) -> Result<Self, RebuildError> {
-        let options = (*pool.connect_options()).clone().options(SESSION_SETTINGS);
-        let mut connection = PgConnection::connect_with(&options).await?;
+    pub(super) async fn take(pool: &Pool) -> Result<Self, RebuildError> {
+        let mut connection = pool.session_options().with(SESSION_SETTINGS).open().await?;
         let started = Instant::now();
         while !lock(&mut connection).await? {
             if started.elapsed() > LOCK_TIMEOUT {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use domain::fold;
+use infra::database::Pool;
 use infra::event_log::EventLog;
-use sqlx::PgPool;
 
 use super::builder::Builder;
 use super::control::Control;
@@ -35,7 +35,7 @@ pub struct Rebuilt {
 /// # Errors
 /// [`RebuildError`]. The unfinished generation stays, and the next rebuild continues it.
 pub async fn rebuild(
-    pool: &PgPool,
+    pool: &Pool,
     log: Arc<dyn EventLog>,
     options: RebuildOptions,
 ) -> Result<Rebuilt, RebuildError> {
@@ -87,7 +87,7 @@ async fn begin(control: &mut Control) -> Result<Generation, RebuildError> {
 /// # Errors
 /// [`RebuildError`]. Nothing has been switched then.
 pub async fn switch_back(
-    pool: &PgPool,
+    pool: &Pool,
     log: Arc<dyn EventLog>,
     options: RebuildOptions,
 ) -> Result<Rebuilt, RebuildError> {
@@ -109,7 +109,7 @@ pub async fn switch_back(
 ///
 /// # Errors
 /// [`RebuildError`]; [`RebuildError::Running`] while another process rebuilds.
-pub async fn discard(pool: &PgPool) -> Result<Vec<i64>, RebuildError> {
+pub async fn discard(pool: &Pool) -> Result<Vec<i64>, RebuildError> {
     let mut control = Control::take(pool).await?;
     let mut dropped = Vec::new();
     for state in [GenerationState::Retired, GenerationState::Building] {

@@ -12,15 +12,15 @@ mod rows;
 mod video_row;
 mod write;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::contest::WorkingSetKeys;
 use domain::{Contest, Position, fold};
-use infra::database::{from_bigint, to_int};
+use infra::database::{SessionOptions, from_bigint, to_int};
+use infra::timeout::within;
 use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 
 use self::advance::advance;
 use self::ownership::Ownership;
@@ -44,7 +44,11 @@ const HEARTBEAT_TIMEOUT_MS: &str = "2500";
 
 /// Bounds each operation of the store. A dropped network connection gives no error, and would hang the
 /// projector.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+/// The same for a generation that is being built, whose batches are larger.
+const BUILDING_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bounds a heartbeat. A later one is too late anyway.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// Settings of the projector's session, besides [`planner_settings::KEY_LOOKUPS`].
 ///
@@ -59,7 +63,7 @@ const SESSION_SETTINGS: [(&str, &str); 3] = [
 
 /// The store of one projector.
 pub struct PostgresStore {
-    options: Arc<PgConnectOptions>,
+    options: SessionOptions,
     connection: Option<PgConnection>,
     ownership: Ownership,
     owned: Vec<u32>,
@@ -68,24 +72,20 @@ pub struct PostgresStore {
 
 impl PostgresStore {
     /// A store of the live generation. It connects when it first claims partitions.
-    pub fn new(options: Arc<PgConnectOptions>) -> Self {
+    pub fn new(options: SessionOptions) -> Self {
         // Only the live generation has other processes that wait to take over.
         let heartbeat = [("idle_session_timeout", HEARTBEAT_TIMEOUT_MS)];
-        let options = Arc::unwrap_or_clone(options).options(heartbeat);
-        Self::of(GenerationState::Live, options)
+        Self::of(GenerationState::Live, options.with(heartbeat))
     }
 
     /// A store of the generation that is being built, whose tables `search_path` finds.
-    pub(crate) fn building(options: Arc<PgConnectOptions>, search_path: &str) -> Self {
-        let options = Arc::unwrap_or_clone(options).options([("search_path", search_path)]);
-        Self::of(GenerationState::Building, options)
+    pub(crate) fn building(options: SessionOptions, search_path: &str) -> Self {
+        Self::of(GenerationState::Building, options.with_search_path(search_path))
     }
 
-    fn of(writes: GenerationState, options: PgConnectOptions) -> Self {
+    fn of(writes: GenerationState, options: SessionOptions) -> Self {
         Self {
-            options: Arc::new(
-                options.options(SESSION_SETTINGS).options(planner_settings::KEY_LOOKUPS),
-            ),
+            options: options.with(SESSION_SETTINGS).with(planner_settings::KEY_LOOKUPS),
             connection: None,
             ownership: Ownership { writes, generation: None },
             owned: Vec::new(),
@@ -97,10 +97,17 @@ impl PostgresStore {
         if self.connection.is_none() {
             self.owned.clear();
             self.recent.clear();
-            let connection = PgConnection::connect_with(&self.options).await?;
+            let connection = self.options.open().await?;
             self.connection = Some(connection);
         }
         self.connection.as_mut().ok_or_else(not_connected)
+    }
+
+    fn timeout(&self) -> Timeout {
+        Timeout(match self.ownership.writes {
+            GenerationState::Building => BUILDING_TIMEOUT,
+            GenerationState::Live | GenerationState::Retired => OPERATION_TIMEOUT,
+        })
     }
 
     /// Drops the connection after an error: it may have lost its locks.
@@ -235,22 +242,22 @@ impl PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn claim(&mut self, partitions: &[u32]) -> Result<Claimed, StoreError> {
-        let result = with_timeout(self.try_claim(partitions)).await;
+        let result = self.timeout().bound(self.try_claim(partitions)).await;
         self.disconnect_on_error(result)
     }
 
     async fn keep_alive(&mut self) -> Result<(), StoreError> {
-        let result = with_timeout(self.try_keep_alive()).await;
+        let result = Timeout(KEEP_ALIVE_TIMEOUT).bound(self.try_keep_alive()).await;
         self.disconnect_on_error(result)
     }
 
     async fn load(&mut self, keys: &WorkingSetKeys) -> Result<Contest, StoreError> {
-        let result = with_timeout(self.try_load(keys)).await;
+        let result = self.timeout().bound(self.try_load(keys)).await;
         self.disconnect_on_error(result)
     }
 
     async fn commit(&mut self, batch: &Batch<'_>) -> Result<Committed, StoreError> {
-        let result = with_timeout(self.try_commit(batch)).await;
+        let result = self.timeout().bound(self.try_commit(batch)).await;
         if result.is_ok() {
             self.recent.committed(batch);
         }
@@ -258,12 +265,16 @@ impl Store for PostgresStore {
     }
 }
 
-async fn with_timeout<T>(
-    operation: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let timed_out =
-        |_| StoreError::unavailable(format!("no answer within {} s", OPERATION_TIMEOUT.as_secs()));
-    tokio::time::timeout(OPERATION_TIMEOUT, operation).await.map_err(timed_out)?
+/// The bound of one operation.
+struct Timeout(Duration);
+
+impl Timeout {
+    async fn bound<T>(
+        self,
+        operation: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        within("projector_store", self.0, operation).await.map_err(StoreError::unavailable)?
+    }
 }
 
 fn locks(writes: GenerationState) -> i32 {

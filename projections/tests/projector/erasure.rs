@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Event, EventId, object_keys};
+use infra::database::Pool;
 use infra::event_log::EventLog;
 use infra::event_log::envelope::Envelope;
 use ports::read_models::{AbandonedVideo, ReadModels};
@@ -11,7 +12,6 @@ use ports::verdicts::VerdictDesk;
 use projections::read_models::PostgresReadModels;
 use projections::store::postgres::PostgresStore;
 use projections::{ErasureEpoch, Projector, notifications};
-use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -23,12 +23,12 @@ fn event_id(n: u128) -> EventId {
 }
 
 /// Appends the events with ids from `first` on, and folds them.
-pub(crate) async fn fold(pool: &PgPool, log: &Arc<MemoryLog>, first: u128, events: Vec<Event>) {
+pub(crate) async fn fold(pool: &Pool, log: &Arc<MemoryLog>, first: u128, events: Vec<Event>) {
     let record = |(n, event)| Envelope::new(event_id(n), event).into_record().unwrap();
     for appended in log.append((first..).zip(events).map(record).collect()).await {
         appended.unwrap();
     }
-    let store = PostgresStore::new(pool.connect_options());
+    let store = PostgresStore::new(pool.session_options());
     Projector::new(log.clone(), store, None, watch::Sender::new(0)).catch_up().await.unwrap();
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::contest::WorkingSetKeys;
 use domain::event::VoteCast;
 use domain::{Event, VideoEvent};
+use infra::database::Pool;
 use infra::event_log::EventLog;
 use infra::event_log::envelope::Envelope;
 use ports::read_models::ReadModels;
@@ -15,8 +16,6 @@ use projections::rankings::{BoardsFollower, Rankings};
 use projections::read_models::PostgresReadModels;
 use projections::store::postgres::PostgresStore;
 use projections::{ErasureEpoch, Projector};
-use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -31,16 +30,16 @@ struct Process {
     queries: Queries,
     read_models: PostgresReadModels,
     /// Has one connection, so that each statement meets the plan that was made for it.
-    pool: PgPool,
+    pool: Pool,
 }
 
 impl Process {
-    async fn start(database: &PgPool) -> Self {
-        let options = (*database.connect_options()).clone();
-        let pool = PgPoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    async fn start(database: &Pool) -> Self {
+        let url = sqlx::ConnectOptions::to_url_lossy(database.session_options().server());
+        let pool = infra::database::connect(url.as_str(), 1).await.unwrap();
         let log = MemoryLog::new(1);
         let rankings = Arc::new(Rankings::default());
-        let store = PostgresStore::new(database.connect_options());
+        let store = PostgresStore::new(database.session_options());
         Self {
             projector: Projector::new(log.clone(), store, None, watch::Sender::new(0)),
             follower: BoardsFollower::new(pool.clone(), Arc::clone(&rankings)),
@@ -146,7 +145,7 @@ async fn an_update_of_a_video_writes_every_field() {
     use projections::store::{Advance, Batch, Store};
 
     let database = test_services::database().await;
-    let mut store = PostgresStore::new(database.connect_options());
+    let mut store = PostgresStore::new(database.session_options());
     store.claim(&[0]).await.unwrap();
     let log = infra::event_log::LogIdentity::new("a log");
     let at = |seconds: i64| chrono::DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap();
@@ -224,7 +223,7 @@ async fn an_update_of_a_video_writes_every_field() {
         };
         store.commit(&batch).await.unwrap();
         // Another store has no cache.
-        let mut reader = PostgresStore::new(database.connect_options());
+        let mut reader = PostgresStore::new(database.session_options());
         let loaded = reader.load(&keys).await.unwrap();
         assert_eq!(loaded.videos.get(&video(1)), Some(&written));
     }

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use domain::{Changes, Contest, Position};
+use infra::database::Pool;
 use infra::event_log::LogIdentity;
 use projections::checksum::checksums;
 use projections::store::postgres::PostgresStore;
 use projections::store::{Advance, Batch, Store, StoreError};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 /// Another owner works within this time after the first one stopped or froze.
@@ -15,8 +15,8 @@ const TAKEOVER_TIMEOUT: Duration = Duration::from_secs(5);
 
 const ALL: [u32; 4] = [0, 1, 2, 3];
 
-fn store(pool: &PgPool) -> PostgresStore {
-    PostgresStore::new(pool.connect_options())
+fn store(pool: &Pool) -> PostgresStore {
+    PostgresStore::new(pool.session_options())
 }
 
 async fn advance(store: &mut PostgresStore, from: u64, to: u64) -> Result<(), StoreError> {
@@ -79,7 +79,7 @@ async fn an_owner_that_hangs_in_a_transaction_is_disconnected_and_may_claim_agai
     let pool = test_services::database().await;
     let (mut frozen, mut other) = (store(&pool), store(&pool));
     frozen.claim(&ALL).await.unwrap();
-    let mut obstacle = pool.begin().await.unwrap();
+    let mut obstacle = pool.unbounded().begin().await.unwrap();
     sqlx::query("select from checkpoints for update").execute(&mut *obstacle).await.unwrap();
     let mut hanging = Box::pin(advance(&mut frozen, 0, 3));
     tokio::select! {
@@ -98,7 +98,7 @@ async fn an_owner_that_hangs_in_a_transaction_is_disconnected_and_may_claim_agai
     assert_eq!(frozen.claim(&ALL).await.unwrap().owned, []);
 }
 
-async fn a_session_waits(pool: &PgPool) {
+async fn a_session_waits(pool: &Pool) {
     let sql = "select exists (select from pg_locks where not granted and pid in
                (select pid from pg_stat_activity where datname = current_database()))";
     while !sqlx::query_scalar::<_, bool>(sql).fetch_one(pool).await.unwrap() {

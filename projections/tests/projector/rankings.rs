@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use domain::{AccountId, Timestamp};
+use infra::database::Pool;
 use infra::event_log::Record;
 use projections::Projector;
 use projections::boards::{Board, Boards};
 use projections::rankings::{BoardsFollower, Rankings};
 use projections::rebuild::{RebuildOptions, rebuild};
 use projections::store::postgres::PostgresStore;
-use sqlx::PgPool;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use crate::projector::memory_log::MemoryLog;
 
 /// A contest, and boards that follow it.
 struct Scene {
-    pool: PgPool,
+    pool: Pool,
     log: Arc<MemoryLog>,
     history: Vec<Record>,
     projector: Projector<PostgresStore>,
@@ -101,8 +101,8 @@ impl Scene {
     }
 }
 
-fn projector(pool: &PgPool, log: &Arc<MemoryLog>) -> Projector<PostgresStore> {
-    let store = PostgresStore::new(pool.connect_options());
+fn projector(pool: &Pool, log: &Arc<MemoryLog>) -> Projector<PostgresStore> {
+    let store = PostgresStore::new(pool.session_options());
     Projector::new(log.clone(), store, None, watch::Sender::new(0))
 }
 
@@ -195,7 +195,7 @@ async fn a_revision_number_that_comes_twice_is_noticed() {
     scene.agree().await;
 }
 
-async fn ranking_revision(pool: &PgPool) -> i64 {
+async fn ranking_revision(pool: &Pool) -> i64 {
     sqlx::query_scalar("select generation from ranking_head").fetch_one(pool).await.unwrap()
 }
 

@@ -8,6 +8,7 @@ use domain::fold::{fold, working_set_keys};
 use domain::{
     AccountId, Changes, Contest, Event, EventId, EventType, Recorded, Timestamp, ranking,
 };
+use infra::database::Pool;
 use infra::event_log::envelope::Envelope;
 use infra::event_log::{EventLog, Record};
 use projections::checksum::checksums;
@@ -15,7 +16,6 @@ use projections::projector::ProjectorState;
 use projections::store::Store;
 use projections::store::postgres::PostgresStore;
 use projections::{ProjectionError, Projector};
-use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -33,8 +33,8 @@ pub(crate) fn filled(seed: u64) -> Arc<MemoryLog> {
     log
 }
 
-pub(crate) fn projector(pool: &PgPool, log: &Arc<MemoryLog>) -> Projector<PostgresStore> {
-    let store = PostgresStore::new(pool.connect_options());
+pub(crate) fn projector(pool: &Pool, log: &Arc<MemoryLog>) -> Projector<PostgresStore> {
+    let store = PostgresStore::new(pool.session_options());
     Projector::new(log.clone(), store, None, watch::Sender::new(0))
 }
 
@@ -67,7 +67,7 @@ async fn the_tables_equal_the_fold_for_any_batch_size() {
             expected.votes.len() > 5 && expected.rejections.len() > 5,
             "the history has too few votes or rejections"
         );
-        let mut store = PostgresStore::new(pool.connect_options());
+        let mut store = PostgresStore::new(pool.session_options());
         assert_eq!(store.load(&keys).await.unwrap(), expected, "seed {seed}");
         assert_eq!(ranking_rows(&pool).await, ranking_of(&expected), "seed {seed}");
         assert_eq!(jobs(&pool).await, open_videos(&expected), "seed {seed}");
@@ -76,7 +76,7 @@ async fn the_tables_equal_the_fold_for_any_batch_size() {
     assert_eq!(types, EventType::ALL.iter().copied().collect(), "event types in the histories");
 }
 
-async fn ranking_rows(pool: &PgPool) -> Vec<(Uuid, i64, Timestamp)> {
+async fn ranking_rows(pool: &Pool) -> Vec<(Uuid, i64, Timestamp)> {
     sqlx::query_as(
         "select artist_id, votes, reached_at from ranking where votes is not null
          order by votes desc, reached_at, artist_id",
@@ -91,7 +91,7 @@ fn ranking_of(contest: &Contest) -> Vec<(Uuid, i64, Timestamp)> {
     ranking::recount(contest).iter().map(row).collect()
 }
 
-async fn jobs(pool: &PgPool) -> HashMap<Uuid, AccountId> {
+async fn jobs(pool: &Pool) -> HashMap<Uuid, AccountId> {
     let rows: Vec<(Uuid, Uuid)> =
         sqlx::query_as("select video_id, owner from transcode_jobs").fetch_all(pool).await.unwrap();
     rows.into_iter().map(|(video, owner)| (video, AccountId(owner))).collect()

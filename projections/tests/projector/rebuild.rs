@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use infra::database::Pool;
 use projections::checksum::{Checksums, checksums};
 use projections::generations;
 use projections::rebuild::{
@@ -10,7 +11,6 @@ use projections::rebuild::{
 };
 use projections::store::Store;
 use projections::store::postgres::PostgresStore;
-use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ use crate::projector::read_models::{PARTITIONS, filled, poison, projector};
 const SOON: Duration = Duration::from_secs(30);
 
 /// A folded contest, in batches of an odd size.
-async fn folded(seed: u64) -> (PgPool, Arc<MemoryLog>, Checksums) {
+async fn folded(seed: u64) -> (Pool, Arc<MemoryLog>, Checksums) {
     let (pool, log) = (test_services::database().await, filled(seed));
     projector(&pool, &log).with_max_batch(11).catch_up().await.unwrap();
     let live = checksums(&pool).await.unwrap();
@@ -29,12 +29,12 @@ async fn folded(seed: u64) -> (PgPool, Arc<MemoryLog>, Checksums) {
     (pool, log, live)
 }
 
-async fn rebuild_again(pool: &PgPool, log: &Arc<MemoryLog>) -> Result<Rebuilt, RebuildError> {
+async fn rebuild_again(pool: &Pool, log: &Arc<MemoryLog>) -> Result<Rebuilt, RebuildError> {
     rebuild(pool, log.clone(), RebuildOptions::default()).await
 }
 
 /// Starts a rebuild, and aborts it after it has folded `records`.
-async fn killed_at(pool: &PgPool, log: &Arc<MemoryLog>, records: u64) {
+async fn killed_at(pool: &Pool, log: &Arc<MemoryLog>, records: u64) {
     let progress = watch::Sender::default();
     let mut seen = progress.subscribe();
     let options = RebuildOptions { max_batch: 10, progress, ..RebuildOptions::default() };
@@ -45,7 +45,7 @@ async fn killed_at(pool: &PgPool, log: &Arc<MemoryLog>, records: u64) {
     assert!(running.await.unwrap_err().is_cancelled());
 }
 
-async fn live_number(pool: &PgPool) -> i64 {
+async fn live_number(pool: &Pool) -> i64 {
     generations::live(pool).await.unwrap().number
 }
 
@@ -170,7 +170,7 @@ async fn a_rebuild_from_before_a_migration_is_started_over() {
 }
 
 /// Adds a row to the list of migrations.
-async fn migrate(pool: &PgPool) {
+async fn migrate(pool: &Pool) {
     sqlx::query(
         "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
          select max(version) + 1, 'one more', true, '', 0 from _sqlx_migrations",
@@ -245,7 +245,7 @@ async fn readers_and_projectors_go_on_during_a_rebuild() {
     assert_eq!((rebuilt.checksums, rebuilt.records), (live, 1_000));
 }
 
-async fn read_until(pool: PgPool, stop: CancellationToken) -> usize {
+async fn read_until(pool: Pool, stop: CancellationToken) -> usize {
     let mut reads = 0;
     while !stop.is_cancelled() {
         for sql in [
@@ -260,7 +260,7 @@ async fn read_until(pool: PgPool, stop: CancellationToken) -> usize {
     reads
 }
 
-async fn caught_up(pool: &PgPool, records: i64) {
+async fn caught_up(pool: &Pool, records: i64) {
     let caught_up = async {
         let sql = "select coalesce(sum(next_offset), 0)::bigint from checkpoints";
         while sqlx::query_scalar::<_, i64>(sql).fetch_one(pool).await.unwrap() < records {
@@ -294,12 +294,12 @@ async fn an_older_version_does_not_write_rows_of_a_newer_fold() {
     made_by_version(&pool, newer).await;
     let refused = rebuild_again(&pool, &log).await;
     assert!(matches!(refused, Err(RebuildError::NewerFold { live }) if live == newer));
-    let mut old = PostgresStore::new(pool.connect_options());
+    let mut old = PostgresStore::new(pool.session_options());
     let all: Vec<u32> = (0..PARTITIONS).collect();
     assert_eq!(old.claim(&all).await.unwrap().owned, []);
 }
 
-async fn made_by_version(pool: &PgPool, version: u32) {
+async fn made_by_version(pool: &Pool, version: u32) {
     sqlx::query("update generations set fold_version = $1")
         .bind(version as i32)
         .execute(pool)

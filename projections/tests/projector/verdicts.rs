@@ -9,6 +9,7 @@ use domain::fold::fold;
 use domain::{
     AccountEvent, Changes, Contest, Event, EventId, Position, Rejection, Verdict, VideoEvent,
 };
+use infra::database::Pool;
 use infra::event_log::envelope::Envelope;
 use infra::event_log::{AppendError, EventLog};
 use ports::verdicts::{
@@ -18,7 +19,6 @@ use projections::notifications;
 use projections::read_models::PostgresReadModels;
 use projections::store::postgres::PostgresStore;
 use projections::{ErasureEpoch, Projector};
-use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -120,8 +120,8 @@ async fn a_command_whose_record_is_unreadable_is_not_called_accepted() {
     assert!(matches!(submitted, Err(AppendError::Unknown(_))), "{submitted:?}");
 }
 
-fn run_projector(pool: &PgPool, log: &Arc<MemoryLog>, desk: Option<Arc<VerdictDesk>>) {
-    let store = PostgresStore::new(pool.connect_options());
+fn run_projector(pool: &Pool, log: &Arc<MemoryLog>, desk: Option<Arc<VerdictDesk>>) {
+    let store = PostgresStore::new(pool.session_options());
     let projector = Projector::new(log.clone(), store, desk, watch::Sender::new(0));
     tokio::spawn(projector.run(CancellationToken::new()));
 }

@@ -15,13 +15,13 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use domain::AccountId;
 use domain::ranking::Standing;
-use infra::database;
+use infra::database::{self, Pool};
 use projections::boards::{Boards, BoardsBuilder, Change};
 use projections::rankings::{BoardsFollower, Rankings};
-use sqlx::PgPool;
 use test_services::OwnPostgres;
 use uuid::Uuid;
 
+use crate::deployment::FILL_TIMEOUT;
 use crate::report::{Figure, Floor, Report};
 use crate::resident::resident;
 use contenders::{Contender, Library, Vote};
@@ -67,6 +67,7 @@ pub(crate) async fn measure(postgres: &OwnPostgres, report: &mut Report) -> Resu
     report.figure(&memory.with_floor(Floor::AtMost(MAX_BYTES)))?;
     beside_redis(&ours, report)?;
     let pool = database::connect(&postgres.database_url().await?, 2).await?;
+    let pool = pool.with_statement_timeout(FILL_TIMEOUT);
     let seconds = load(&pool).await.context("loading from Postgres")?;
     let loaded = Figure::alone("loaded from Postgres", "s", seconds);
     report.figure(&loaded.with_floor(Floor::AtMost(MAX_LOAD_SECONDS)))
@@ -269,7 +270,7 @@ fn bytes() -> Result<f64> {
 }
 
 /// Seconds from an open pool to readable boards.
-async fn load(pool: &PgPool) -> Result<f64> {
+async fn load(pool: &Pool) -> Result<f64> {
     database::migrate(pool).await?;
     // Not a checked macro: `.sqlx/` describes no statement that only invents rows for a benchmark.
     sqlx::query(

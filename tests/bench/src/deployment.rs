@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use http::{StatusCode, Uri};
-use infra::database;
+use infra::database::{self, Pool};
 use infra::event_log::EventLog;
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
 use infra::event_log::postgres::PostgresLog;
-use sqlx::PgPool;
 use tempfile::TempDir;
 use test_contests::SeededContest;
 use test_services::OwnPostgres;
@@ -23,6 +22,8 @@ use crate::process::{self, Process};
 use crate::token::SECRET_KEY;
 
 const PARTITIONS: u32 = 8;
+/// Bounds a statement that fills a table.
+pub(crate) const FILL_TIMEOUT: Duration = Duration::from_secs(600);
 /// Bounds the wait for the projection, and for the ranking.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -55,7 +56,7 @@ pub(crate) struct LogArgs {
 }
 
 impl LogArgs {
-    pub(crate) async fn open(self, pool: &PgPool) -> Result<Arc<dyn EventLog>> {
+    pub(crate) async fn open(self, pool: &Pool) -> Result<Arc<dyn EventLog>> {
         Ok(match (self.kafka_brokers, self.kafka_topic) {
             (Some(brokers), Some(topic)) => Arc::new(
                 KafkaLog::open(KafkaSettings::plaintext(brokers, topic, PARTITIONS)).await?,
@@ -68,7 +69,7 @@ impl LogArgs {
 /// A deployment of `anb` that shares nothing with the others of the run.
 pub(crate) struct Deployment {
     folder: TempDir,
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     pub(crate) log: Arc<dyn EventLog>,
     settings: Vec<(&'static str, String)>,
 }
@@ -76,7 +77,7 @@ pub(crate) struct Deployment {
 impl Deployment {
     pub(crate) async fn new(postgres: &OwnPostgres, log: Log, storage: Storage) -> Result<Self> {
         let database_url = postgres.database_url().await?;
-        let pool = database::connect(&database_url, 4).await?;
+        let pool = database::connect(&database_url, 4).await?.with_statement_timeout(FILL_TIMEOUT);
         let kafka = (log == Log::Kafka).then(new_topic);
         let mut settings = vec![
             ("DATABASE_URL", database_url.clone()),

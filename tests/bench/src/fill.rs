@@ -15,7 +15,7 @@ use projections::store::postgres::PostgresStore;
 use test_contests::{SeededContest, Size};
 use tokio::sync::watch;
 
-use crate::deployment::{Deployment, LogArgs};
+use crate::deployment::{Deployment, FILL_TIMEOUT, LogArgs};
 
 #[derive(Clone, clap::Args)]
 pub(crate) struct Args {
@@ -33,6 +33,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args) -> Result<()> {
     let Args { log, artists, fans, votes } = args;
     let pool = database::connect(&log.database_url, 4).await?;
+    let pool = pool.with_statement_timeout(FILL_TIMEOUT);
     let log = log.open(&pool).await?;
     test_contests::append(&pool, log.as_ref(), Size { artists, fans, votes }).await
 }
@@ -51,7 +52,7 @@ pub(crate) async fn fill(deployment: &Deployment, size: Size) -> Result<f64> {
 
 /// Folds the whole log into the live generation, in this process. Returns the records per second.
 pub(crate) async fn fold(deployment: &Deployment) -> Result<f64> {
-    let store = PostgresStore::new(deployment.pool.connect_options());
+    let store = PostgresStore::new(deployment.pool.session_options());
     let mut projector =
         Projector::new(Arc::clone(&deployment.log), store, None, watch::Sender::new(0));
     let started = Instant::now();

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use domain::event::{Processed, Registered, Uploaded};
 use domain::{AccountEvent, AccountId, EmailKey, Event, EventId, VideoEvent, VideoId, object_keys};
-use sqlx::PgPool;
+use infra::database::Pool;
 
 const FIRST_NAMES: [&str; 9] =
     ["Sofía", "Mateo", "Valentina", "Andrés", "Ximena", "Óscar", "Begoña", "Julián", "Camila"];
@@ -37,7 +37,7 @@ impl Registration {
 
 /// Inserts the rows that a sign-up writes before its event, and the secret of the addresses: a server does
 /// not start with accounts and without it. Rows that exist stay as they are.
-pub(crate) async fn insert_personal_data(pool: &PgPool, people: &[Registration]) -> Result<()> {
+pub(crate) async fn insert_personal_data(pool: &Pool, people: &[Registration]) -> Result<()> {
     let name = |names: &[&str], of: &Registration| names[of.number % names.len()].to_owned();
     let accounts: Vec<_> = people.iter().map(|person| person.account.0).collect();
     let events: Vec<_> = people.iter().map(|person| person.event.0).collect();

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use infra::database::Pool;
 use infra::event_log::{EventLog, NewRecord};
-use sqlx::PgPool;
 use tokio::sync::mpsc;
 
 use crate::events::{Registration, insert_personal_data};
@@ -32,7 +32,7 @@ pub struct Size {
 ///
 /// # Errors
 /// If the database or the log does not take everything.
-pub async fn append(pool: &PgPool, log: &dyn EventLog, size: Size) -> Result<()> {
+pub async fn append(pool: &Pool, log: &dyn EventLog, size: Size) -> Result<()> {
     let plan = Arc::new(Plan::draw(SEED, size.artists, size.fans, size.votes));
     // Each kind of event is in the log before the next: a vote for an unknown video is rejected.
     append_all(pool, log, Arc::clone(&plan).registrations()).await?;
@@ -42,7 +42,7 @@ pub async fn append(pool: &PgPool, log: &dyn EventLog, size: Size) -> Result<()>
 
 /// Encodes chunks on another thread while the log takes the previous ones. Chunks keep their order.
 async fn append_all(
-    pool: &PgPool,
+    pool: &Pool,
     log: &dyn EventLog,
     steps: impl Iterator<Item = Step> + Send + 'static,
 ) -> Result<()> {

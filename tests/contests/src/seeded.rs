@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use domain::{AccountId, EventId, VideoId};
+use infra::database::Pool;
 use infra::event_log::EventLog;
 use infra::event_log::envelope::Envelope;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::events::{Registration, insert_personal_data, processed, uploaded};
@@ -36,7 +36,7 @@ impl SeededContest {
     /// # Errors
     /// If the database or the log does not take everything.
     pub async fn append(
-        pool: &PgPool,
+        pool: &Pool,
         log: &dyn EventLog,
         accounts: usize,
         artists: usize,

@@ -5,16 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use domain::{Position, VideoId};
+use infra::database::Pool;
 use infra::event_log::kafka::{KafkaLog, KafkaSettings};
 use infra::event_log::postgres::PostgresLog;
 use infra::event_log::{EventLog, Record};
 use serde_json::Value;
-use sqlx::PgPool;
 use tempfile::TempDir;
 use test_services::{KafkaTopic, S3Bucket};
 use tokio::process::Command;
 
-use super::wait::eventually;
+use super::wait::{TEST_TIMEOUT, eventually};
 use super::{anb, clip};
 
 pub(crate) const SECRET_KEY: &str = "a secret key for tests, 32 bytes or more";
@@ -24,7 +24,7 @@ const PARTITIONS: u32 = 8;
 pub(crate) struct TestEnvironment {
     folder: TempDir,
     database_url: String,
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     pub(crate) log: Arc<dyn EventLog>,
     partitions: u32,
     pub(super) cluster: Option<Cluster>,
@@ -43,7 +43,7 @@ impl TestEnvironment {
 
     /// [`Self::embedded`] on this database.
     pub(crate) async fn embedded_with_database(database_url: &str) -> Self {
-        let pool = infra::database::connect(database_url, 4).await.unwrap();
+        let pool = connect(database_url).await;
         let log = Arc::new(PostgresLog::open(pool.clone(), PARTITIONS).await.unwrap());
         let database_url = database_url.to_owned();
         Self { folder: folder(), database_url, pool, log, partitions: PARTITIONS, cluster: None }
@@ -61,11 +61,20 @@ impl TestEnvironment {
 
     /// [`Self::cluster`] on this topic, with so many partitions.
     pub(crate) async fn cluster_with_partitions(kafka: KafkaTopic, partitions: u32) -> Self {
-        let database_url = test_services::database_url().await;
-        let pool = infra::database::connect(&database_url, 4).await.unwrap();
+        Self::cluster_on(&test_services::database_url().await, kafka, partitions).await
+    }
+
+    /// [`Self::cluster`] on this database.
+    pub(crate) async fn cluster_with_database(database_url: &str) -> Self {
+        Self::cluster_on(database_url, test_services::kafka(), PARTITIONS).await
+    }
+
+    async fn cluster_on(database_url: &str, kafka: KafkaTopic, partitions: u32) -> Self {
+        let pool = connect(database_url).await;
         let settings = KafkaSettings::plaintext(&kafka.brokers, &kafka.topic, partitions);
         let log = Arc::new(KafkaLog::open(settings).await.unwrap());
         let cluster = Some(Cluster { kafka, s3: test_services::s3().await });
+        let database_url = database_url.to_owned();
         Self { folder: folder(), database_url, pool, log, partitions, cluster }
     }
 
@@ -203,6 +212,12 @@ impl TestEnvironment {
         })
         .await;
     }
+}
+
+async fn connect(database_url: &str) -> Pool {
+    let pool = infra::database::connect(database_url, 4).await.unwrap();
+    // Tests lock tables and fill them.
+    pool.with_statement_timeout(TEST_TIMEOUT)
 }
 
 fn folder() -> TempDir {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
+use infra::database::Pool;
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use test_services::OwnPostgres;
 
 use crate::e2e::harness::tus::TusClient;
@@ -174,7 +174,7 @@ async fn contest(env: &TestEnvironment) {
     // Without a rebuild: its tables are created again after a migration.
 }
 
-async fn log(pool: &PgPool) -> String {
+async fn log(pool: &Pool) -> String {
     let folder: String = sqlx::query_scalar("select current_setting('data_directory')")
         .fetch_one(pool)
         .await

@@ -1,12 +1,15 @@
 //! PostgreSQL: one cluster per run, one database per test.
 
-use std::path::Path;
+mod fail_over;
 
-use infra::database;
+use std::path::Path;
+use std::time::Duration;
+
+use infra::database::{self, Pool};
 use infra::private_postgres::{PrivatePostgres, PrivatePostgresError, Purpose};
 use rustix::process::{Pid, Signal, kill_process};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -16,19 +19,18 @@ use crate::variables::{self, from_runner};
 /// The migrated database that each test database copies.
 const TEMPLATE: &str = "anb_template";
 const POOL_SIZE: u32 = 10;
+/// Tests fill tables and lock rows for longer than a process may wait.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A pool on a new, migrated database of the shared cluster.
 ///
 /// # Panics
 /// If the runner has started no cluster.
 #[expect(clippy::expect_used, reason = "a test without its service must fail")]
-pub async fn database() -> PgPool {
+pub async fn database() -> Pool {
     let url = database_url().await;
-    PgPoolOptions::new()
-        .max_connections(POOL_SIZE)
-        .connect(&url)
-        .await
-        .expect("the fresh database accepts connections")
+    let pool = database::connect(&url, POOL_SIZE).await;
+    pool.expect("the fresh database accepts connections").with_statement_timeout(STATEMENT_TIMEOUT)
 }
 
 /// URL of a new, migrated database of the shared cluster.

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use commands::{CommandDependencies, CommandSettings, Commands};
+use infra::database::Pool;
 use ports::verdicts::{EventSubmitter, VerdictDesk, VerdictLookup};
 use projections::{ProjectionError, Projector};
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
@@ -181,13 +181,7 @@ fn commands(dependencies: CommandDependencies) -> Commands {
 }
 
 /// A pool that never connects: no simulated command uses the database.
-fn no_database() -> PgPool {
-    static POOL: OnceLock<PgPool> = OnceLock::new();
-    let pool = POOL.get_or_init(|| {
-        PgPoolOptions::new()
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(PgConnectOptions::new_without_pgpass())
-    });
-    pool.clone()
+fn no_database() -> Pool {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    POOL.get_or_init(|| Pool::of_server(PgConnectOptions::new_without_pgpass())).clone()
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use infra::database::Pool;
 use infra::object_storage::ObjectStorage;
 use ports::read_models::ReadModels;
 use ports::verdicts::EventSubmitter;
-use sqlx::PgPool;
 
 use super::results::Results;
 use crate::child::ChildCommand;
@@ -18,7 +18,7 @@ use crate::queue::{Job, JobQueue};
 #[derive(Clone)]
 pub struct TranscoderDependencies {
     /// The database of the job queue.
-    pub pool: PgPool,
+    pub pool: Pool,
     /// The store of originals and results.
     pub storage: Arc<dyn ObjectStorage>,
     /// Appends events and waits for their verdicts.

@@ -1,12 +1,12 @@
 //! The queue's tables, as the tests prepare and age them.
 
 use domain::VideoId;
-use sqlx::PgPool;
+use infra::database::Pool;
 use uuid::Uuid;
 
 /// A database with the schema of the project.
 pub(crate) struct TestDatabase {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
 }
 
 impl TestDatabase {

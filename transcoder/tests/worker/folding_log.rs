@@ -12,16 +12,16 @@ use domain::{
 use infra::event_log::{
     AppendError, EventLog, LogIdentity, LogReader, NewRecord, ReadError, Record,
 };
+use infra::database::Pool;
 use ports::LookupError;
 use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, UploadFacts, VideoFacts};
 use ports::verdicts::VerdictDesk;
-use sqlx::PgPool;
 
 use crate::fail_point::{FailPoint, FailPoints};
 
 /// A log with one partition that acts as projector and read models, too.
 pub(crate) struct FoldingLog {
-    pool: PgPool,
+    pool: Pool,
     desk: Arc<VerdictDesk>,
     contest: Mutex<Contest>,
     records: Mutex<Vec<Recorded>>,
@@ -33,7 +33,7 @@ pub(crate) struct FoldingLog {
 }
 
 impl FoldingLog {
-    pub(crate) fn new(pool: PgPool, desk: Arc<VerdictDesk>, fail_points: Arc<FailPoints>) -> Self {
+    pub(crate) fn new(pool: Pool, desk: Arc<VerdictDesk>, fail_points: Arc<FailPoints>) -> Self {
         Self {
             pool,
             desk,

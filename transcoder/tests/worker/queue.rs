@@ -80,7 +80,7 @@ async fn a_claim_with_an_outdated_snapshot_gets_no_job() {
     let it = QueueFixture::new().await;
     let video = it.enqueue(1.0).await;
     // The row lock makes the claim wait at its job, after it has read the leases.
-    let mut lease = it.database.pool.begin().await.unwrap();
+    let mut lease = it.database.pool.unbounded().begin().await.unwrap();
     sqlx::query(
         "insert into transcode_leases values ($1, 1, gen_random_uuid(), now() + interval '1 min')",
     )

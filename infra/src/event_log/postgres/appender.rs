@@ -2,18 +2,18 @@
 //! share the cost of a commit.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::{Position, Timestamp};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, PgPool};
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::batch_throttle::BatchThrottle;
-use crate::database::{from_bigint, to_bigint, to_int};
+use crate::database::{Pool, SessionOptions, from_bigint, to_bigint, to_int};
 use crate::event_log::partition::partition_of;
 use crate::event_log::{AppendError, NewRecord};
+use crate::timeout::within;
 
 /// The notification channel that wakes readers.
 pub(super) const CHANNEL: &str = "anb_event_log";
@@ -23,6 +23,11 @@ const QUEUE_CAPACITY: usize = 16_384;
 const MAX_BATCH: usize = 2_048;
 /// The time limit of a transaction. Afterwards its outcome is unknown if the commit was under way.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection that was idle for so long is tested before it is used.
+const TEST_AFTER: Duration = Duration::from_secs(1);
+/// Bounds that test. A dropped connection would otherwise take up the time of the transaction.
+const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Answer = Result<Position, AppendError>;
 
@@ -39,11 +44,11 @@ pub(super) struct PostgresAppender {
 }
 
 impl PostgresAppender {
-    pub(super) fn start(pool: &PgPool) -> Self {
+    pub(super) fn start(pool: &Pool) -> Self {
         let (queue, pending) = mpsc::channel(QUEUE_CAPACITY);
         // An acknowledged append must be on disk, even if the server's default is otherwise.
-        let options = (*pool.connect_options()).clone().options([("synchronous_commit", "on")]);
-        tokio::spawn(run(Arc::new(options), pending));
+        let options = pool.session_options().with([("synchronous_commit", "on")]);
+        tokio::spawn(run(options, pending));
         Self { queue }
     }
 
@@ -66,8 +71,8 @@ impl PostgresAppender {
     }
 }
 
-async fn run(options: Arc<PgConnectOptions>, mut queue: mpsc::Receiver<Pending>) {
-    let mut writer = Writer { options, connection: None };
+async fn run(options: SessionOptions, mut queue: mpsc::Receiver<Pending>) {
+    let mut writer = Writer { options, connection: None, used: Instant::now() };
     let mut batch = Vec::new();
     let mut throttle = BatchThrottle::default();
     loop {
@@ -92,8 +97,10 @@ async fn run(options: Arc<PgConnectOptions>, mut queue: mpsc::Receiver<Pending>)
 
 /// The connection on which batches are written.
 struct Writer {
-    options: Arc<PgConnectOptions>,
+    options: SessionOptions,
     connection: Option<PgConnection>,
+    /// When it was last used.
+    used: Instant,
 }
 
 impl Writer {
@@ -112,21 +119,26 @@ impl Writer {
         let mut committing = false;
         let writing = async {
             let mut connection = match self.connection.take() {
-                Some(connection) => connection,
-                None => PgConnection::connect_with(&self.options).await?,
+                Some(mut connection) => {
+                    if self.used.elapsed() > TEST_AFTER {
+                        within("log_append", TEST_TIMEOUT, connection.ping()).await??;
+                    }
+                    connection
+                }
+                None => self.options.open().await?,
             };
             let mut tx = connection.begin().await?;
             let positions = write(&mut tx, batch).await?;
             committing = true;
             tx.commit().await?;
             // A connection that failed inside a transaction is not used again.
-            self.connection = Some(connection);
-            Ok(positions)
+            (self.connection, self.used) = (Some(connection), Instant::now());
+            Ok::<_, sqlx::Error>(positions)
         };
-        let error = match tokio::time::timeout(APPEND_TIMEOUT, writing).await {
-            Ok(Ok(positions)) => return Ok(positions),
-            Ok(Err(error)) => error,
-            Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
+        let written = within("log_append", APPEND_TIMEOUT, writing).await;
+        let error = match written.unwrap_or_else(|timed_out| Err(timed_out.into())) {
+            Ok(positions) => return Ok(positions),
+            Err(error) => error,
         };
         if committing {
             return Err(AppendError::unknown(error));

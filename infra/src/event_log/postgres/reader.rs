@@ -1,21 +1,23 @@
 //! Reads from a position on, and waits for new records.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::Position;
-use sqlx::postgres::PgListener;
 use sqlx::types::Json;
-use sqlx::{Executor, PgPool, Postgres};
+use sqlx::{Executor, Postgres};
 
 use super::appender::CHANNEL;
-use crate::database::{from_bigint, from_int, to_bigint, to_int};
+use crate::database::{Listener, Pool, from_bigint, from_int, to_bigint, to_int};
 use crate::event_log::{LogReader, ReadError, Record};
+use crate::timeout::{self, TimedOut, within};
 
 /// After so long without a notification a reader checks that its offsets still exist.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Bounds a statement. A dropped connection gives no error, and would stop the reader.
+const READ_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The first offset and the end of each partition.
 pub(super) struct PartitionHeads(BTreeMap<u32, PartitionHead>);
@@ -62,38 +64,44 @@ impl PartitionHeads {
 
 /// A reader with its own connection, on which it also listens for notifications.
 pub(super) struct PostgresReader {
-    pool: PgPool,
-    connection: Option<PgListener>,
+    pool: Pool,
+    connection: Option<Listener>,
+    /// When a statement was sent that has no answer yet. A projector drops [`LogReader::next`] at every
+    /// heartbeat, so a bound of that future alone would never be reached.
+    unanswered: Option<Instant>,
+    /// When the connection and the offsets were checked.
+    checked: Instant,
     next: BTreeMap<u32, u64>,
 }
 
 impl PostgresReader {
-    pub(super) async fn open(pool: &PgPool, from: &[Position]) -> Result<Self, ReadError> {
+    pub(super) async fn open(pool: &Pool, from: &[Position]) -> Result<Self, ReadError> {
         let next = from.iter().map(|at| (at.partition, at.offset)).collect();
-        let mut reader = Self { pool: pool.clone(), connection: None, next };
-        reader.check().await?;
+        let mut reader = Self {
+            pool: pool.clone(),
+            connection: None,
+            unanswered: None,
+            checked: Instant::now(),
+            next,
+        };
+        let checked = within("log_read", READ_TIMEOUT, reader.check()).await;
+        checked.map_err(ReadError::unavailable)??;
         Ok(reader)
     }
 
-    async fn connection(&mut self) -> Result<&mut PgListener, sqlx::Error> {
+    async fn listener(&mut self) -> Result<&mut Listener, sqlx::Error> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => {
-                let mut listener = PgListener::connect_with(&self.pool).await?;
-                // Otherwise closing the pool would wait for this connection.
-                listener.ignore_pool_close_event(false);
-                listener.listen(CHANNEL).await?;
-                listener
-            }
+            None => Listener::open(&self.pool, CHANNEL).await?,
         };
         Ok(self.connection.insert(connection))
     }
 
     /// Checks that the log still holds all records from the next offsets on.
     async fn check(&mut self) -> Result<(), ReadError> {
-        let heads =
-            PartitionHeads::read(self.connection().await.map_err(ReadError::unavailable)?).await;
-        let heads = heads.map_err(ReadError::unavailable)?;
+        let listener = self.listener().await.map_err(ReadError::unavailable)?;
+        let connection = listener.connection().await.map_err(ReadError::unavailable)?;
+        let heads = PartitionHeads::read(connection).await.map_err(ReadError::unavailable)?;
         let mut next = self.next.iter();
         next.try_for_each(|(&partition, &offset)| heads.check(Position { partition, offset }))
     }
@@ -104,8 +112,9 @@ impl PostgresReader {
         let offsets: Vec<i64> = self.next.values().copied().map(to_bigint).collect();
         // A fair share for each partition, so that one that is far behind does not delay the others.
         let share = max.div_ceil(self.next.len().max(1));
-        let connection = self.connection().await.map_err(ReadError::unavailable)?;
-        let rows = sqlx::query!(
+        let connection = self.listener().await.map_err(ReadError::unavailable)?;
+        let connection = connection.connection().await.map_err(ReadError::unavailable)?;
+        let query = sqlx::query!(
             r#"select e.partition, e."offset", e.appended_at, e.key, e.value,
                    e.headers as "headers: Json<Vec<(String, String)>>"
                from unnest($1::int[], $2::bigint[]) as n (partition, next_offset)
@@ -120,10 +129,8 @@ impl PostgresReader {
             &offsets,
             to_bigint(share as u64),
             to_bigint(max as u64),
-        )
-        .fetch_all(connection)
-        .await
-        .map_err(ReadError::unavailable)?;
+        );
+        let rows = query.fetch_all(connection).await.map_err(ReadError::unavailable)?;
         let records = rows.into_iter().map(|row| {
             Ok(Record {
                 position: Position {
@@ -158,22 +165,28 @@ impl PostgresReader {
     }
 
     async fn wait(&mut self) -> Result<(), ReadError> {
-        let connection = self.connection().await.map_err(ReadError::unavailable)?;
-        match tokio::time::timeout(CHECK_INTERVAL, connection.try_recv()).await {
-            Ok(Ok(Some(_))) => Ok(()),
-            Ok(Ok(None)) => Err(ReadError::unavailable("the connection was lost")),
-            Ok(Err(error)) => Err(ReadError::unavailable(error)),
-            Err(_) => self.check().await,
+        let since_check = self.checked.elapsed();
+        let listener = self.listener().await.map_err(ReadError::unavailable)?;
+        let remaining = CHECK_INTERVAL.saturating_sub(since_check);
+        if listener.next(remaining).await.map_err(ReadError::unavailable)?.is_some() {
+            return Ok(());
         }
+        self.unanswered = Some(Instant::now());
+        let listener = self.listener().await.map_err(ReadError::unavailable)?;
+        listener.test().await.map_err(ReadError::unavailable)?;
+        self.check().await?;
+        (self.unanswered, self.checked) = (None, Instant::now());
+        Ok(())
     }
 
     async fn try_next(&mut self, max: usize) -> Result<Vec<Record>, ReadError> {
         loop {
+            self.unanswered.get_or_insert_with(Instant::now);
             // The query below sees everything that these notifications announced.
-            while self.connection().await.map_err(ReadError::unavailable)?.next_buffered().is_some()
-            {
+            while self.listener().await.map_err(ReadError::unavailable)?.next_buffered().is_some() {
             }
             let records = self.fetch(max).await?;
+            self.unanswered = None;
             if records.is_empty() {
                 self.wait().await?;
                 continue;
@@ -191,9 +204,16 @@ impl PostgresReader {
 #[async_trait]
 impl LogReader for PostgresReader {
     async fn next(&mut self, max: usize) -> Result<Vec<Record>, ReadError> {
-        let records = self.try_next(max).await;
+        let waited = self.unanswered.map(|since| since.elapsed()).unwrap_or_default();
+        let remaining = READ_TIMEOUT.saturating_sub(waited);
+        let records = if remaining.is_zero() {
+            timeout::count("log_read");
+            Err(ReadError::unavailable(TimedOut(READ_TIMEOUT)))
+        } else {
+            self.try_next(max).await
+        };
         if records.is_err() {
-            self.connection = None;
+            (self.connection, self.unanswered) = (None, None);
         }
         records
     }

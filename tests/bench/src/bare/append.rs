@@ -16,14 +16,13 @@ use domain::event::VoteCast;
 use domain::{AccountId, Event, EventId, VideoEvent, VideoId};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use infra::database;
+use infra::database::{self, Pool};
 use infra::event_log::NewRecord;
 use infra::event_log::envelope::Envelope;
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde_json::json;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 /// The pool size of `anb`.
@@ -113,7 +112,7 @@ async fn append_to_kafka(State(kafka): State<Arc<Kafka>>, Path(video): Path<Stri
 }
 
 struct Postgres {
-    pool: PgPool,
+    pool: Pool,
     headers: serde_json::Value,
     value: Bytes,
     answer: Bytes,

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use infra::database::Pool;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, PgPool};
 
 const TABLES: [&str; 9] = [
     "checkpoints",
@@ -21,7 +22,7 @@ const TABLES: [&str; 9] = [
 ];
 
 /// Copies every read model into empty tables with the same indexes. Returns the time of the inserts.
-pub(crate) async fn all(pool: &PgPool) -> Result<Duration> {
+pub(crate) async fn all(pool: &Pool) -> Result<Duration> {
     let mut connection = pool.acquire().await?;
     run(&mut connection, "create schema copied").await?;
     let mut took = Duration::ZERO;

@@ -85,7 +85,7 @@ impl EmailSecret {
     }
 }
 
-async fn find(pool: &PgPool) -> Result<Option<EmailSecret>, EmailSecretError> {
+async fn find(pool: &Pool) -> Result<Option<EmailSecret>, EmailSecretError> {
     let value = sqlx::query_scalar!("select value from secrets where name = $1", NAME)
         .fetch_optional(pool)
         .await?;
@@ -94,7 +94,7 @@ async fn find(pool: &PgPool) -> Result<Option<EmailSecret>, EmailSecretError> {
     Ok(Some(EmailSecret(secret)))
 }
 
-async fn has_accounts(pool: &PgPool) -> Result<bool, EmailSecretError> {
+async fn has_accounts(pool: &Pool) -> Result<bool, EmailSecretError> {
     let found = sqlx::query_scalar!(
         r#"select exists (select from accounts) or exists (select from personal_data) as "found!""#,
     );
@@ -138,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    async fn empty() -> (PgPool, PostgresLog) {
+    async fn empty() -> (Pool, PostgresLog) {
         let pool = test_services::database().await;
         let log = PostgresLog::open(pool.clone(), 3).await.unwrap();
         (pool, log)

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use domain::event::{OperatorGranted, OperatorRevoked};
 use domain::{AccountEvent, AccountId, Event, EventId, Rejection, Verdict};
-use infra::database::Pool;
 use infra::event_log::envelope::Envelope;
 use ports::read_models::ReadModels;
 use ports::verdicts::{EventSubmitter, SubmitOutcome};

@@ -104,7 +104,7 @@ pub(crate) async fn sweep_erased(pool: &Pool) -> Result<u64, sqlx::Error> {
 
 /// The next rows whose account the sweep has not seen yet, at most `most`, by account.
 pub(crate) async fn unregistered(
-    pool: &PgPool,
+    pool: &Pool,
     after: Option<AccountId>,
     most: usize,
     grace: Duration,
@@ -131,7 +131,7 @@ pub(crate) async fn unregistered(
 
 /// Marks the persons whose account the read models have.
 pub(crate) async fn mark_registered(
-    pool: &PgPool,
+    pool: &Pool,
     persons: &[UnregisteredPerson],
 ) -> Result<(), sqlx::Error> {
     let accounts: Vec<Uuid> = persons.iter().map(|person| person.account.0).collect();
@@ -148,7 +148,7 @@ pub(crate) async fn mark_registered(
 /// Deletes the rows of accounts that the log does not register. A row that a retry has touched meanwhile
 /// stays.
 pub(crate) async fn delete_unregistered(
-    pool: &PgPool,
+    pool: &Pool,
     accounts: &[AccountId],
     grace: Duration,
 ) -> Result<u64, sqlx::Error> {

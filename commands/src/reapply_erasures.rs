@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use domain::event::Erased;
 use domain::{AccountEvent, AccountId, EmailKey, Event, EventId};
+use infra::database::Pool;
 use infra::event_log::EventLog;
 use infra::event_log::envelope::Envelope;
-use sqlx::PgPool;
 
 use crate::error::CommandError;
 use crate::personal_data;
@@ -43,7 +43,7 @@ pub struct ReappliedErasures {
 /// [`CommandError`] if the log or the database is unavailable. Then repeat it.
 pub async fn reapply_erasures(
     log: &dyn EventLog,
-    pool: &PgPool,
+    pool: &Pool,
     erasures: &[KnownErasure],
     in_log: &HashSet<EventId>,
 ) -> Result<ReappliedErasures, CommandError> {

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::EventType;
+use infra::database::Pool;
 use infra::database::{from_bigint, to_bigint};
 use infra::error_chain::error_chain;
 use ports::append_gate::ReadableVersions;
-use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(2);
 const ANNOUNCEMENT_LIFETIME: Duration = Duration::from_secs(10);
 
 /// Announces what the projector of this process can read. Runs until the task is dropped.
-pub async fn announce(pool: PgPool) {
+pub async fn announce(pool: Pool) {
     let process = Uuid::now_v7();
     let versions: BTreeMap<&str, u32> =
         EventType::ALL.iter().map(|it| (it.code(), it.newest_version())).collect();
@@ -35,7 +35,7 @@ pub async fn announce(pool: PgPool) {
 }
 
 async fn announce_once(
-    pool: &PgPool,
+    pool: &Pool,
     process: Uuid,
     versions: &Json<BTreeMap<&str, u32>>,
 ) -> Result<(), sqlx::Error> {
@@ -55,7 +55,7 @@ async fn announce_once(
 }
 
 /// What every running projector can read; `None` if none has announced it.
-pub(crate) async fn readable(pool: &PgPool) -> Result<Option<ReadableVersions>, sqlx::Error> {
+pub(crate) async fn readable(pool: &Pool) -> Result<Option<ReadableVersions>, sqlx::Error> {
     let lifetime = ANNOUNCEMENT_LIFETIME.as_secs();
     // A type that one projector does not announce cannot be read by all.
     let rows = sqlx::query!(

@@ -4,9 +4,9 @@
 //! projection has folded the log up to its end. Each candidate costs a few lookups by index.
 
 use domain::{AccountId, EventId, object_keys};
+use infra::database::Pool;
 use infra::database::to_bigint;
 use ports::LookupError;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 /// Asks `question`, a statement that ends in its conditions, of complete read models. Others have no
@@ -33,7 +33,7 @@ macro_rules! select_if_complete {
 
 /// See [`ReadModels::orphaned_keys`](ports::read_models::ReadModels::orphaned_keys).
 pub(crate) async fn orphaned_keys(
-    pool: &PgPool,
+    pool: &Pool,
     keys: &[String],
     ends: &[u64],
 ) -> Result<Vec<String>, LookupError> {
@@ -70,7 +70,7 @@ pub(crate) async fn orphaned_keys(
 
 /// See [`ReadModels::unregistered`](ports::read_models::ReadModels::unregistered).
 pub(crate) async fn unregistered(
-    pool: &PgPool,
+    pool: &Pool,
     registrations: &[(AccountId, EventId)],
     ends: &[u64],
 ) -> Result<Vec<AccountId>, LookupError> {

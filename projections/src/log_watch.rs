@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use infra::database::Pool;
 use infra::error_chain::error_chain;
 use infra::event_log::{EventLog, ReadError};
 use ports::append_gate::AppendGate;
-use sqlx::PgPool;
 
 use crate::announcements;
 use crate::checkpoint_rows;
@@ -22,7 +22,7 @@ const READ_BATCH: usize = 64;
 
 /// Compares the log with the checkpoints, and tells the gate.
 pub struct LogWatch {
-    pool: PgPool,
+    pool: Pool,
     log: Arc<dyn EventLog>,
     gate: Arc<AppendGate>,
     /// Whether the last folded records have been compared since the log was last out of reach.
@@ -31,7 +31,7 @@ pub struct LogWatch {
 
 impl LogWatch {
     /// A watch that has not compared anything yet.
-    pub fn new(pool: PgPool, log: Arc<dyn EventLog>, gate: Arc<AppendGate>) -> Self {
+    pub fn new(pool: Pool, log: Arc<dyn EventLog>, gate: Arc<AppendGate>) -> Self {
         Self { pool, log, gate, compared: false }
     }
 
@@ -87,7 +87,8 @@ impl LogWatch {
         if !self.compared {
             // A partition without a leader is compared by its projector once it has one.
             let is_known = |it: &Checkpoint| {
-                it.last.is_some() && ends.get(it.next.partition as usize).is_some_and(Option::is_some)
+                it.last.is_some()
+                    && ends.get(it.next.partition as usize).is_some_and(Option::is_some)
             };
             let folded: Vec<Checkpoint> = checkpoints.into_iter().filter(is_known).collect();
             let mut reader = CheckedReader::open(self.log.as_ref(), &folded).await?;

@@ -92,7 +92,7 @@ fn own_topic(broker: &OwnKafka) -> KafkaTopic {
 
 async fn open(topic: &KafkaTopic) -> Arc<dyn EventLog> {
     let KafkaTopic { brokers, topic } = topic.clone();
-    let settings = KafkaSettings { brokers, topic, partitions: PARTITIONS };
+    let settings = KafkaSettings::plaintext(&brokers, &topic, PARTITIONS);
     let open = async || KafkaLog::open(settings.clone()).await.ok();
     Arc::new(eventually("the topic can be made", open).await)
 }

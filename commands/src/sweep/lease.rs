@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
+use infra::database::Pool;
 use uuid::Uuid;
 
 /// How long after the end of a sweep the next one begins.
@@ -13,12 +13,12 @@ const RENEWAL_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The lease, as one process sees it.
 pub(super) struct SweepLease {
-    pool: PgPool,
+    pool: Pool,
     process: Uuid,
 }
 
 impl SweepLease {
-    pub(super) fn new(pool: PgPool) -> Self {
+    pub(super) fn new(pool: Pool) -> Self {
         Self { pool, process: Uuid::new_v4() }
     }
 
@@ -66,7 +66,7 @@ impl SweepLease {
 mod tests {
     use super::*;
 
-    async fn let_time_pass(pool: &PgPool) {
+    async fn let_time_pass(pool: &Pool) {
         sqlx::query("update sweep_lease set next_sweep_at = now()").execute(pool).await.unwrap();
     }
 

@@ -55,7 +55,7 @@ impl EventLogSettings {
     pub fn place(&self) -> Option<(&str, &str)> {
         match self {
             Self::Postgres { .. } => None,
-            Self::Kafka { brokers, topic, .. } => Some((brokers, topic)),
+            Self::Kafka(kafka) => Some((&kafka.brokers, &kafka.topic)),
         }
     }
 }

@@ -116,15 +116,6 @@ impl EventLog for KafkaLog {
             _ => Ok(ends),
         }
     }
-}
-
-fn warn_of_open_password(settings: &KafkaSettings) {
-    let security = &settings.security;
-    if let (None, Some(KafkaSasl::Password { mechanism: PasswordMechanism::Plain, .. })) =
-        (&security.tls, &security.sasl)
-    {
-        tracing::warn!("the password of Kafka travels unencrypted: use sasl_ssl, or SCRAM");
-    }
 
     async fn identity(&self) -> Result<LogIdentity, ReadError> {
         let (settings, metadata) = (Arc::clone(&self.settings), Arc::clone(&self.metadata));
@@ -135,5 +126,14 @@ fn warn_of_open_password(settings: &KafkaSettings) {
             Ok(LogIdentity::new(format!("kafka topic `{topic}` with id {id}")))
         })
         .await
+    }
+}
+
+fn warn_of_open_password(settings: &KafkaSettings) {
+    let security = &settings.security;
+    if let (None, Some(KafkaSasl::Password { mechanism: PasswordMechanism::Plain, .. })) =
+        (&security.tls, &security.sasl)
+    {
+        tracing::warn!("the password of Kafka travels unencrypted: use sasl_ssl, or SCRAM");
     }
 }

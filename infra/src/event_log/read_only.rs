@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::Position;
 
-use super::{AppendError, EventLog, LogReader, NewRecord, ReadError};
+use super::{AppendError, EventLog, LogIdentity, LogReader, NewRecord, ReadError};
 
 /// A log whose every append is rejected. Commands answer 503, and reads go on.
 pub struct ReadOnlyLog(pub Arc<dyn EventLog>);
@@ -27,5 +27,13 @@ impl EventLog for ReadOnlyLog {
 
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
         self.0.end_offsets().await
+    }
+
+    async fn known_end_offsets(&self) -> Result<Vec<Option<u64>>, ReadError> {
+        self.0.known_end_offsets().await
+    }
+
+    async fn identity(&self) -> Result<LogIdentity, ReadError> {
+        self.0.identity().await
     }
 }

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use domain::{Position, Timestamp};
 use infra::event_log::partition::partition_of;
-use infra::event_log::{AppendError, EventLog, LogReader, NewRecord, ReadError, Record};
+use infra::event_log::{
+    AppendError, EventLog, LogIdentity, LogReader, NewRecord, ReadError, Record,
+};
 
 pub(crate) struct MemoryLog {
     partitions: Mutex<Vec<Vec<Record>>>,
@@ -91,6 +93,10 @@ impl EventLog for MemoryLog {
     async fn end_offsets(&self) -> Result<Vec<u64>, ReadError> {
         let partitions = self.partitions.lock().unwrap();
         Ok(partitions.iter().map(|records| records.len() as u64).collect())
+    }
+
+    async fn identity(&self) -> Result<LogIdentity, ReadError> {
+        Ok(LogIdentity::new("memory log"))
     }
 }
 

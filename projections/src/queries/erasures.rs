@@ -1,7 +1,7 @@
 //! Erased accounts.
 
 use domain::{AccountId, EmailKey, EventId, Timestamp};
-use sqlx::PgPool;
+use infra::database::Pool;
 
 use crate::query_error::QueryError;
 
@@ -22,7 +22,7 @@ pub struct ErasedAccountRow {
 ///
 /// # Errors
 /// [`QueryError`] if the database gives no answer, or has a row that is none of ours.
-pub async fn erased_accounts(pool: &PgPool) -> Result<Vec<ErasedAccountRow>, QueryError> {
+pub async fn erased_accounts(pool: &Pool) -> Result<Vec<ErasedAccountRow>, QueryError> {
     let rows = sqlx::query!(
         r#"select account_id, email_key, erased_by as "erased_by!", erased_at as "erased_at!"
          from accounts where erased_by is not null order by erased_at, account_id"#,

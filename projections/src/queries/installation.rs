@@ -84,7 +84,7 @@ async fn read(connection: &mut PgConnection) -> Result<Installation, QueryError>
     let live = generations::in_state(&mut tx, GenerationState::Live).await?;
     let live = live.ok_or_else(|| QueryError::broken("no generation is live"))?;
     let installation = Installation {
-        checkpoints: checkpoint_rows::all(&mut *tx).await?,
+        checkpoints: checkpoint_rows::positions(&mut *tx).await?,
         queue: queue(&mut tx).await?,
         dead_letters: count_of_dead_letters(&mut tx).await?,
         newest_dead_letters: newest_dead_letters(&mut tx, LISTED_DEAD_LETTERS).await?,

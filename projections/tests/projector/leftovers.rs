@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::{AccountId, EventId};
+use infra::database::Pool;
 use infra::event_log::{EventLog, Record};
 use ports::read_models::ReadModels;
 use projections::read_models::PostgresReadModels;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::projector::erasure::fold;
@@ -20,7 +20,7 @@ const PAGE: i64 = 1_000;
 const BOUND: Duration = Duration::from_secs(2);
 
 /// Adds processed videos with the ids 1 to `VIDEOS`.
-async fn add_videos(pool: &PgPool) {
+async fn add_videos(pool: &Pool) {
     sqlx::query(
         "insert into videos (video_id, owner, title, original_key, content_type, bytes, sha256,
                              uploaded_at, uploaded_by, attempts, status, processed_key, poster_key,
@@ -38,7 +38,7 @@ async fn add_videos(pool: &PgPool) {
 }
 
 /// `PAGE` keys of each kind: those of the videos, and as many that no video has.
-async fn keys(pool: &PgPool, originals: bool, orphans: bool) -> Vec<String> {
+async fn keys(pool: &Pool, originals: bool, orphans: bool) -> Vec<String> {
     let first = if orphans { VIDEOS + 1 } else { VIDEOS - PAGE + 1 };
     sqlx::query_scalar(
         "select case

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use infra::database::Pool;
 use infra::event_log::{EventLog, Record};
 use ports::append_gate::{AppendGate, GateClosed};
 use projections::checksum::checksums;
@@ -10,7 +11,6 @@ use projections::log_watch::LogWatch;
 use projections::projector::ProjectorState;
 use projections::rebuild::{RebuildError, RebuildOptions, rebuild};
 use projections::{LogMismatch, ProjectionError};
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::projector::history;
@@ -20,7 +20,7 @@ use crate::projector::read_models::{filled, projector};
 const SOON: Duration = Duration::from_secs(20);
 
 /// Read models folded from a log of 400 records, and that log.
-async fn folded(seed: u64) -> (PgPool, Arc<MemoryLog>) {
+async fn folded(seed: u64) -> (Pool, Arc<MemoryLog>) {
     let pool = test_services::database().await;
     let log = filled(seed);
     projector(&pool, &log).catch_up().await.unwrap();
@@ -41,7 +41,7 @@ fn mismatch(error: ProjectionError) -> LogMismatch {
 }
 
 /// What the projector says to the log, and that it has folded nothing.
-async fn refusal(pool: &PgPool, log: &Arc<MemoryLog>) -> LogMismatch {
+async fn refusal(pool: &Pool, log: &Arc<MemoryLog>) -> LogMismatch {
     let before = checksums(pool).await.unwrap();
     let refused = mismatch(projector(pool, log).catch_up().await.unwrap_err());
     assert_eq!(checksums(pool).await.unwrap(), before);
@@ -120,7 +120,7 @@ async fn a_partition_without_a_folded_record_is_refused_as_well() {
     log.make_again();
     append(&log, 27, 50);
     // Another process owns the partition that was folded.
-    let mut owner = projections::store::postgres::PostgresStore::new(pool.connect_options());
+    let mut owner = projections::store::postgres::PostgresStore::new(pool.session_options());
     let folded: i32 = sqlx::query_scalar("select partition from checkpoints where next_offset > 0")
         .fetch_one(&pool)
         .await
@@ -202,7 +202,7 @@ async fn a_newer_event_holds_its_partition_and_the_others_go_on() {
         sqlx::query_scalar("select count(*) from dead_letters").fetch_one(&pool).await.unwrap();
     assert_eq!(letters, 0);
     // A newer process can take the partition over at once.
-    let mut newer = projections::store::postgres::PostgresStore::new(pool.connect_options());
+    let mut newer = projections::store::postgres::PostgresStore::new(pool.session_options());
     let claimed = projections::store::Store::claim(&mut newer, &[held.partition]).await.unwrap();
     assert_eq!(claimed.owned.len(), 1);
 }

@@ -70,7 +70,7 @@ async fn one_batch_moves_a_thousand_partitions() {
     listener.listen("anb_projection").await.unwrap();
 
     let stop = CancellationToken::new();
-    let store = PostgresStore::new(pool.connect_options());
+    let store = PostgresStore::new(pool.session_options());
     let projector = Projector::new(log.clone(), store, None, watch::Sender::new(0));
     let running = tokio::spawn(projector.run(stop.clone()));
 

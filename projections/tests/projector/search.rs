@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use domain::AccountId;
+use infra::database::Pool;
 use projections::ErasureEpoch;
 use projections::boards::Board;
 use projections::queries::Queries;
 use projections::rankings::{BoardsFollower, Rankings};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 fn artist(n: u128) -> AccountId {
     AccountId(Uuid::from_u128(n))
 }
 
-async fn add_persons(pool: &PgPool, count: i64) {
+async fn add_persons(pool: &Pool, count: i64) {
     sqlx::query(
         "insert into personal_data
              (account_id, event_id, first_name, last_name, email, password_hash)
@@ -28,7 +28,7 @@ async fn add_persons(pool: &PgPool, count: i64) {
 }
 
 /// Adds an artist who has as many votes as their number.
-async fn add_artist(pool: &PgPool, number: u32, first_name: &str, last_name: &str) {
+async fn add_artist(pool: &Pool, number: u32, first_name: &str, last_name: &str) {
     sqlx::query(
         "insert into personal_data
              (account_id, event_id, first_name, last_name, email, password_hash)

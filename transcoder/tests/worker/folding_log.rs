@@ -9,10 +9,10 @@ use domain::{
     AccountId, Changes, Contest, EmailKey, Event, EventId, FoldOutcome, Position, Recorded,
     Verdict, VideoEvent, VideoId, VideoState,
 };
+use infra::database::Pool;
 use infra::event_log::{
     AppendError, EventLog, LogIdentity, LogReader, NewRecord, ReadError, Record,
 };
-use infra::database::Pool;
 use ports::LookupError;
 use ports::read_models::{AbandonedVideo, AccountFacts, ReadModels, UploadFacts, VideoFacts};
 use ports::verdicts::VerdictDesk;

@@ -83,9 +83,10 @@ lint: setup-lint
 	  echo 'lint: cargo-deny is not installed (cargo install cargo-deny --locked), so licences and advisories were not checked'; \
 	fi
 
-# Builds test-services alone: the rest may not compile while .sqlx/ lacks a statement.
+# Uses test-services as built last: its crates may not compile while .sqlx/ lacks a statement.
 prepare-sql: setup-lint
-	@cargo run --quiet --locked --package test-services -- with-database cargo sqlx prepare --workspace -- --quiet --locked --workspace --all-targets
+	@test -x $(SERVICES) || $(MAKE) --no-print-directory services
+	@$(SERVICES) with-database bash -c 'cargo sqlx migrate run --ignore-missing --source infra/migrations && cargo sqlx prepare --workspace -- --quiet --locked --workspace --all-targets'
 
 clean-dev:
 	@scripts/clean-dev.sh '$(DATA_DIR)'

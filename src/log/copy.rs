@@ -4,7 +4,9 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use infra::config::{DatabaseArgs, EventLogArgs, EventLogKind, EventLogSettings, Secret};
+use infra::config::{
+    DatabaseArgs, EventLogArgs, EventLogKind, EventLogSettings, KafkaArgs, Secret,
+};
 use infra::event_log::EventLog;
 use infra::log_transfer::{LogSource, RecordSource, Transfer, TransferOptions, Transferred};
 use tokio_util::sync::CancellationToken;
@@ -68,20 +70,29 @@ impl CopyArgs {
     /// The settings of the target's log and database.
     fn target(&self) -> Result<(EventLogSettings, DatabaseArgs)> {
         let to = &self.target;
-        let is_kafka = to.to_event_log == EventLogKind::Kafka;
-        let brokers = to.to_kafka_brokers.clone().or_else(|| self.event_log.kafka_brokers.clone());
-        if is_kafka && brokers.is_none() {
-            bail!("--to-event-log kafka needs --to-kafka-brokers");
-        }
         let mut event_log = self.event_log.clone();
         event_log.event_log = to.to_event_log;
-        event_log.kafka_brokers = brokers.filter(|_| is_kafka);
-        event_log.kafka_topic = to.to_kafka_topic.clone();
+        event_log.kafka = self.target_kafka()?;
         event_log.log_partitions = to.to_log_partitions.unwrap_or(event_log.log_partitions);
         let database_url =
             to.to_database_url.clone().or_else(|| self.database.database_url.clone());
         let database = DatabaseArgs { database_url, ..self.database.clone() };
         Ok((event_log.parse()?, database))
+    }
+
+    /// The target's settings of Kafka: brokers and security of the source, unless others are given.
+    fn target_kafka(&self) -> Result<KafkaArgs> {
+        let to = &self.target;
+        if to.to_event_log == EventLogKind::Postgres {
+            return Ok(KafkaArgs::default());
+        }
+        let mut kafka = self.event_log.kafka.clone();
+        kafka.kafka_brokers = to.to_kafka_brokers.clone().or(kafka.kafka_brokers);
+        kafka.kafka_topic = to.to_kafka_topic.clone();
+        if kafka.kafka_brokers.is_none() {
+            bail!("--to-event-log kafka needs --to-kafka-brokers");
+        }
+        Ok(kafka)
     }
 }
 

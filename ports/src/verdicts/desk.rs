@@ -375,8 +375,8 @@ mod tests {
             let (desk, lookup) = (Arc::clone(&desk), Arc::clone(&lookup));
             async move { desk.run_lookups(lookup, Duration::ZERO).await }
         });
-        let verdict = ticket.verdict(at(6), 2 * LOOKUP_TIMEOUT).await;
-        assert_eq!(verdict, Some(Verdict::Rejected(Rejection::AlreadyVoted)));
+        let folded = ticket.folded(at(6), 2 * LOOKUP_TIMEOUT).await;
+        assert_eq!(folded, Some(FoldedEvent::Decided(REJECTED)));
         assert_eq!(*lookup.asked.lock().unwrap(), [1, 1]);
         serving.abort();
     }

@@ -66,7 +66,7 @@ async fn one_batch_moves_a_thousand_partitions() {
     let log = MemoryLog::new(PARTITIONS);
     push(&log, u128::MAX, history::registered(0));
     fill(&log);
-    let mut listener = PgListener::connect_with(&pool).await.unwrap();
+    let mut listener = PgListener::connect_with(pool.unbounded()).await.unwrap();
     listener.listen("anb_projection").await.unwrap();
 
     let stop = CancellationToken::new();

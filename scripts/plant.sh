@@ -19,7 +19,7 @@ build() { (cd "$copy" && cargo build --quiet --target-dir "$root/target" --packa
 # Cargo takes artifacts of the copy for those of the workspace, because their relative paths are equal.
 clean_up() {
   (cd "$copy" && cargo clean --quiet --target-dir "$root/target" --package domain \
-    --package commands --package projections --package simulation)
+    --package infra --package ports --package commands --package projections --package simulation)
   rm -rf "$copy"
 }
 trap clean_up EXIT

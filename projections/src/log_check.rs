@@ -1,7 +1,7 @@
 //! Whether the log is the one that the read models were folded from.
 //!
 //! A checkpoint is a position in one log. A log that was created again, cut, swapped, or restored from a
-//! backup has other records there. Whoever reads from a checkpoint or appends checks that first.
+//! backup has other records there. Projectors check that before they fold, and commands before they append.
 
 use std::collections::BTreeMap;
 

@@ -33,7 +33,7 @@ pub trait Store: Send {
 pub struct Claimed {
     /// The checkpoint of each owned partition.
     pub owned: Vec<Checkpoint>,
-    /// The logs that all partitions were folded from, whoever owns them: at most one in good order.
+    /// The logs that all partitions were folded from, owned or not. In good order there is one at most.
     pub folded_logs: Vec<LogIdentity>,
 }
 

@@ -10,8 +10,8 @@ const MAX_BATCH: usize = 16_384;
 pub struct RebuildOptions {
     /// Whether the next generation becomes live even if it differs from the live one.
     pub accept_differences: bool,
-    /// Whether the log is folded to its end and becomes the log of the read models, although it is not the
-    /// one that the live generation was folded from.
+    /// Whether the log is folded to its end and becomes the log of the read models. The live generation may
+    /// have been folded from another one.
     pub adopt_log: bool,
     /// Records that are folded into one transaction at most.
     pub max_batch: usize,

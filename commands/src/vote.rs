@@ -25,6 +25,7 @@ impl Commands {
         let event_id = context.event_id(voter.0, "vote", &video.to_string());
         self.inner.idempotency_keys.claim(context, voter, "vote", video)?;
         let cache = &self.inner.vote_cache;
+        cache.forget_other_log(self.inner.dependencies.submitter.gate().closings());
         if cache.counted_by(video, voter).is_some_and(|counted_by| counted_by != event_id) {
             return Err(Rejection::AlreadyVoted.into());
         }

@@ -1,5 +1,6 @@
 //! What a process remembers about votes.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use domain::{AccountId, EventId, VideoId};
@@ -19,15 +20,31 @@ pub(crate) struct VoteCache {
     counted: Cache<(VideoId, AccountId), EventId>,
     /// When each published video was last looked up.
     published: Cache<VideoId, Instant>,
+    /// How often the log had been another one when the first of them was remembered.
+    closings: AtomicU64,
 }
 
 impl Default for VoteCache {
     fn default() -> Self {
-        Self { counted: Cache::new(MAX_VOTES), published: Cache::new(MAX_VIDEOS) }
+        Self {
+            counted: Cache::new(MAX_VOTES),
+            published: Cache::new(MAX_VIDEOS),
+            closings: AtomicU64::new(0),
+        }
     }
 }
 
 impl VoteCache {
+    /// Forgets everything if the append gate has closed since, `closings` times in all. A log that was
+    /// adopted then may have lost these votes, and "already voted" would be a lie.
+    pub(crate) fn forget_other_log(&self, closings: u64) {
+        if self.closings.load(Ordering::Relaxed) != closings {
+            self.closings.store(closings, Ordering::Relaxed);
+            self.counted.clear();
+            self.published.clear();
+        }
+    }
+
     /// The event of the counted vote, if this process remembers it.
     pub(crate) fn counted_by(&self, video: VideoId, voter: AccountId) -> Option<EventId> {
         self.counted.get(&(video, voter))
@@ -45,5 +62,23 @@ impl VoteCache {
     /// `looked_up` is the time before the lookup began.
     pub(crate) fn remember_published(&self, video: VideoId, looked_up: Instant) {
         self.published.insert(video, looked_up);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn votes_of_another_log_are_forgotten() {
+        let cache = VoteCache::default();
+        let (video, voter) = (VideoId(Uuid::from_u128(1)), AccountId(Uuid::from_u128(2)));
+        let event = EventId(Uuid::from_u128(3));
+        cache.remember_vote(video, voter, event);
+        cache.forget_other_log(0);
+        assert_eq!(cache.counted_by(video, voter), Some(event));
+        cache.forget_other_log(1);
+        assert_eq!(cache.counted_by(video, voter), None);
     }
 }

@@ -41,13 +41,24 @@ pub struct AppendGate {
 #[derive(Debug, Default)]
 struct GateState {
     log_problem: Option<String>,
+    closings: u64,
     readable: Option<ReadableVersions>,
 }
 
 impl AppendGate {
     /// Closes the gate because of the log, or opens it again.
     pub fn set_log_problem(&self, problem: Option<String>) {
-        self.state.write().unwrap_or_else(PoisonError::into_inner).log_problem = problem;
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if problem.is_some() && state.log_problem.is_none() {
+            state.closings += 1;
+        }
+        state.log_problem = problem;
+    }
+
+    /// How often the gate has closed because of the log. What a process remembers of votes from before may
+    /// not be true of the log that was adopted since.
+    pub fn closings(&self) -> u64 {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).closings
     }
 
     /// Sets what every running projector can read; `None` if nothing is known.
@@ -103,7 +114,9 @@ mod tests {
         gate.set_log_problem(Some("another log".to_owned()));
         let closed = Err(GateClosed::OtherLog("another log".to_owned()));
         assert_eq!(gate.check(EventType::VoteCast), closed);
+        assert_eq!(gate.closings(), 1);
         gate.set_log_problem(None);
         assert_eq!(gate.check(EventType::VoteCast), Ok(()));
+        assert_eq!(gate.closings(), 1);
     }
 }

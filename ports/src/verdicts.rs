@@ -73,6 +73,11 @@ impl EventSubmitter {
         Self { log, desk, gate }
     }
 
+    /// The gate before the log.
+    pub fn gate(&self) -> &AppendGate {
+        &self.gate
+    }
+
     /// Appends the event and waits for its verdict, at most for `timeout`. An interim report of the
     /// transcoder gets no verdict: its outcome is [`SubmitOutcome::Pending`] at once.
     ///

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::process::Output;
 
-use super::harness::server::free_port;
+use super::harness::server::{Roles, Server, free_port};
 use super::harness::{TEST_TIMEOUT, TestEnvironment};
 
 /// Changes to valid settings; `None` removes one.
@@ -113,4 +113,18 @@ async fn a_service_that_does_not_answer_is_named() {
     assert_rejected(&env, &[("AWS_ENDPOINT_URL", Some(&endpoint))], "stor").await;
     assert_rejected(&env, &[("AWS_S3_BUCKET_NAME", Some("no-such-bucket"))], "no-such-bucket")
         .await;
+}
+
+/// The log and the tables are there, but `secrets` was not in the backup that was restored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contest_without_its_email_secret_is_refused() {
+    let env = TestEnvironment::embedded().await;
+    let server = Server::start(&env, Roles::NoTranscoder).await;
+    let ana = server.api.new_person("Ana").await;
+    assert!(server.interrupt().await.success());
+    sqlx::query("delete from secrets").execute(&env.pool).await.unwrap();
+    assert_rejected(&env, &[], "restore the table `secrets` from the backup").await;
+    let granted = env.anb(&["operator", "grant", &ana.email]).output().await.unwrap();
+    let error = String::from_utf8_lossy(&granted.stderr);
+    assert!(error.contains("restore the table `secrets` from the backup"), "{error}");
 }

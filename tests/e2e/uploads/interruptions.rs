@@ -198,6 +198,8 @@ async fn an_expired_upload_is_gone_and_swept(env: TestEnvironment) {
     tus.cancel(&old).await.expect_error(410, "La subida ha caducado");
     assert_eq!(tus.offset(&live).await, 10);
 
+    let due = "update sweep_lease set next_sweep_at = now()";
+    sqlx::query(due).execute(&env.pool).await.unwrap();
     let _sweeper = Server::start_with(&env, Roles::All, free_port(), &[]).await;
     eventually("the sweep has removed it", async || (count_pieces(&env).await == 1).then_some(()))
         .await;

@@ -39,28 +39,30 @@ impl<S: Store> Projector<S> {
             return Ok(Stepped::default());
         };
         let started = std::time::Instant::now();
-        let Some(checkpoints) = &mut self.checkpoints else {
+        let Some(checkpoints) = &self.checkpoints else {
             return Err(StoreError::LostOwnership(first.partition).into());
         };
         let Decoded { folded, events, dead_letters, held } = decode(records, self.log.partitions());
         if folded.is_empty() {
             return Ok(Stepped { held, ..Stepped::default() });
         }
-        let advances = checkpoints.advances(&folded)?;
+        let (log, advances) = (checkpoints.log.clone(), checkpoints.advances(&folded)?);
         let size = folded.len();
         let mut contest = self.store.load(&working_set_keys(&events)).await?;
         let mut changes = Changes::default();
         let verdicts = fold_all(&mut contest, &mut changes, &events)
             .map_err(|panic| ProjectionError::Fold { from: first, panic })?;
         let batch = Batch {
-            log: &checkpoints.log,
+            log: &log,
             advances: &advances,
             contest: &contest,
             changes: &changes,
             dead_letters: &dead_letters,
         };
         let committed = self.store.commit(&batch).await?;
-        checkpoints.pass(&advances);
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.pass(&advances);
+        }
         let ranking_revision = committed.ranking_revision;
         let stepped = Stepped { verdicts, advances, ranking_revision, held };
         self.publish_verdicts(&stepped);

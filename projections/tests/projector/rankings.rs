@@ -167,8 +167,8 @@ async fn the_boards_follow_a_rebuild() {
     assert_eq!(scene.look(Boards::artists), before);
 
     let empty = MemoryLog::new(3);
-    let accepting = RebuildOptions { accept_differences: true, ..RebuildOptions::default() };
-    rebuild(&scene.pool, empty, accepting).await.unwrap();
+    let adopting = RebuildOptions { adopt_log: true, ..RebuildOptions::default() };
+    rebuild(&scene.pool, empty, adopting).await.unwrap();
     scene.follow().await;
     scene.agree().await;
     assert_eq!(scene.look(Boards::artists), 0, "rows were removed without a trail");

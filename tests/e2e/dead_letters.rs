@@ -60,7 +60,7 @@ async fn a_newer_event_waits_and_holds_up_its_own_partition_only(env: TestEnviro
     let videos = env.publish_videos(&ana, 8).await;
     let partition = |video: &VideoId| partition_of(format!("video-{video}").as_bytes(), PARTITIONS);
     let held = videos[0];
-    let (waiting, others): (Vec<_>, Vec<_>) =
+    let (waiting, others): (Vec<VideoId>, Vec<VideoId>) =
         videos.iter().partition(|video| partition(video) == partition(&held));
     for (header, value) in [("ce_schemaversion", "99"), ("ce_type", "anb.vote.bought")] {
         let mut record = RawRecord::of(vote_of(held, Uuid::new_v4()), partition(&held));
@@ -74,10 +74,10 @@ async fn a_newer_event_waits_and_holds_up_its_own_partition_only(env: TestEnviro
     })
     .await;
     for video in others {
-        assert_eq!(api.vote(&ana, *video).await.expect(200)["total_votes"], 1);
+        assert_eq!(api.vote(&ana, video).await.expect(200)["total_votes"], 1);
     }
     for video in waiting {
-        api.vote(&ana, *video).await.expect(202);
+        api.vote(&ana, video).await.expect(202);
     }
     let letters: i64 =
         sqlx::query_scalar("select count(*) from dead_letters").fetch_one(&env.pool).await.unwrap();

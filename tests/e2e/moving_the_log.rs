@@ -41,7 +41,7 @@ async fn fold(env: &TestEnvironment) -> Vec<String> {
     // A log with accounts needs the secret of their addresses. Restoring it is not what is tested here.
     let secret =
         "insert into secrets (name, value) values ('email_hmac', $1) on conflict do nothing";
-    sqlx::query(secret).bind(vec![7; 32]).execute(&env.pool).await.unwrap();
+    sqlx::query(secret).bind(vec![7_u8; 32]).execute(&env.pool).await.unwrap();
     let server = Server::start(env, Roles::NoTranscoder).await;
     env.wait_until_caught_up().await;
     assert!(server.interrupt().await.success());

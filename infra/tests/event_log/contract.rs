@@ -31,6 +31,12 @@ pub(crate) async fn a_reader_gets_what_was_appended(log: Log) {
     assert!(before < read.at && read.at < chrono::Utc::now() + Duration::from_secs(1));
 }
 
+pub(crate) async fn a_log_keeps_its_identity(log: Log) {
+    let identity = log.identity().await.unwrap();
+    append(log.as_ref(), vec![record("video-1", 7)]).await;
+    assert_eq!(log.identity().await.unwrap(), identity);
+}
+
 pub(crate) async fn positions_grow_by_one_within_a_partition(log: Log) {
     let mut next: BTreeMap<u32, u64> = BTreeMap::new();
     for (n, key) in keys().iter().enumerate() {

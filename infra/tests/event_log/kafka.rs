@@ -162,3 +162,9 @@ async fn an_event_is_a_cloud_event_in_the_binary_mode() {
 fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
     ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_topic_has_an_identity_of_its_own() {
+    let (one, other) = (crate::fixture::kafka().await, crate::fixture::kafka().await);
+    assert_ne!(one.identity().await.unwrap(), other.identity().await.unwrap());
+}

@@ -34,6 +34,7 @@ macro_rules! on_every_adapter {
 
 on_every_adapter!(
     a_reader_gets_what_was_appended,
+    a_log_keeps_its_identity,
     positions_grow_by_one_within_a_partition,
     records_of_one_stream_keep_their_order,
     concurrent_appends_get_distinct_positions,

@@ -10,7 +10,6 @@ use infra::event_log::postgres::PostgresLog;
 use infra::event_log::{AppendError, EventLog, ReadError, Record};
 use test_services::{OwnKafka, OwnPostgres, kafka_broker};
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 use url::Url;
 
 use crate::cutting_proxy::CuttingProxy;
@@ -39,12 +38,13 @@ async fn a_restart_of_postgres_loses_and_repeats_no_record() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_kafka_loses_and_repeats_no_record() {
-    let mut broker = spawn_blocking(OwnKafka::start).await.unwrap().unwrap();
+    // On this thread: the broker ends with the thread that started it.
+    let mut broker = OwnKafka::start().unwrap();
     let settings = settings(broker.brokers(), kafka_broker::fresh_topic());
     let traffic = Traffic::start(Arc::new(KafkaLog::open(settings).await.unwrap()));
     for _ in 0..RESTARTS {
         traffic.makes_progress().await;
-        broker = spawn_blocking(move || broker.restart().map(|()| broker)).await.unwrap().unwrap();
+        broker.restart().unwrap();
     }
     traffic.makes_progress().await;
     traffic.end().await;
@@ -52,7 +52,7 @@ async fn a_restart_of_kafka_loses_and_repeats_no_record() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_append_to_a_frozen_broker_is_unknown() {
-    let broker = spawn_blocking(OwnKafka::start).await.unwrap().unwrap();
+    let broker = OwnKafka::start().unwrap();
     let settings = settings(broker.brokers(), kafka_broker::fresh_topic());
     let log = KafkaLog::open(settings).await.unwrap();
     append(&log, vec![record("video-1", 0)]).await;

@@ -6,6 +6,7 @@ use domain::{EmailKey, Position};
 use infra::cause::{Cause, cause};
 use infra::database::Pool;
 use infra::event_log::{EventLog, ReadError};
+use infra::timeout::within;
 
 const NAME: &str = "email_hmac";
 /// What the key of every account's stream begins with.
@@ -116,9 +117,8 @@ async fn holds_accounts(log: &dyn EventLog) -> Result<bool, EmailSecretError> {
         reader => reader?,
     };
     while !unread.is_empty() {
-        let records = tokio::time::timeout(READ_TIMEOUT, reader.next(BATCH));
-        let records =
-            records.await.map_err(|late| EmailSecretError::Unavailable(cause(late)))??;
+        let records = within("email_secret_log_read", READ_TIMEOUT, reader.next(BATCH)).await;
+        let records = records.map_err(|late| EmailSecretError::Unavailable(cause(late)))??;
         for record in records {
             if record.key.is_some_and(|key| key.starts_with(ACCOUNT_STREAM)) {
                 return Ok(true);

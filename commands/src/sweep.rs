@@ -18,6 +18,7 @@ use futures_util::TryStreamExt;
 use infra::database::Pool;
 use infra::event_log::EventLog;
 use infra::object_storage::{ObjectKey, ObjectStorage};
+use infra::timeout::within;
 use ports::append_gate::AppendGate;
 use ports::read_models::ReadModels;
 use ports::verdicts::VerdictLookup;
@@ -89,7 +90,7 @@ impl Parts {
         part: &'static str,
         removal: impl Future<Output = Result<u64, E>>,
     ) -> u64 {
-        let removed = match tokio::time::timeout(PART_TIMEOUT, removal).await {
+        let removed = match within("sweep_part", PART_TIMEOUT, removal).await {
             Ok(removed) => removed.map_err(Into::into),
             Err(late) => Err(CommandError::unavailable(late)),
         };

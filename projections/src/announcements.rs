@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::EventType;
-use infra::database::Pool;
-use infra::database::{from_bigint, to_bigint};
+use infra::database::{Pool, from_bigint};
 use infra::error_chain::error_chain;
 use ports::append_gate::ReadableVersions;
 use sqlx::types::Json;
@@ -56,7 +55,6 @@ async fn announce_once(
 
 /// What every running projector can read; `None` if none has announced it.
 pub(crate) async fn readable(pool: &Pool) -> Result<Option<ReadableVersions>, sqlx::Error> {
-    let lifetime = ANNOUNCEMENT_LIFETIME.as_secs();
     // A type that one projector does not announce cannot be read by all.
     let rows = sqlx::query!(
         r#"with running as (
@@ -66,7 +64,7 @@ pub(crate) async fn readable(pool: &Pool) -> Result<Option<ReadableVersions>, sq
          select v.key as "event_type!", min(v.value::text::bigint) as "version!"
          from running, jsonb_each(versions) as v
          group by v.key having count(*) = (select count(*) from running)"#,
-        to_bigint(lifetime) as f64,
+        ANNOUNCEMENT_LIFETIME.as_secs_f64(),
     )
     .fetch_all(pool)
     .await?;

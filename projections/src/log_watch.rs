@@ -6,6 +6,7 @@ use std::time::Duration;
 use infra::database::Pool;
 use infra::error_chain::error_chain;
 use infra::event_log::{EventLog, ReadError};
+use infra::timeout::within;
 use ports::append_gate::AppendGate;
 
 use crate::announcements;
@@ -45,11 +46,8 @@ impl LogWatch {
 
     /// Compares once. The gate stays as it is while the log or the database cannot be asked.
     pub async fn check(&mut self) {
-        let checked = tokio::time::timeout(CHECK_TIMEOUT, self.compare()).await;
-        let checked = checked.unwrap_or_else(|_| {
-            let timed_out = format!("no answer within {} s", CHECK_TIMEOUT.as_secs());
-            Err(ReadError::unavailable(timed_out).into())
-        });
+        let checked = within("log_comparison", CHECK_TIMEOUT, self.compare()).await;
+        let checked = checked.unwrap_or_else(|late| Err(ReadError::unavailable(late).into()));
         match checked {
             Ok(()) => self.show(None),
             Err(LogCheckError::Mismatch(mismatch)) => self.show(Some(mismatch.to_string())),

@@ -10,6 +10,7 @@ use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use infra::timeout::within;
 use tokio::sync::oneshot;
 
 /// Bounds a query. A dropped connection gives no error, and all lookups would wait for it. Longer than the
@@ -73,7 +74,7 @@ impl<K: Copy + Eq + Hash, V: Clone, E: Clone> QueryBatcher<K, V, E> {
             // Deprecated name of the same metric.
             metrics::histogram!("anb_gathered_questions", "kind" => self.kind)
                 .record(keys.len() as f64);
-            let queried = tokio::time::timeout(QUERY_TIMEOUT, query(keys)).await;
+            let queried = within("batched_lookup", QUERY_TIMEOUT, query(keys)).await;
             let values = queried.unwrap_or_else(|_| Err(self.timed_out.clone()));
             for Waiting { key, answer } in waiting {
                 let value = values.as_ref().map(|values| values.get(&key).cloned());

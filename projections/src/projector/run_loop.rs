@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use infra::batch_throttle::BatchThrottle;
 use infra::event_log::EventLog;
+use infra::timeout::within;
 use ports::verdicts::VerdictDesk;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -189,7 +190,7 @@ impl<S: Store> Projector<S> {
     async fn check_log(&mut self) -> Result<(), ProjectionError> {
         let log = Arc::clone(&self.log);
         let state = async { tokio::try_join!(log.identity(), log.known_end_offsets()) };
-        let Ok(state) = tokio::time::timeout(TICK, state).await else {
+        let Ok(state) = within("log_state", TICK, state).await else {
             tracing::debug!("the log did not report its end offsets in time");
             return Ok(());
         };
